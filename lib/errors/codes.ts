@@ -1,0 +1,47 @@
+// The one table of error codes: what each means and the exit code of the command line.
+// Must not import anything: every room may use it, and native code spells the same names.
+
+/** Exit code of the command line: 2 = wrong usage or data, 1 = failed for another reason. */
+export type ExitCode = 1 | 2;
+
+export interface CodeEntry {
+  /** One line for the documentation. */
+  readonly meaning: string;
+  readonly exitCode: ExitCode;
+}
+
+const usage = (meaning: string): CodeEntry => ({ meaning, exitCode: 2 });
+const failure = (meaning: string): CodeEntry => ({ meaning, exitCode: 1 });
+
+export const errorCodes = {
+  ATTUNE_OPTION: usage("an option or flag is unknown, or its value is not allowed"),
+  ATTUNE_CONFIG: usage("a configuration file cannot be read as YAML or holds unknown keys"),
+  ATTUNE_DATA: usage("a row, or a file of rows, is not what its type asks for"),
+  ATTUNE_DATA_COLUMN: usage("a row lacks a column, or a column holds another type than expected"),
+  ATTUNE_DATA_JSON: usage("a line of a row file is not valid JSON"),
+  ATTUNE_NO_ROWS: usage("no row was left to train on; the reasons are listed with counts"),
+  ATTUNE_TOKENIZER: usage("a tokenizer is missing, unsupported, or does not fit the model"),
+  ATTUNE_FILE: usage("a file or folder is missing or cannot be read"),
+  ATTUNE_FORMAT: usage("a model file is truncated, corrupted, or of an unsupported type"),
+  ATTUNE_MODEL: usage(
+    "a model's architecture or configuration is not supported, or its weights are unusable",
+  ),
+  ATTUNE_SHAPE: usage("a tensor or array has another shape than expected"),
+  ATTUNE_OUTPUT: usage("the output folder cannot be written"),
+  ATTUNE_OUTPUT_EXISTS: usage("the output folder already holds a run"),
+  ATTUNE_RESUME: usage("a run cannot be resumed from this folder"),
+  ATTUNE_MEMORY: failure("the work does not fit the memory; the numbers are listed"),
+  ATTUNE_NOT_FINITE: failure("a loss, gradient or weight is NaN or infinite"),
+  ATTUNE_DISPOSED: failure("an engine, model or optimizer was used after it was disposed"),
+  ATTUNE_ABORTED: failure("the work was cancelled"),
+  ATTUNE_ADDON_LOAD: failure("the native addon could not be loaded"),
+  ATTUNE_BACKEND: failure("a device backend could not be used"),
+  ATTUNE_INTERNAL: failure("an error in attune itself; please report it"),
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Whether a text is one of our codes; native errors arrive as plain text. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCodes, code);
+}

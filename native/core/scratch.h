@@ -1,0 +1,39 @@
+// Grow-only aligned memory that ops use while they run. Not for anything that outlives an op.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+namespace attune {
+
+// Aligned to 64 bytes (2 MiB and advised as huge pages when large). Contents are undefined. Throws Code::Memory.
+struct AlignedDelete {
+    size_t bytes = 0;
+    void operator()(std::byte* pointer) const noexcept;
+};
+using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+AlignedBytes allocate_aligned(size_t bytes);
+
+// Slots are named by number so that nested uses never overlap: a slot keeps its memory between ops.
+class Scratch {
+  public:
+    // At least `bytes` bytes; the pointer stays valid until a larger request for the same slot.
+    void* slot(int index, size_t bytes);
+    template <class T>
+    T* slot_of(int index, int64_t count) {
+        return static_cast<T*>(slot(index, static_cast<size_t>(count) * sizeof(T)));
+    }
+    size_t bytes() const noexcept;
+
+  private:
+    struct Slot {
+        AlignedBytes memory;
+        size_t bytes = 0;
+    };
+    std::vector<Slot> slots_;
+};
+
+}  // namespace attune

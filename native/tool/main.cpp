@@ -1,0 +1,190 @@
+// The plain runner: `check` compares every op with its reference, `bench` times ops, both without Node.
+// Must not know an op: families and benchmarks register themselves.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/error.h"
+#include "tool/bench.h"
+#include "tool/check.h"
+
+namespace attune::tool {
+
+namespace {
+
+struct Benchmark {
+    std::string name;
+    void (*body)(const BenchContext&);
+};
+
+std::vector<Benchmark>& benchmarks() {
+    static std::vector<Benchmark> list;
+    return list;
+}
+
+struct Options {
+    std::string command;
+    std::string isa;
+    int threads = 0;  // 0 = all processors
+    std::vector<std::string> names;
+};
+
+constexpr const char* kUsage =
+    "usage: attune_tool check [NAME...] [--isa NAME|all]\n"
+    "       attune_tool bench NAME [ARGUMENT...] [--isa NAME] [--threads N]\n"
+    "       attune_tool list\n";
+
+Options parse(int count, char** values) {
+    Options options;
+    if (const char* isa = std::getenv("ATTUNE_ISA")) options.isa = isa;
+    for (int i = 1; i < count; ++i) {
+        const std::string word = values[i];
+        if (word == "--isa" || word == "--threads") {
+            require(i + 1 < count, Code::Option, "Expected a value after ", word, ".\n", kUsage);
+            const std::string value = values[++i];
+            if (word == "--isa") {
+                options.isa = value;
+                continue;
+            }
+            options.threads = std::atoi(value.c_str());
+            require(options.threads > 0, Code::Option, "Expected --threads >= 1 but received \"", value,
+                    "\".");
+        } else if (word.starts_with("--")) {
+            raise(Code::Option, "Unknown option ", word, ".\n", kUsage);
+        } else if (options.command.empty()) {
+            options.command = word;
+        } else {
+            options.names.push_back(word);
+        }
+    }
+    return options;
+}
+
+std::vector<Family> chosen_families(const std::vector<std::string>& names) {
+    const std::vector<Family> all = families();
+    if (names.empty()) return all;
+    std::vector<Family> chosen;
+    for (const std::string& name : names) {
+        const size_t before = chosen.size();
+        std::copy_if(all.begin(), all.end(), std::back_inserter(chosen),
+                     [&](const Family& family) { return family.name == name; });
+        require(chosen.size() > before, Code::Option, "Unknown check \"", name,
+                "\"; `list` prints the names.");
+    }
+    return chosen;
+}
+
+// Names of the tables to check. Prints one line per known ISA, so that the log shows what did not run.
+std::vector<std::string> chosen_isas(const std::string& wanted) {
+    if (wanted != "all") {
+        const std::string name = cpu_ops(wanted).name;  // throws for what cannot run here
+        for (const IsaInfo& isa : list_isas())
+            if (isa.name == name)
+                std::printf("isa %s: %s\n", name.c_str(), isa.native ? "native" : "emulated");
+        return {name};
+    }
+    std::vector<std::string> names;
+    for (const IsaInfo& isa : list_isas()) {
+        const char* state = !isa.built      ? "not run (not built)"
+                            : !isa.runnable ? "not run (the processor lacks it)"
+                            : isa.native    ? "native"
+                                            : "emulated";
+        std::printf("isa %s: %s\n", isa.name.c_str(), state);
+        if (isa.built && isa.runnable) names.push_back(isa.name);
+    }
+    return names;
+}
+
+void run_family(const Family& family, Checks& checks) {
+    try {
+        family.body(checks);
+    } catch (const Error& error) {
+        checks.expect(family.name, false, error.text);
+    } catch (const std::exception& error) {
+        checks.expect(family.name, false, error.what());
+    }
+}
+
+int run_checks(const Options& options) {
+    const std::vector<Family> chosen = chosen_families(options.names);
+    int64_t passed = 0, failed = 0;
+    const auto run = [&](const Ops* ops, Runs runs) {
+        for (const Family& family : chosen) {
+            if (family.runs != runs) continue;
+            Checks checks(ops);
+            run_family(family, checks);
+            // A family that looked at nothing has not passed.
+            if (checks.passed() + checks.failed() == 0) checks.expect(family.name, false, "compared nothing");
+            passed += checks.passed();
+            failed += checks.failed();
+        }
+    };
+    run(nullptr, Runs::Once);
+    if (std::any_of(chosen.begin(), chosen.end(),
+                    [](const Family& family) { return family.runs == Runs::PerIsa; }))
+        for (const std::string& isa : chosen_isas(options.isa)) {
+            const int64_t passed_before = passed, failed_before = failed;
+            run(&cpu_ops(isa), Runs::PerIsa);
+            std::printf("isa %s: %lld passed, %lld failed\n", isa.c_str(),
+                        static_cast<long long>(passed - passed_before),
+                        static_cast<long long>(failed - failed_before));
+        }
+    std::printf("%lld passed, %lld failed\n", static_cast<long long>(passed), static_cast<long long>(failed));
+    return failed > 0 || passed == 0 ? 1 : 0;
+}
+
+int run_benchmark(const Options& options) {
+    require(!options.names.empty(), Code::Option, "Expected the name of a benchmark.\n", kUsage);
+    const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    const int threads = options.threads > 0 ? options.threads : processors;
+    ThreadPool pool(threads);
+    Scratch scratch;
+    Stream stream;
+    stream.pool = &pool;
+    stream.scratch = &scratch;
+    for (const Benchmark& benchmark : benchmarks()) {
+        if (benchmark.name != options.names[0]) continue;
+        benchmark.body(
+            {cpu_ops(options.isa), &stream, threads, {options.names.begin() + 1, options.names.end()}});
+        return 0;
+    }
+    raise(Code::Option, "Unknown benchmark \"", options.names[0], "\"; `list` prints the names.");
+}
+
+int run_list() {
+    for (const Family& family : families()) std::printf("check %s\n", family.name.c_str());
+    for (const Benchmark& benchmark : benchmarks()) std::printf("bench %s\n", benchmark.name.c_str());
+    for (const IsaInfo& isa : list_isas())
+        std::printf("isa %s%s%s%s\n", isa.name.c_str(), isa.built ? "" : " (not built)",
+                    isa.native ? "" : " (emulated)", isa.runnable ? "" : " (cannot run here)");
+    return 0;
+}
+
+int run(int count, char** values) {
+    const Options options = parse(count, values);
+    if (options.command == "check") return run_checks(options);
+    if (options.command == "bench") return run_benchmark(options);
+    if (options.command == "list") return run_list();
+    raise(Code::Option, "Expected a command.\n", kUsage);
+}
+
+}  // namespace
+
+RegisterBench::RegisterBench(const char* name, void (*body)(const BenchContext&)) {
+    benchmarks().push_back({name, body});
+}
+
+}  // namespace attune::tool
+
+int main(int count, char** values) {
+    try {
+        return attune::tool::run(count, values);
+    } catch (const attune::Error& error) {
+        std::fprintf(stderr, "%s\n", error.text.c_str());
+        return error.code == attune::Code::Option ? 2 : 1;
+    }
+}
