@@ -7,3 +7,4 @@ export { ggufSpecialIds, ggufTokenizerJson } from "./gguf-vocabulary.js";
 export { loadTokenizer } from "./load-tokenizer.js";
 export type { CreateTokenizerOptions, DecodeOptions, SpecialIds, Tokenizer } from "./tokenizer.js";
 export { createTokenizer } from "./tokenizer.js";
+export { type TokenizerFile, tokenizerFiles } from "./tokenizer-files.js";

@@ -8,16 +8,8 @@
 // 5. "Metaspace" with `split` ends a piece before each ▁.
 // (The sixth, decoding an empty list, is in tokenizer.ts.)
 
-import type { Decoder, PreTokenizer, Tokenizer } from "@huggingface/tokenizers";
-import {
-  ByteFallbackDecoder,
-  ByteLevelDecoder,
-  ByteLevelPreTokenizer,
-  DigitsPreTokenizer,
-  SequenceDecoder,
-  SequencePreTokenizer,
-} from "@huggingface/tokenizers";
 import { fail } from "../errors/index.js";
+import { type LibraryDecoder, type LibraryPreTokenizer, type LibraryTokenizer, library } from "./library.js";
 
 const GPT2_RULE =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
@@ -74,39 +66,33 @@ function correctPreTokenizer(rule: unknown, source: string): unknown {
 }
 
 /** Changes the parts of a freshly built tokenizer, and lets go of what only its constructor needed. */
-export function correctInstance(library: Tokenizer): void {
-  const { model } = library;
-  if (library.pre_tokenizer !== null) correctSplitting(library.pre_tokenizer);
-  if (library.decoder !== null) correctDecoder(library.decoder);
-  // The parsed file is kept twice by the library, and neither is read again: tens of megabytes.
-  for (const [holder, key] of [
-    [library, "tokenizer"],
-    [model, "merges"],
-  ] as const) {
-    if (holder !== null && Object.hasOwn(holder, key)) Reflect.set(holder, key, {});
-  }
-  if (model !== null) {
-    const { vocab: _vocab, merges: _merges, ...rest } = model.config as Json;
-    Reflect.set(model, "config", rest);
-  }
+export function correctInstance(tokenizer: LibraryTokenizer): void {
+  const { model } = tokenizer;
+  if (tokenizer.pre_tokenizer !== null) correctSplitting(tokenizer.pre_tokenizer);
+  if (tokenizer.decoder !== null) correctDecoder(tokenizer.decoder);
+  // The parsed file stays reachable in three places, and none is read again: tens of megabytes.
+  const { vocab: _vocab, merges: _merges, ...rest } = model.config;
+  tokenizer.tokenizer = {};
+  model.merges = [];
+  model.config = rest;
 }
 
-function correctSplitting(rule: PreTokenizer): void {
-  if (rule instanceof SequencePreTokenizer) {
+function correctSplitting(rule: LibraryPreTokenizer): void {
+  if (rule instanceof library.SequencePreTokenizer) {
     for (const inner of rule.tokenizers) if (inner !== null) correctSplitting(inner);
-  } else if (rule instanceof DigitsPreTokenizer) {
+  } else if (rule instanceof library.DigitsPreTokenizer) {
     rule.pattern = rule.config.individual_digits ? /\P{N}+|\p{N}/gu : /\P{N}+|\p{N}+/gu;
-  } else if (rule instanceof ByteLevelPreTokenizer) {
+  } else if (rule instanceof library.ByteLevelPreTokenizer) {
     rule.pattern = GPT2_RULE;
   }
 }
 
-function correctDecoder(decoder: Decoder): void {
-  if (decoder instanceof SequenceDecoder) {
+function correctDecoder(decoder: LibraryDecoder): void {
+  if (decoder instanceof library.SequenceDecoder) {
     for (const inner of decoder.decoders) correctDecoder(inner);
-  } else if (decoder instanceof ByteFallbackDecoder) {
+  } else if (decoder instanceof library.ByteFallbackDecoder) {
     decoder.decode_chain = decodeByteTokens;
-  } else if (decoder instanceof ByteLevelDecoder) {
+  } else if (decoder instanceof library.ByteLevelDecoder) {
     const alphabet = new Map(
       Object.entries(decoder.byte_decoder).map(([char, byte]) => [char, Number(byte)]),
     );

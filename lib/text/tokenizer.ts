@@ -2,11 +2,8 @@
 // Must not read files: load-tokenizer.ts finds them and resolves the special tokens.
 
 import { createHash } from "node:crypto";
-import {
-  type Tokenizer as LibraryTokenizer,
-  Tokenizer as LibraryTokenizerClass,
-} from "@huggingface/tokenizers";
 import { fail, reasonOf } from "../errors/index.js";
+import { type LibraryTokenizer, library } from "./library.js";
 import { correctInstance, correctJson } from "./library-fixes.js";
 
 export interface DecodeOptions {
@@ -60,12 +57,12 @@ export interface CreateTokenizerOptions {
 export function createTokenizer(options: CreateTokenizerOptions): Tokenizer {
   const { source } = options;
   const contentHash = options.contentHash ?? sha256(JSON.stringify(options.json));
-  const library = build(options.json, source);
-  const vocabulary = vocabularyOf(library, source);
-  const idOf = (token: string) => library.token_to_id(token);
+  const built = build(options.json, source);
+  const vocabulary = vocabularyOf(built, source);
+  const idOf = (token: string) => built.token_to_id(token);
   const { eosIds, bosId } = options.specialIds(idOf);
   return {
-    encode: (text) => Int32Array.from(library.encode(text, { add_special_tokens: false }).ids),
+    encode: (text) => Int32Array.from(built.encode(text, { add_special_tokens: false }).ids),
     decode: (ids, { skipSpecial = false } = {}) => {
       const list = Array.from(ids);
       const wrong = list.find((id) => vocabulary[id] === undefined);
@@ -76,7 +73,7 @@ export function createTokenizer(options: CreateTokenizerOptions): Tokenizer {
       // The library refuses an empty list.
       if (list.length === 0) return "";
       const rules = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false };
-      return library.decode(list, rules);
+      return built.decode(list, rules);
     },
     vocabSize: vocabulary.length,
     idOf,
@@ -84,7 +81,7 @@ export function createTokenizer(options: CreateTokenizerOptions): Tokenizer {
     eosId: eosIds[0],
     eosIds,
     bosId,
-    startIds: startIdsOf(library),
+    startIds: startIdsOf(built),
     hash: sha256(`${contentHash}/${eosIds.join(",")}/${bosId ?? ""}`),
   };
 }
@@ -92,9 +89,9 @@ export function createTokenizer(options: CreateTokenizerOptions): Tokenizer {
 function build(json: unknown, source: string): LibraryTokenizer {
   const corrected = correctJson(json, source);
   try {
-    const library = new LibraryTokenizerClass(corrected, {});
-    correctInstance(library);
-    return library;
+    const tokenizer = new library.Tokenizer(corrected, {});
+    correctInstance(tokenizer);
+    return tokenizer;
   } catch (error) {
     const what = `Expected the rules and vocabulary of a tokenizer.json in ${source}, but it cannot be used`;
     throw fail("ATTUNE_TOKENIZER", `${what}: ${reasonOf(error)}`, { cause: error });
@@ -102,16 +99,16 @@ function build(json: unknown, source: string): LibraryTokenizer {
 }
 
 /** The library's own list, indexed by id: a second copy would cost memory. */
-function vocabularyOf(library: LibraryTokenizer, source: string): readonly (string | undefined)[] {
-  const vocabulary = library.model?.vocab ?? [];
+function vocabularyOf(tokenizer: LibraryTokenizer, source: string): readonly (string | undefined)[] {
+  const { vocab: vocabulary } = tokenizer.model;
   if (vocabulary.length > 0) return vocabulary;
   throw fail("ATTUNE_TOKENIZER", `Expected a vocabulary in ${source} but found no entries.`);
 }
 
 /** What the post-processor puts in front, found by encoding a letter with and without it. */
-function startIdsOf(library: LibraryTokenizer): Int32Array {
-  const bare = library.encode("a", { add_special_tokens: false }).ids;
-  const full = library.encode("a", { add_special_tokens: true }).ids;
+function startIdsOf(tokenizer: LibraryTokenizer): Int32Array {
+  const bare = tokenizer.encode("a", { add_special_tokens: false }).ids;
+  const full = tokenizer.encode("a", { add_special_tokens: true }).ids;
   for (let start = 0; start + bare.length <= full.length; start++) {
     if (bare.every((id, i) => full[start + i] === id)) return Int32Array.from(full.slice(0, start));
   }

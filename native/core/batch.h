@@ -1,5 +1,5 @@
-// PackedBatch: the single currency between TypeScript and native code. There is no padding and no attention mask.
-// Plain data with a check; knows nothing of models or losses.
+// PackedBatch: the single currency between TypeScript and native code. There is no padding and no attention
+// mask. Plain data with a check; knows nothing of models or losses.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace attune {
 
-// A run of trunk rows. Its queries see their own keys causally and, when prefix >= 0, all keys of that earlier segment.
-// Prefixes do not chain: the segment named by prefix has prefix -1.
+// A run of trunk rows. Its queries see their own keys causally and, when prefix >= 0, all keys of that
+// earlier segment. Prefixes do not chain: the segment named by prefix has prefix -1.
 struct Segment {
     int32_t start;   // first trunk row
     int32_t length;  // rows
@@ -42,7 +42,8 @@ struct PackedBatch {
 
     int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
 
-    // Throws Code::Shape naming the first entry that breaks the contract (ranges, order, chained prefixes, vocabulary).
+    // Throws Code::Shape naming the first entry that breaks the contract (ranges, order, chained prefixes,
+    // vocabulary).
     void check(int64_t vocabulary, int64_t max_positions) const;
 };
 

@@ -10,7 +10,20 @@
 namespace attune {
 
 // The JavaScript side sees these as "ATTUNE_" + code_name(code).
-enum class Code { Option, Shape, File, Format, Model, Memory, Backend, NotFinite, Aborted, Disposed, Output, Internal };
+enum class Code {
+    Option,
+    Shape,
+    File,
+    Format,
+    Model,
+    Memory,
+    Backend,
+    NotFinite,
+    Aborted,
+    Disposed,
+    Output,
+    Internal
+};
 
 const char* code_name(Code code) noexcept;
 

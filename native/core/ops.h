@@ -1,11 +1,11 @@
 // The ops table: every operation a backend fills in, as plain function pointers over PODs.
 // Model, loss, optim and generate code is written once against it and never includes cpu/ or cuda/.
 //
-// Conventions. Order of parameters: outputs, saved, inputs, weights, dims, stream. Every op returns a Status; nothing is
-// thrown across the table. "=" overwrites, "+=" accumulates. T trunk rows, C width, V vocabulary, F MLP width,
-// H query heads, G key/value heads, D head width. Forward activations have the model's dtype (fp32 or bf16), gradients
-// of activations and of parameters are always fp32, statistics and log-probs are fp32.
-// A row's forward result never depends on the other rows of the call, nor on the number of threads.
+// Conventions. Order of parameters: outputs, saved, inputs, weights, dims, stream. Every op returns a Status;
+// nothing is thrown across the table. "=" overwrites, "+=" accumulates. T trunk rows, C width, V vocabulary,
+// F MLP width, H query heads, G key/value heads, D head width. Forward activations have the model's dtype
+// (fp32 or bf16), gradients of activations and of parameters are always fp32, statistics and log-probs are
+// fp32. A row's forward result never depends on the other rows of the call, nor on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -35,20 +35,25 @@ struct ConstMat {
     int64_t stride = 0;
 
     ConstMat() = default;
-    ConstMat(const void* d, DType t, int64_t r, int64_t c, int64_t s) : data(d), dtype(t), rows(r), cols(c), stride(s) {}
-    ConstMat(const Mat& m) : data(m.data), dtype(m.dtype), rows(m.rows), cols(m.cols), stride(m.stride) {}  // NOLINT
+    ConstMat(const void* d, DType t, int64_t r, int64_t c, int64_t s)
+        : data(d), dtype(t), rows(r), cols(c), stride(s) {}
+    ConstMat(const Mat& m)
+        : data(m.data), dtype(m.dtype), rows(m.rows), cols(m.cols), stride(m.stride) {}  // NOLINT
 };
 
-// How a parameter lies in memory. Its gradient, moments and master copy have the same layout (always fp32), so the
-// optimiser is elementwise.
-//   Panels  fp32: [ceil(N/32)][K'][32], element (n,k) at (n/32)*K'*32 + k*32 + n%32, with K' = K rounded up to even;
+// How a parameter lies in memory. Its gradient, moments and master copy have the same layout (always fp32),
+// so the optimiser is elementwise.
+//   Panels  fp32: [ceil(N/32)][K'][32], element (n,k) at (n/32)*K'*32 + k*32 + n%32, with K' = K rounded up
+//   to even;
 //           bf16: [ceil(N/32)][K'/2][32][2], element (n,k) at (n/32)*K'*32 + (k/2)*64 + (n%32)*2 + k%2.
 //           Rows n >= N and k >= K are zero and stay zero.
 //   Rows    row-major [N][K] in either dtype.
 enum class Layout : int32_t { Panels = 0, Rows = 1 };
 
 constexpr int64_t kPanel = 32;
-constexpr int64_t even(int64_t k) noexcept { return (k + 1) / 2 * 2; }
+constexpr int64_t even(int64_t k) noexcept {
+    return (k + 1) / 2 * 2;
+}
 // Elements that a parameter of N x K occupies in its layout.
 constexpr int64_t layout_elements(Layout layout, int64_t N, int64_t K) noexcept {
     return layout == Layout::Panels ? (N + kPanel - 1) / kPanel * kPanel * even(K) : N * K;
@@ -73,10 +78,10 @@ enum class Activation : int32_t { None = 0, GeluTanh = 1 };
 
 // Applied in registers while a GEMM tile is stored: y = activation(acc + bias) + residual.
 struct Epilogue {
-    const float* bias = nullptr;       // [N] or null
-    ConstMat residual;                 // [M,N], any dtype; data null = none
+    const float* bias = nullptr;  // [N] or null
+    ConstMat residual{};          // [M,N], any dtype; data null = none
     Activation activation = Activation::None;
-    Mat before_activation;             // [M,N] = acc + bias, kept for backward; data null = not kept
+    Mat before_activation{};  // [M,N] = acc + bias, kept for backward; data null = not kept
 };
 
 struct AttentionDims {
@@ -85,21 +90,23 @@ struct AttentionDims {
     int64_t D = 0;       // head width
     float scale = 0;     // of the scores, usually 1/sqrt(D)
     int64_t window = 0;  // a query sees keys at position distance < window; 0 = all
-    // A row of qkv is [H*D | G*D | G*D]. Segment positions are consecutive; a branch's start at its prefix's length.
+    // A row of qkv is [H*D | G*D | G*D]. Segment positions are consecutive; a branch's start at its prefix's
+    // length.
     const Segment* segments = nullptr;
     int64_t segment_count = 0;
 };
 
 // Per row of a chunk of logits; null pointers are not computed. Temperature divides the logits first.
 struct HeadStats {
-    float* logprob = nullptr;      // [c] log p(target)
-    float* logsumexp = nullptr;    // [c]
-    float* entropy = nullptr;      // [c] nats
-    float* mean_logit = nullptr;   // [c] mean over the vocabulary, before temperature
-    int32_t* argmax = nullptr;     // [c] lowest index among equals
+    float* logprob = nullptr;     // [c] log p(target)
+    float* logsumexp = nullptr;   // [c]
+    float* entropy = nullptr;     // [c] nats
+    float* mean_logit = nullptr;  // [c] mean over the vocabulary, before temperature
+    int32_t* argmax = nullptr;    // [c] lowest index among equals
 };
 
-// dlogits = { w (1[v=target] - p) - e p (log p + H) + c p (log p - log q - KL(p||q)) + u (p - q) } / temperature
+// dlogits = { w (1[v=target] - p) - e p (log p + H) + c p (log p - log q - KL(p||q)) + u (p - q) } /
+// temperature
 struct HeadWeights {
     const float* logprob = nullptr;     // [c] w = dL/dlogprob, or null = 0
     const float* entropy = nullptr;     // [c] e = dL/dentropy
@@ -118,12 +125,12 @@ struct Ops {
     const char* name;  // "scalar", "avx2", "avx512", "avx512bf16", "emulated16", "emulated16bf16", ...
 
     // ---- parameters: rows [first, first+rows) of a parameter, to and from row-major fp32 [rows][K]
-    Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first, int64_t rows,
-                            const float* source, Stream* stream);
+    Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
+                            int64_t rows, const float* source, Stream* stream);
     Status (*weight_export)(float* target, Weight weight, int64_t first, int64_t rows, Stream* stream);
     // target (bf16 or fp32) = source (fp32), same layout
-    Status (*weight_convert)(void* target, DType dtype, const float* source, Layout layout, int64_t N, int64_t K,
-                             Stream* stream);
+    Status (*weight_convert)(void* target, DType dtype, const float* source, Layout layout, int64_t N,
+                             int64_t K, Stream* stream);
 
     // ---- linear maps (weights in panels). M may be 0.
     // y[M,N] = epilogue(x[M,K] W[N,K]^T)
@@ -133,22 +140,23 @@ struct Ops {
     // dw[N,K] += dy^T x;  dbias[N] += column sums of dy (null = none)
     Status (*linear_backward_weight)(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, Stream* stream);
 
-    // ---- rows. Norms treat each row as `groups` vectors of width C (cols == groups*C in a strided view): q/k norm has groups = heads.
-    // y = x * rstd * w;  rstd[rows*groups] is kept
-    Status (*rmsnorm_forward)(Mat y, float* rstd, ConstMat x, const float* w, int64_t groups, float epsilon, Stream* stream);
+    // ---- rows. Norms treat each row as `groups` vectors of width C (cols == groups*C in a strided view):
+    // q/k norm has groups = heads. y = x * rstd * w;  rstd[rows*groups] is kept
+    Status (*rmsnorm_forward)(Mat y, float* rstd, ConstMat x, const float* w, int64_t groups, float epsilon,
+                              Stream* stream);
     // dx = (+= when accumulate);  dw[C] +=
-    Status (*rmsnorm_backward)(Mat dx, float* dw, ConstMat dy, ConstMat x, const float* rstd, const float* w, int64_t groups,
-                               int32_t accumulate, Stream* stream);
+    Status (*rmsnorm_backward)(Mat dx, float* dw, ConstMat dy, ConstMat x, const float* rstd, const float* w,
+                               int64_t groups, int32_t accumulate, Stream* stream);
     // y = (x - mean) * rstd * w + b;  mean[rows], rstd[rows] are kept
-    Status (*layernorm_forward)(Mat y, float* mean, float* rstd, ConstMat x, const float* w, const float* b, float epsilon,
-                                Stream* stream);
+    Status (*layernorm_forward)(Mat y, float* mean, float* rstd, ConstMat x, const float* w, const float* b,
+                                float epsilon, Stream* stream);
     // dx = (+= when accumulate);  dw[C] +=, db[C] +=
     Status (*layernorm_backward)(Mat dx, float* dw, float* db, ConstMat dy, ConstMat x, const float* mean,
                                  const float* rstd, const float* w, int32_t accumulate, Stream* stream);
     // Rotates, in place, `heads` vectors of width D at the start of each row (half-split pairs i, i+D/2).
     // cosine, sine: [positions, D/2]; direction +1 forward, -1 backward
-    Status (*rope)(Mat x, const int32_t* positions, const float* cosine, const float* sine, int64_t heads, int64_t D,
-                   int32_t direction, Stream* stream);
+    Status (*rope)(Mat x, const int32_t* positions, const float* cosine, const float* sine, int64_t heads,
+                   int64_t D, int32_t direction, Stream* stream);
     // h[T,F] = silu(gate) * up; gate_up[T,2F] = [gate | up]
     Status (*swiglu_forward)(Mat h, ConstMat gate_up, Stream* stream);
     // dgate_up[T,2F] =
@@ -163,8 +171,8 @@ struct Ops {
     Status (*gather_rows)(Mat y, ConstMat x, const int32_t* rows, Stream* stream);
     Status (*scatter_add_rows)(Mat x, ConstMat y, const int32_t* rows, Stream* stream);
     // x[T,C] = table[tokens] (+ position_table[positions] when its data is not null)
-    Status (*embedding_forward)(Mat x, const int32_t* tokens, Weight table, const int32_t* positions, Weight position_table,
-                                Stream* stream);
+    Status (*embedding_forward)(Mat x, const int32_t* tokens, Weight table, const int32_t* positions,
+                                Weight position_table, Stream* stream);
     // dtable[tokens[t]] += dx[t], equal tokens added in row order
     Status (*embedding_backward)(WeightGrad dtable, ConstMat dx, const int32_t* tokens, Stream* stream);
 
@@ -172,22 +180,25 @@ struct Ops {
     // out[T,H*D] =, lse[H,T] = natural-log sum of exponentials of the scaled scores, kept
     Status (*attention_forward)(Mat out, float* lse, ConstMat qkv, AttentionDims dims, Stream* stream);
     // dqkv[T,(H+2G)*D] fp32 =
-    Status (*attention_backward)(Mat dqkv, ConstMat dout, ConstMat out, const float* lse, ConstMat qkv, AttentionDims dims,
-                                 Stream* stream);
+    Status (*attention_backward)(Mat dqkv, ConstMat dout, ConstMat out, const float* lse, ConstMat qkv,
+                                 AttentionDims dims, Stream* stream);
 
     // ---- head, over a chunk of fp32 logits [c,V]
-    Status (*head_stats)(HeadStats out, ConstMat logits, const int32_t* targets, float temperature, Stream* stream);
+    Status (*head_stats)(HeadStats out, ConstMat logits, const int32_t* targets, float temperature,
+                         Stream* stream);
     // KL(p||q) and KL(q||p) of policy p and reference q, per row; null pointers are not computed
-    Status (*head_kl)(float* kl, float* reverse_kl, ConstMat logits, ConstMat reference_logits, float temperature,
-                      Stream* stream);
-    // logits[c,V] become dlogits, in place; reference_logits may be empty when kl and reverse_kl weights are null
-    Status (*head_gradient)(Mat logits, ConstMat reference_logits, const int32_t* targets, HeadWeights weights,
-                            float temperature, Stream* stream);
+    Status (*head_kl)(float* kl, float* reverse_kl, ConstMat logits, ConstMat reference_logits,
+                      float temperature, Stream* stream);
+    // logits[c,V] become dlogits, in place; reference_logits may be empty when kl and reverse_kl weights are
+    // null
+    Status (*head_gradient)(Mat logits, ConstMat reference_logits, const int32_t* targets,
+                            HeadWeights weights, float temperature, Stream* stream);
 
     // ---- optimiser, over flat buffers of n elements
-    // parameter, m, v fp32 are updated; compute (null, or bf16 in `layout` order: Panels interleaves k pairs) = parameter
-    Status (*adamw)(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient, int64_t n, Layout layout,
-                    AdamW settings, Stream* stream);
+    // parameter, m, v fp32 are updated; compute (null, or bf16 in `layout` order: Panels interleaves k pairs)
+    // = parameter
+    Status (*adamw)(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient, int64_t n,
+                    Layout layout, AdamW settings, Stream* stream);
     // *sum = sum of squares, in double, fixed order
     Status (*sum_squares)(double* sum, const float* x, int64_t n, Stream* stream);
     Status (*fill)(float* x, float value, int64_t n, Stream* stream);

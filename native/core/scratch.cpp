@@ -12,12 +12,17 @@ constexpr size_t kHuge = size_t{2} << 20;
 // Below this, transparent huge pages would waste more than the page walks they save.
 constexpr size_t kHugeFrom = size_t{8} << 20;
 
-size_t rounded(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
+size_t rounded(size_t bytes) {
+    return (bytes + 4095) / 4096 * 4096;
+}
 }  // namespace
 
-void AlignedDelete::operator()(std::byte* pointer) const noexcept { munmap(pointer, rounded(bytes)); }
+void AlignedDelete::operator()(std::byte* pointer) const noexcept {
+    munmap(pointer, rounded(bytes));
+}
 
-// mmap rather than malloc: pages go back to the kernel at once, alignment is free, and untouched pages cost nothing.
+// mmap rather than malloc: pages go back to the kernel at once, alignment is free, and untouched pages cost
+// nothing.
 AlignedBytes allocate_aligned(size_t bytes) {
     const size_t size = rounded(bytes == 0 ? 1 : bytes);
     void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -32,10 +37,19 @@ void* Scratch::slot(int index, size_t bytes) {
     Slot& slot = slots_[static_cast<size_t>(index)];
     if (slot.bytes < bytes) {
         slot.memory.reset();
+        slot.bytes = 0;
         slot.memory = allocate_aligned(bytes);
         slot.bytes = bytes;
     }
     return slot.memory.get();
+}
+
+void* Scratch::try_slot(int index, size_t bytes) noexcept {
+    try {
+        return slot(index, bytes == 0 ? 1 : bytes);
+    } catch (...) {
+        return nullptr;
+    }
 }
 
 size_t Scratch::bytes() const noexcept {

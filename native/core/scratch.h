@@ -9,7 +9,8 @@
 
 namespace attune {
 
-// Aligned to 64 bytes (2 MiB and advised as huge pages when large). Contents are undefined. Throws Code::Memory.
+// Aligned to 64 bytes (2 MiB and advised as huge pages when large). Contents are undefined. Throws
+// Code::Memory.
 struct AlignedDelete {
     size_t bytes = 0;
     void operator()(std::byte* pointer) const noexcept;
@@ -22,6 +23,8 @@ class Scratch {
   public:
     // At least `bytes` bytes; the pointer stays valid until a larger request for the same slot.
     void* slot(int index, size_t bytes);
+    // Null instead of throwing: for op bodies, whose objects hold no exception tables.
+    void* try_slot(int index, size_t bytes) noexcept;
     template <class T>
     T* slot_of(int index, int64_t count) {
         return static_cast<T*>(slot(index, static_cast<size_t>(count) * sizeof(T)));

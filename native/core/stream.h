@@ -11,10 +11,11 @@ class ThreadPool;
 class Scratch;
 
 struct Stream {
-    ThreadPool* pool = nullptr;                    // CPU
-    Scratch* scratch = nullptr;                    // CPU: grow-only memory for packing and partial sums
-    const std::atomic<bool>* cancelled = nullptr;  // looked at between layers by the model code, never inside ops
-    void* device = nullptr;                        // CUDA stream
+    ThreadPool* pool = nullptr;  // CPU
+    Scratch* scratch = nullptr;  // CPU: grow-only memory for packing and partial sums
+    const std::atomic<bool>* cancelled =
+        nullptr;             // looked at between layers by the model code, never inside ops
+    void* device = nullptr;  // CUDA stream
 };
 
 }  // namespace attune

@@ -1,4 +1,5 @@
-// Worker threads with a short spin and a futex-backed sleep (std::atomic::wait). Knows nothing of what it runs.
+// Worker threads with a short spin and a futex-backed sleep (std::atomic::wait). Knows nothing of what it
+// runs.
 #include "core/threads.h"
 
 #include <atomic>
@@ -30,8 +31,8 @@ struct ThreadPool::Shared {
     void* context = nullptr;
     int64_t tasks = 0;
     std::atomic<int64_t> next{0};
-    std::atomic<uint32_t> round{0};   // raised to start a run
-    std::atomic<int32_t> active{0};   // workers that have not finished this run
+    std::atomic<uint32_t> round{0};  // raised to start a run
+    std::atomic<int32_t> active{0};  // workers that have not finished this run
     std::atomic<bool> closing{false};
 
     void drain(int worker) {
@@ -65,7 +66,8 @@ struct ThreadPool::Shared {
 };
 
 ThreadPool::ThreadPool(int threads) : shared_(std::make_unique<Shared>()) {
-    require(threads >= 1 && threads <= 1024, Code::Option, "Expected threads in [1, 1024] but received ", threads, ".");
+    require(threads >= 1 && threads <= 1024, Code::Option, "Expected threads in [1, 1024] but received ",
+            threads, ".");
     for (int worker = 1; worker < threads; ++worker)
         shared_->workers.emplace_back([shared = shared_.get(), worker] { shared->serve(worker); });
 }
@@ -77,7 +79,9 @@ ThreadPool::~ThreadPool() {
     for (std::thread& worker : shared_->workers) worker.join();
 }
 
-int ThreadPool::threads() const noexcept { return static_cast<int>(shared_->workers.size()) + 1; }
+int ThreadPool::threads() const noexcept {
+    return static_cast<int>(shared_->workers.size()) + 1;
+}
 
 void ThreadPool::run(int64_t tasks, void (*work)(void*, int64_t, int), void* context) {
     if (tasks <= 0) return;

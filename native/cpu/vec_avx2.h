@@ -1,6 +1,6 @@
 // Eight float lanes over AVX2 with FMA.
-// Everything lives in an anonymous namespace: each ISA's object keeps its own copies. Include in one translation unit
-// per ISA only; knows nothing of ops.
+// Everything lives in an anonymous namespace: each ISA's object keeps its own copies. Include in one
+// translation unit per ISA only; knows nothing of ops.
 #pragma once
 
 #include <immintrin.h>
@@ -26,7 +26,9 @@ struct Mask {
     uint32_t word() const { return static_cast<uint32_t>(_mm256_movemask_ps(bits)); }  // lane i in bit i
     friend Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.bits, b.bits)}; }
     friend Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.bits, b.bits)}; }
-    friend Mask operator~(Mask a) { return {_mm256_xor_ps(a.bits, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
+    friend Mask operator~(Mask a) {
+        return {_mm256_xor_ps(a.bits, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))};
+    }
 };
 
 // 16 bf16 values: lane i holds the pair (2i, 2i+1).
@@ -53,7 +55,9 @@ struct Vec {
         return {_mm256_maskload_ps(p, _mm256_castps_si256(Mask::first(n).bits))};
     }
     void store(float* p) const { _mm256_storeu_ps(p, v); }
-    void store(float* p, int64_t n) const { _mm256_maskstore_ps(p, _mm256_castps_si256(Mask::first(n).bits), v); }
+    void store(float* p, int64_t n) const {
+        _mm256_maskstore_ps(p, _mm256_castps_si256(Mask::first(n).bits), v);
+    }
     static Vec load(const bf16_t* p) { return widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
     static Vec load(const bf16_t* p, int64_t n) {
         if (n >= kLanes) return load(p);
@@ -71,7 +75,8 @@ struct Vec {
     static void load_pairs(const bf16_t* p, Vec& even, Vec& odd) { split(load_pairs_raw(p), even, odd); }
     static void store_pairs(bf16_t* p, Vec even, Vec odd) {
         const __m256i low = _mm256_srli_epi32(even.rounded_bits(), 16);
-        const __m256i high = _mm256_and_si256(odd.rounded_bits(), _mm256_set1_epi32(static_cast<int>(0xffff0000u)));
+        const __m256i high =
+            _mm256_and_si256(odd.rounded_bits(), _mm256_set1_epi32(static_cast<int>(0xffff0000u)));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_or_si256(low, high));
     }
 
@@ -86,7 +91,8 @@ struct Vec {
     }
     static void split(Pairs pairs, Vec& even, Vec& odd) {
         even.v = _mm256_castsi256_ps(_mm256_slli_epi32(pairs.v, 16));
-        odd.v = _mm256_castsi256_ps(_mm256_and_si256(pairs.v, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
+        odd.v =
+            _mm256_castsi256_ps(_mm256_and_si256(pairs.v, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
     }
     // sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1]
     static Vec dot(Vec sum, Pairs a, Pairs b) {
@@ -119,7 +125,8 @@ struct Vec {
     // x = mantissa 2^exponent with mantissa in [1, 2), for normal positive x
     static void split_exponent(Vec x, Vec& mantissa, Vec& exponent) {
         const __m256i bits = _mm256_castps_si256(x.v);
-        exponent.v = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(127)));
+        exponent.v =
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(127)));
         const __m256i fraction = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffff));
         mantissa.v = _mm256_castsi256_ps(_mm256_or_si256(fraction, _mm256_set1_epi32(0x3f800000)));
     }

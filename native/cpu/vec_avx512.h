@@ -1,8 +1,13 @@
 // Sixteen float lanes over AVX-512 (F, BW, DQ, VL), with the bf16 dot product where BF16 is compiled in.
-// Everything lives in an anonymous namespace: each ISA's object keeps its own copies. Include in one translation unit
-// per ISA only; knows nothing of ops.
+// Everything lives in an anonymous namespace: each ISA's object keeps its own copies. Include in one
+// translation unit per ISA only; knows nothing of ops.
 #pragma once
 
+// GCC 12 warns of the deliberately undefined registers inside its own intrinsics.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include <cstdint>
@@ -43,13 +48,13 @@ struct BasicVec {
 
     static BasicVec zero() { return {_mm512_setzero_ps()}; }
     static BasicVec set(float x) { return {_mm512_set1_ps(x)}; }
-    static BasicVec iota() {
-        return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
-    }
+    static BasicVec iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
 
     // ---- memory; n < kLanes loads n values and zeros, stores n values
     static BasicVec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-    static BasicVec load(const float* p, int64_t n) { return {_mm512_maskz_loadu_ps(Mask::first(n).bits, p)}; }
+    static BasicVec load(const float* p, int64_t n) {
+        return {_mm512_maskz_loadu_ps(Mask::first(n).bits, p)};
+    }
     void store(float* p) const { _mm512_storeu_ps(p, v); }
     void store(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, Mask::first(n).bits, v); }
     static BasicVec load(const bf16_t* p) {
@@ -61,10 +66,13 @@ struct BasicVec {
     void store(bf16_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow()); }
     void store(bf16_t* p, int64_t n) const { _mm256_mask_storeu_epi16(p, Mask::first(n).bits, narrow()); }
     // 2 * kLanes values: even[i] = p[2i], odd[i] = p[2i+1]
-    static void load_pairs(const bf16_t* p, BasicVec& even, BasicVec& odd) { split(load_pairs_raw(p), even, odd); }
+    static void load_pairs(const bf16_t* p, BasicVec& even, BasicVec& odd) {
+        split(load_pairs_raw(p), even, odd);
+    }
     static void store_pairs(bf16_t* p, BasicVec even, BasicVec odd) {
         const __m512i low = _mm512_srli_epi32(even.rounded_bits(), 16);
-        const __m512i high = _mm512_and_si512(odd.rounded_bits(), _mm512_set1_epi32(static_cast<int>(0xffff0000u)));
+        const __m512i high =
+            _mm512_and_si512(odd.rounded_bits(), _mm512_set1_epi32(static_cast<int>(0xffff0000u)));
         _mm512_storeu_si512(p, _mm512_or_si512(low, high));
     }
 
@@ -77,7 +85,8 @@ struct BasicVec {
     }
     static void split(Pairs pairs, BasicVec& even, BasicVec& odd) {
         even.v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs.v, 16));
-        odd.v = _mm512_castsi512_ps(_mm512_and_si512(pairs.v, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
+        odd.v =
+            _mm512_castsi512_ps(_mm512_and_si512(pairs.v, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
     }
     // sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1]
     static BasicVec dot(BasicVec sum, Pairs a, Pairs b) {
@@ -92,20 +101,42 @@ struct BasicVec {
     }
 
     // ---- arithmetic
-    friend BasicVec operator+(BasicVec a, BasicVec b) { return {_mm512_add_ps(a.v, b.v)}; }
-    friend BasicVec operator-(BasicVec a, BasicVec b) { return {_mm512_sub_ps(a.v, b.v)}; }
-    friend BasicVec operator*(BasicVec a, BasicVec b) { return {_mm512_mul_ps(a.v, b.v)}; }
-    friend BasicVec operator/(BasicVec a, BasicVec b) { return {_mm512_div_ps(a.v, b.v)}; }
-    static BasicVec fma(BasicVec a, BasicVec b, BasicVec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }    // ab+c
-    static BasicVec fnma(BasicVec a, BasicVec b, BasicVec c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }  // c-ab
-    static BasicVec max(BasicVec a, BasicVec b) { return {_mm512_max_ps(a.v, b.v)}; }  // b where one is NaN
-    static BasicVec min(BasicVec a, BasicVec b) { return {_mm512_min_ps(a.v, b.v)}; }
-    static BasicVec abs(BasicVec a) { return {_mm512_abs_ps(a.v)}; }
-    static BasicVec sqrt(BasicVec a) { return {_mm512_sqrt_ps(a.v)}; }
+    friend BasicVec operator+(BasicVec a, BasicVec b) {
+        return {_mm512_add_ps(a.v, b.v)};
+    }
+    friend BasicVec operator-(BasicVec a, BasicVec b) {
+        return {_mm512_sub_ps(a.v, b.v)};
+    }
+    friend BasicVec operator*(BasicVec a, BasicVec b) {
+        return {_mm512_mul_ps(a.v, b.v)};
+    }
+    friend BasicVec operator/(BasicVec a, BasicVec b) {
+        return {_mm512_div_ps(a.v, b.v)};
+    }
+    static BasicVec fma(BasicVec a, BasicVec b, BasicVec c) {
+        return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+    }  // ab+c
+    static BasicVec fnma(BasicVec a, BasicVec b, BasicVec c) {
+        return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
+    }  // c-ab
+    static BasicVec max(BasicVec a, BasicVec b) {
+        return {_mm512_max_ps(a.v, b.v)};
+    }  // b where one is NaN
+    static BasicVec min(BasicVec a, BasicVec b) {
+        return {_mm512_min_ps(a.v, b.v)};
+    }
+    static BasicVec abs(BasicVec a) {
+        return {_mm512_abs_ps(a.v)};
+    }
+    static BasicVec sqrt(BasicVec a) {
+        return {_mm512_sqrt_ps(a.v)};
+    }
     static BasicVec round_to_int(BasicVec a) {  // nearest even
         return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
     }
-    static BasicVec ldexp(BasicVec x, BasicVec n) { return {_mm512_scalef_ps(x.v, n.v)}; }  // x 2^n, n integer
+    static BasicVec ldexp(BasicVec x, BasicVec n) {
+        return {_mm512_scalef_ps(x.v, n.v)};
+    }  // x 2^n, n integer
     // x = mantissa 2^exponent with mantissa in [1, 2), for normal positive x
     static void split_exponent(BasicVec x, BasicVec& mantissa, BasicVec& exponent) {
         exponent.v = _mm512_getexp_ps(x.v);
@@ -113,16 +144,36 @@ struct BasicVec {
     }
 
     // ---- comparison (false where one is NaN, ne: true) and bits
-    friend Mask operator<(BasicVec a, BasicVec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
-    friend Mask operator<=(BasicVec a, BasicVec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
-    friend Mask operator>(BasicVec a, BasicVec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
-    friend Mask operator>=(BasicVec a, BasicVec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
-    friend Mask operator==(BasicVec a, BasicVec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
-    friend Mask operator!=(BasicVec a, BasicVec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
-    static BasicVec select(Mask m, BasicVec a, BasicVec b) { return {_mm512_mask_blend_ps(m.bits, b.v, a.v)}; }
-    friend BasicVec operator&(BasicVec a, BasicVec b) { return {_mm512_and_ps(a.v, b.v)}; }
-    friend BasicVec operator|(BasicVec a, BasicVec b) { return {_mm512_or_ps(a.v, b.v)}; }
-    friend BasicVec operator^(BasicVec a, BasicVec b) { return {_mm512_xor_ps(a.v, b.v)}; }
+    friend Mask operator<(BasicVec a, BasicVec b) {
+        return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
+    }
+    friend Mask operator<=(BasicVec a, BasicVec b) {
+        return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)};
+    }
+    friend Mask operator>(BasicVec a, BasicVec b) {
+        return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)};
+    }
+    friend Mask operator>=(BasicVec a, BasicVec b) {
+        return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)};
+    }
+    friend Mask operator==(BasicVec a, BasicVec b) {
+        return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
+    }
+    friend Mask operator!=(BasicVec a, BasicVec b) {
+        return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)};
+    }
+    static BasicVec select(Mask m, BasicVec a, BasicVec b) {
+        return {_mm512_mask_blend_ps(m.bits, b.v, a.v)};
+    }
+    friend BasicVec operator&(BasicVec a, BasicVec b) {
+        return {_mm512_and_ps(a.v, b.v)};
+    }
+    friend BasicVec operator|(BasicVec a, BasicVec b) {
+        return {_mm512_or_ps(a.v, b.v)};
+    }
+    friend BasicVec operator^(BasicVec a, BasicVec b) {
+        return {_mm512_xor_ps(a.v, b.v)};
+    }
 
     // ---- over lanes: 8+8, 4+4, 2+2, 1+1
     float reduce_add() const {
@@ -157,7 +208,9 @@ struct BasicVec {
         const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
         return _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), rounded, quiet);
     }
-    __m256i narrow() const { return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_bits(), 16)); }
+    __m256i narrow() const {
+        return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_bits(), 16));
+    }
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Sixteen float lanes as pairs of AVX2 registers, the bf16 dot product in software: lets a machine without AVX-512 run
-// the 16-lane bodies in tests. Test builds only; nothing here is meant to be fast.
-// Everything lives in an anonymous namespace: each ISA's object keeps its own copies; knows nothing of ops.
+// Sixteen float lanes as pairs of AVX2 registers, the bf16 dot product in software: lets a machine without
+// AVX-512 run the 16-lane bodies in tests. Test builds only; nothing here is meant to be fast. Everything
+// lives in an anonymous namespace: each ISA's object keeps its own copies; knows nothing of ops.
 #pragma once
 
 #include "cpu/vec_avx2.h"
@@ -59,7 +59,9 @@ struct EmulatedVec {
     }
 
     // ---- bf16 pairs as they are
-    static Pairs load_pairs_raw(const bf16_t* p) { return {Vec::load_pairs_raw(p), Vec::load_pairs_raw(p + 16)}; }
+    static Pairs load_pairs_raw(const bf16_t* p) {
+        return {Vec::load_pairs_raw(p), Vec::load_pairs_raw(p + 16)};
+    }
     static Pairs broadcast_pair(const bf16_t* p) { return {Vec::broadcast_pair(p), Vec::broadcast_pair(p)}; }
     static void split(Pairs pairs, EmulatedVec& even, EmulatedVec& odd) {
         Vec::split(pairs.low, even.low, odd.low);

@@ -1,6 +1,6 @@
-// Four float lanes in portable C++ (compiler vector extension): no intrinsics, no machine flags, no fused multiply-add.
-// Everything lives in an anonymous namespace: each ISA's object keeps its own copies. Include in one translation unit
-// per ISA only; knows nothing of ops.
+// Four float lanes in portable C++ (compiler vector extension): no intrinsics, no machine flags, no fused
+// multiply-add. Everything lives in an anonymous namespace: each ISA's object keeps its own copies. Include
+// in one translation unit per ISA only; knows nothing of ops.
 #pragma once
 
 #include <cmath>
@@ -115,9 +115,9 @@ struct Vec {
     friend Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
     friend Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
     friend Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
-    static Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }       // a b + c
-    static Vec fnma(Vec a, Vec b, Vec c) { return {c.v - a.v * b.v}; }      // c - a b
-    static Vec max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }        // b where one is NaN
+    static Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }   // a b + c
+    static Vec fnma(Vec a, Vec b, Vec c) { return {c.v - a.v * b.v}; }  // c - a b
+    static Vec max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }    // b where one is NaN
     static Vec min(Vec a, Vec b) { return {a.v < b.v ? a.v : b.v}; }
     static Vec abs(Vec a) { return {reinterpret_cast<Floats>(reinterpret_cast<Words>(a.v) & 0x7fffffff)}; }
     static Vec sqrt(Vec a) {

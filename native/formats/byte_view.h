@@ -25,8 +25,8 @@ inline T load_unaligned(const uint8_t* at) noexcept {
     return value;
 }
 
-// "text" in double quotes, cut after 120 bytes, with bytes outside printable ASCII as \xNN: names in a broken file
-// may hold anything, and an error text must stay one readable line.
+// "text" in double quotes, cut after 120 bytes, with bytes outside printable ASCII as \xNN: names in a broken
+// file may hold anything, and an error text must stay one readable line.
 inline std::string quoted(std::string_view text) {
     constexpr size_t longest = 120;
     constexpr char digits[] = "0123456789abcdef";

@@ -30,8 +30,8 @@ inline void nibbles_scaled(float* __restrict y, const uint8_t* __restrict x, flo
     for (int i = 0; i < 16; ++i) y[i + 16] = static_cast<float>((x[i] >> 4) - zero) * scale;
 }
 
-// Q5 blocks are unpacked to bytes this many at a time: reading a byte array back as vectors right after it was
-// written in words would wait for those stores.
+// Q5 blocks are unpacked to bytes this many at a time: reading a byte array back as vectors right after it
+// was written in words would wait for those stores.
 constexpr int64_t five_bit_batch = 16;
 
 // Eight bytes of 0 or 16: bit i of `bits` decides byte i.
@@ -73,7 +73,8 @@ inline ScalesAndMinima unpack_scales(const uint8_t* x) noexcept {
 
 // d: half, q: 16 bytes of two; value = (q - 8) * d
 void dequantise_q4_0(float* y, const uint8_t* x, int64_t blocks) {
-    for (int64_t block = 0; block < blocks; ++block, y += 32, x += 18) nibbles_scaled(y, x + 2, load_half(x), 8);
+    for (int64_t block = 0; block < blocks; ++block, y += 32, x += 18)
+        nibbles_scaled(y, x + 2, load_half(x), 8);
 }
 
 // d, m: halves, q: 16 bytes of two; value = q * d + m
@@ -123,8 +124,8 @@ void dequantise_q8_0(float* __restrict y, const uint8_t* __restrict x, int64_t b
     }
 }
 
-// d, dmin: halves, 12 bytes of scales and minima, q: 128 bytes; 64 values share 32 bytes (low nibbles, then high);
-// value = q * (d * scale) - dmin * minimum
+// d, dmin: halves, 12 bytes of scales and minima, q: 128 bytes; 64 values share 32 bytes (low nibbles, then
+// high); value = q * (d * scale) - dmin * minimum
 void dequantise_q4_k(float* __restrict y, const uint8_t* __restrict x, int64_t blocks) {
     for (int64_t block = 0; block < blocks; ++block, y += 256, x += 144) {
         const float d = load_half(x);
@@ -162,9 +163,9 @@ void dequantise_q5_k(float* __restrict y, const uint8_t* __restrict x, int64_t b
     }
 }
 
-// low: 128 bytes, high: 64 bytes, 16 signed scales, d: half. Half h of the block (128 values) uses low[64 h ..] and
-// high[32 h ..]: its quarter k takes the low (k < 2) or high nibbles of 32 bytes and bits 2k of the high bytes;
-// value = (q - 32) * (d * scale), a scale for every 16 values
+// low: 128 bytes, high: 64 bytes, 16 signed scales, d: half. Half h of the block (128 values) uses low[64 h
+// ..] and high[32 h ..]: its quarter k takes the low (k < 2) or high nibbles of 32 bytes and bits 2k of the
+// high bytes; value = (q - 32) * (d * scale), a scale for every 16 values
 void dequantise_q6_k(float* __restrict y, const uint8_t* __restrict x, int64_t blocks) {
     for (int64_t block = 0; block < blocks; ++block, y += 256, x += 210) {
         const float d = load_half(x + 208);

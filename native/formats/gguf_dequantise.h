@@ -1,8 +1,10 @@
 // Block formats of GGUF to fp32, one function per format.
-// Pure loops over memory: no file access, no allocation; a block is copied out byte by byte, so x may be unaligned.
+// Pure loops over memory: no file access, no allocation; a block is copied out byte by byte, so x may be
+// unaligned.
 //
-// Every value is one multiplication and at most one addition or subtraction in float32, in the order of the format's
-// definition and never contracted into a fused operation: the results are those of the gguf package, bit for bit.
+// Every value is one multiplication and at most one addition or subtraction in float32, in the order of the
+// format's definition and never contracted into a fused operation: the results are those of the gguf package,
+// bit for bit.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,8 @@ namespace attune {
 inline float half_to_float(uint16_t half) noexcept {
     const uint32_t bits = uint32_t{half} << 16;
     const uint32_t magnitude = bits + bits;  // without the sign, exponent at the top
-    // Normal halves: the exponent moves into float's place, 2^-112 corrects its bias; 31 becomes 255 (inf, NaN).
+    // Normal halves: the exponent moves into float's place, 2^-112 corrects its bias; 31 becomes 255 (inf,
+    // NaN).
     const float normal = std::bit_cast<float>((magnitude >> 4) + (uint32_t{0xe0} << 23)) * 0x1.0p-112f;
     // Subnormal halves: the mantissa is put below 0.5, which is then taken away.
     const float subnormal = std::bit_cast<float>((magnitude >> 17) | (uint32_t{126} << 23)) - 0.5f;

@@ -16,7 +16,7 @@ namespace {
 constexpr int deepest = 64;
 
 class JsonParser {
- public:
+  public:
     JsonParser(std::string_view text, std::string_view source) : text_(text), source_(source) {}
 
     JsonValue parse_document() {
@@ -26,15 +26,17 @@ class JsonParser {
         return value;
     }
 
- private:
+  private:
     [[noreturn]] void fail(std::string_view expected, size_t offset) const {
         const bool ended = offset >= text_.size();
-        raise(Code::Format, source_, " is broken JSON at byte ", offset, ": expected ", expected, " but found ",
-              ended ? std::string("the end of the text") : quoted(text_.substr(offset, 1)), ".");
+        raise(Code::Format, source_, " is broken JSON at byte ", offset, ": expected ", expected,
+              " but found ", ended ? std::string("the end of the text") : quoted(text_.substr(offset, 1)),
+              ".");
     }
 
     void skip_space() noexcept {
-        while (at_ < text_.size() && std::strchr(" \t\n\r", text_[at_]) != nullptr && text_[at_] != '\0') ++at_;
+        while (at_ < text_.size() && std::strchr(" \t\n\r", text_[at_]) != nullptr && text_[at_] != '\0')
+            ++at_;
     }
 
     bool take(char letter) noexcept {
@@ -51,18 +53,25 @@ class JsonParser {
     JsonValue parse_value(int depth) {
         skip_space();
         if (depth > deepest) {
-            raise(Code::Format, source_, " is broken JSON at byte ", at_, ": expected nesting of at most ", deepest,
-                  " but found more.");
+            raise(Code::Format, source_, " is broken JSON at byte ", at_, ": expected nesting of at most ",
+                  deepest, " but found more.");
         }
         if (at_ >= text_.size()) fail("a value", at_);
         switch (text_[at_]) {
-            case '{': return JsonValue(parse_object(depth));
-            case '[': return JsonValue(parse_array(depth));
-            case '"': return JsonValue(parse_string());
-            case 't': return parse_word("true", true);
-            case 'f': return parse_word("false", false);
-            case 'n': return parse_word("null", nullptr);
-            default: return parse_number();
+            case '{':
+                return JsonValue(parse_object(depth));
+            case '[':
+                return JsonValue(parse_array(depth));
+            case '"':
+                return JsonValue(parse_string());
+            case 't':
+                return parse_word("true", true);
+            case 'f':
+                return parse_word("false", false);
+            case 'n':
+                return parse_word("null", nullptr);
+            default:
+                return parse_number();
         }
     }
 
@@ -93,8 +102,8 @@ class JsonParser {
             if (at_ >= text_.size() || text_[at_] != '"') fail("a name in double quotes", at_);
             std::string name = parse_string();
             if (!names.insert(name).second) {
-                raise(Code::Format, source_, " is broken JSON at byte ", start, ": expected every name once but found ",
-                      quoted(name), " twice.");
+                raise(Code::Format, source_, " is broken JSON at byte ", start,
+                      ": expected every name once but found ", quoted(name), " twice.");
             }
             expect(':', "\":\"");
             members.emplace_back(std::move(name), parse_value(depth + 1));
@@ -119,8 +128,8 @@ class JsonParser {
             parse_escape(out);
         }
         if (const int64_t bad = first_invalid_utf8(out); bad >= 0) {
-            raise(Code::Format, source_, " is broken JSON at byte ", start, ": expected a string in UTF-8 but found ",
-                  quoted(out), ".");
+            raise(Code::Format, source_, " is broken JSON at byte ", start,
+                  ": expected a string in UTF-8 but found ", quoted(out), ".");
         }
         return out;
     }

@@ -1,5 +1,5 @@
-// A small strict JSON reader for safetensors headers, index files and model settings: whole text in, a tree out.
-// Not a writer, not a stream, no extensions (comments, NaN, trailing commas are errors).
+// A small strict JSON reader for safetensors headers, index files and model settings: whole text in, a tree
+// out. Not a writer, not a stream, no extensions (comments, NaN, trailing commas are errors).
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,10 @@ using JsonArray = std::vector<JsonValue>;
 using JsonObject = std::vector<std::pair<std::string, JsonValue>>;  // in file order, keys are unique
 
 class JsonValue {
- public:
+  public:
     // Whole numbers that fit are int64_t (or uint64_t above its range) and exact; all others are double.
-    using Content = std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, JsonArray, JsonObject>;
+    using Content =
+        std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, JsonArray, JsonObject>;
 
     JsonValue() = default;
     explicit JsonValue(Content content) : content_(std::move(content)) {}
@@ -33,7 +34,7 @@ class JsonValue {
     // "an object", "a string", …: for error texts.
     const char* kind() const noexcept;
 
- private:
+  private:
     Content content_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 // A whole file mapped read-only into memory for as long as the object lives.
-// Knows no format. A file that another process shortens while it is mapped is outside what can be caught here.
+// Knows no format. A file that another process shortens while it is mapped is outside what can be caught
+// here.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@ namespace attune {
 enum class AccessPattern { Sequential, Random };
 
 class MappedFile {
- public:
+  public:
     // Throws Error(File) with path and reason; an empty file is an error.
     explicit MappedFile(const std::string& path);
     ~MappedFile();
@@ -26,7 +27,7 @@ class MappedFile {
     // Tells the kernel how the pages will be read; a hint, so its failure changes nothing.
     void advise(AccessPattern pattern) const noexcept;
 
- private:
+  private:
     void unmap() noexcept;
 
     std::string path_;

@@ -7,6 +7,8 @@
 namespace attune {
 
 // Thread-safe, unlike strerror: "No such file or directory".
-inline std::string system_text(int error_number) { return std::generic_category().message(error_number); }
+inline std::string system_text(int error_number) {
+    return std::generic_category().message(error_number);
+}
 
 }  // namespace attune

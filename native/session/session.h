@@ -41,7 +41,7 @@ struct StepResult {
     std::vector<CompletionSums> completions;  // [completions]
     std::vector<double> scores;               // [completions], score losses only
     int64_t trunk_rows = 0;                   // rows that went through the layers
-    int64_t head_rows = 0;                    // rows that went through the LM head (recomputation counted again)
+    int64_t head_rows = 0;  // rows that went through the LM head (recomputation counted again)
 };
 
 struct UpdateOptions {
@@ -65,7 +65,7 @@ struct MemoryUse {
     int64_t gradients = 0;
     int64_t optimizer = 0;
     int64_t activations = 0;
-    int64_t head = 0;          // logits of a chunk
+    int64_t head = 0;  // logits of a chunk
     int64_t total() const { return weights_bf16 + weights_fp32 + gradients + optimizer + activations + head; }
 };
 
@@ -76,25 +76,29 @@ struct TensorView {
 
 class Session {
   public:
-    // path: a Hugging Face folder, a .safetensors file or a .gguf file. Throws Code::File, Format, Model, NotFinite, Memory.
-    static std::unique_ptr<Session> load(const Ops& ops, Stream& stream, const ModelConfig& config, DType dtype,
-                                         const std::string& path, const Progress& progress);
+    // path: a Hugging Face folder, a .safetensors file or a .gguf file. Throws Code::File, Format, Model,
+    // NotFinite, Memory.
+    static std::unique_ptr<Session> load(const Ops& ops, Stream& stream, const ModelConfig& config,
+                                         DType dtype, const std::string& path, const Progress& progress);
     virtual ~Session() = default;
 
     virtual const ModelConfig& config() const = 0;
     virtual DType dtype() const = 0;
     virtual int64_t parameters() const = 0;
     virtual MemoryUse memory() const = 0;
-    // What step() with batches of up to `rows` trunk rows and `targets` targets would hold in all; training adds gradients and optimiser.
+    // What step() with batches of up to `rows` trunk rows and `targets` targets would hold in all; training
+    // adds gradients and optimiser.
     virtual MemoryUse plan(int64_t rows, int64_t targets, bool training) const = 0;
 
-    // Log-probs and statistics of the batch's targets; no gradient. hidden: when not null receives [targets][C] after
-    // the final norm; logits: when not null receives [targets][V].
+    // Log-probs and statistics of the batch's targets; no gradient. hidden: when not null receives
+    // [targets][C] after the final norm; logits: when not null receives [targets][V].
     virtual ForwardResult forward(const PackedBatch& batch, float temperature, Stream& stream,
-                                  std::vector<float>* hidden = nullptr, std::vector<float>* logits = nullptr) = 0;
+                                  std::vector<float>* hidden = nullptr,
+                                  std::vector<float>* logits = nullptr) = 0;
     // Scores of the scalar head at the batch's target rows.
     virtual std::vector<float> score(const PackedBatch& batch, Stream& stream) = 0;
-    // Adds this batch's gradient. Throws Code::NotFinite (gradients are then undefined until clear_gradients()).
+    // Adds this batch's gradient. Throws Code::NotFinite (gradients are then undefined until
+    // clear_gradients()).
     virtual StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
     virtual UpdateResult update(const UpdateOptions& options, Stream& stream) = 0;
     virtual void clear_gradients(Stream& stream) = 0;

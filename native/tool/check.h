@@ -41,8 +41,9 @@ class Random {
     uint64_t state_;
 };
 
+// The distance from 1 to the next number; one rounding is at most half of it.
 constexpr double kEpsilonF32 = 0x1p-23;
-constexpr double kEpsilonBf16 = 0x1p-8;
+constexpr double kEpsilonBf16 = 0x1p-7;
 constexpr double epsilon_of(DType dtype) {
     return dtype == DType::F32 ? kEpsilonF32 : kEpsilonBf16;
 }

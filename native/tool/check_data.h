@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "core/ops.h"
@@ -170,6 +172,28 @@ inline std::vector<float> random_floats(Random& random, int64_t n, double scale 
     std::vector<float> out(static_cast<size_t>(n));
     for (float& value : out) value = static_cast<float>(offset + scale * random.normal());
     return out;
+}
+// run(stream) computes an op anew and returns its results; they must be the same bits with 1, 2 and 3
+// threads.
+template <class Run>
+std::vector<double> same_for_threads(Checks& checks, const std::string& name, Run&& run) {
+    const std::vector<double> one = run(checks.stream(1));
+    for (const int threads : {2, 3})
+        checks.expect_same(name + " with " + std::to_string(threads) + " threads",
+                           run(checks.stream(threads)), one);
+    return one;
+}
+
+inline void append(std::vector<double>& all, const std::vector<double>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+inline void append(std::vector<double>& all, const std::vector<float>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+// Elements [first, first + count) of what same_for_threads returned.
+inline std::vector<double> slice(const std::vector<double>& all, size_t first, size_t count) {
+    const auto from = all.begin() + static_cast<int64_t>(first);
+    return {from, from + static_cast<int64_t>(count)};
 }
 inline std::vector<double> to_doubles(std::span<const float> x) {
     return {x.begin(), x.end()};

@@ -1,0 +1,124 @@
+// The options that every training command shares, each declared once: type, check, flag, YAML key and docs row.
+// Must not import any room.
+
+import { z } from "zod";
+
+/** What the command line adds to a schema: the heading in `--help` and the word for the value. */
+export interface OptionMeta {
+  readonly group: OptionGroup;
+  /** `FILE`, `N` …: stands behind the flag in help and docs. */
+  readonly value?: string;
+}
+
+export const optionGroups = ["Files", "Training", "Rows", "Machine", "Output"] as const;
+export type OptionGroup = (typeof optionGroups)[number];
+
+/** Attaches description and heading to a schema; the type stays that of the schema. */
+export function option<T extends z.ZodType>(schema: T, description: string, meta: OptionMeta): T {
+  return schema.meta({ description, ...meta }) as T;
+}
+
+const count = () => z.number().int().min(1);
+
+export const fileOptions = {
+  model: option(z.string().min(1), "Hugging Face folder or GGUF file to start from", {
+    group: "Files",
+    value: "PATH",
+  }),
+  data: option(z.string().min(1), "training rows: JSONL, plain or gzipped", {
+    group: "Files",
+    value: "FILE",
+  }),
+  output: option(
+    z.string().min(1),
+    "folder for this run: settings, metrics and the trained model; it must not hold a run yet",
+    { group: "Files", value: "DIR" },
+  ),
+};
+
+export const loopOptions = {
+  epochs: option(count().default(1), "passes over the rows", { group: "Training", value: "N" }),
+  maxSteps: option(count().optional(), "stop after this many optimiser steps, also inside an epoch", {
+    group: "Training",
+    value: "N",
+  }),
+  batchSize: option(count().default(8), "rows (pairs) of one optimiser step", {
+    group: "Training",
+    value: "N",
+  }),
+  microBatchTokens: option(
+    count().default(2048),
+    "tokens computed at once; a step is split into as many micro-batches as it needs, with the same result",
+    { group: "Training", value: "N" },
+  ),
+  schedule: option(
+    z.enum(["constant", "linear", "cosine"]).default("linear"),
+    "course of the learning rate after warm-up: constant, or falling to 0 in a line or half a cosine",
+    { group: "Training" },
+  ),
+  warmupRatio: option(
+    z.number().min(0).lt(1).default(0),
+    "share of the steps in which the learning rate rises from 0",
+    { group: "Training", value: "X" },
+  ),
+  weightDecay: option(z.number().min(0).default(0), "AdamW's decay, on tensors of two or more dimensions", {
+    group: "Training",
+    value: "X",
+  }),
+  maxGradNorm: option(
+    z.number().min(0).default(1),
+    "gradients are scaled down to this L2 norm; 0 leaves them as they are",
+    { group: "Training", value: "X" },
+  ),
+  seed: option(z.number().int().min(0).default(0), "orders the rows; the same seed gives the same bits", {
+    group: "Training",
+    value: "N",
+  }),
+};
+
+export const rowOptions = {
+  shuffle: option(z.boolean().default(true), "a new order of the rows every epoch; off: file order", {
+    group: "Rows",
+  }),
+  maxLength: option(
+    z.number().int().min(2).default(1024),
+    "tokens of prompt and completion together; longer rows are dropped or cut, and counted",
+    { group: "Rows", value: "N" },
+  ),
+  skipBadRows: option(
+    z.number().int().min(0).default(0),
+    "tolerate up to this many bad rows and count them; the next one stops the run",
+    { group: "Rows", value: "N" },
+  ),
+};
+
+export const machineOptions = {
+  dtype: option(
+    z.enum(["fp32", "bf16"]).default("fp32"),
+    "type of weights and activations in the arithmetic; bf16 keeps fp32 master weights",
+    { group: "Machine" },
+  ),
+  threads: option(count().max(1024).optional(), "threads of the engine (default: all cores)", {
+    group: "Machine",
+    value: "N",
+  }),
+  device: option(z.enum(["auto", "cpu", "cuda"]).default("auto"), "where to compute", { group: "Machine" }),
+};
+
+export const outputOptions = {
+  logEvery: option(count().default(1), "a metrics line and a progress line every so many steps", {
+    group: "Output",
+    value: "N",
+  }),
+};
+
+/** Options of the command line only: they change what is printed or read, never what is trained. */
+export const commandOptions = {
+  config: option(z.string().min(1).optional(), "YAML file with any of these options; flags override it", {
+    group: "Files",
+    value: "FILE",
+  }),
+  json: option(z.boolean().default(false), "print the final summary as one JSON object on standard output", {
+    group: "Output",
+  }),
+};

@@ -1,0 +1,101 @@
+// Metrics of a run: sums with their counts over a whole update, and one JSON line per logged step.
+// Every key is defined in docs/metrics.md. Must not import the engine.
+
+import { readFileSync, writeSync } from "node:fs";
+
+/** What every trainer logs; `step` counts from 1. */
+export interface SharedMetrics {
+  readonly step: number;
+  readonly split: "train";
+  readonly loss: number;
+  readonly learning_rate: number;
+  readonly grad_norm: number;
+  readonly entropy: number;
+  readonly mean_token_accuracy: number;
+  readonly num_tokens: number;
+  readonly tokens: number;
+  readonly tokens_computed: number;
+  readonly tokens_per_second: number;
+  readonly step_ms: number;
+  readonly peak_rss_bytes: number;
+}
+
+export type SftMetrics = SharedMetrics;
+
+export interface DpoMetrics extends SharedMetrics {
+  readonly "rewards/chosen": number;
+  readonly "rewards/rejected": number;
+  readonly "rewards/margins": number;
+  readonly "rewards/accuracies": number;
+  readonly "logps/chosen": number;
+  readonly "logps/rejected": number;
+  readonly "logits/chosen": number;
+  readonly "logits/rejected": number;
+}
+
+/** Sums and counts by name; a mean is formed once, over the whole update, never over micro-batch means. */
+export class MetricSums<Name extends string> {
+  readonly #sums = new Map<Name, { sum: number; count: number }>();
+
+  add(name: Name, sum: number, count: number): void {
+    const entry = this.#sums.get(name);
+    if (entry === undefined) this.#sums.set(name, { sum, count });
+    else {
+      entry.sum += sum;
+      entry.count += count;
+    }
+  }
+
+  /** Sum over count; 0 where nothing was counted. */
+  mean(name: Name): number {
+    const entry = this.#sums.get(name);
+    return entry === undefined || entry.count === 0 ? 0 : entry.sum / entry.count;
+  }
+
+  sum(name: Name): number {
+    return this.#sums.get(name)?.sum ?? 0;
+  }
+}
+
+/** Appends metric lines to an open file; a whole line per write, so a reader never meets half of one. */
+export class MetricsWriter {
+  readonly #file: number;
+
+  constructor(file: number) {
+    this.#file = file;
+  }
+
+  write(metrics: object): void {
+    writeSync(this.#file, `${JSON.stringify(metrics)}\n`);
+  }
+}
+
+/** The clock of `step_ms`: from the end of the previous step to the end of this one. */
+export class StepClock {
+  readonly #now: () => number;
+  #last: number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#last = now();
+  }
+
+  /** Milliseconds since the last lap. */
+  lap(): number {
+    const now = this.#now();
+    const elapsed = now - this.#last;
+    this.#last = now;
+    return elapsed;
+  }
+}
+
+/** The most resident memory of this process since it started, in bytes: VmHWM, or what the system counts itself. */
+export function peakRssBytes(): number {
+  try {
+    const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+    if (line?.[1] !== undefined) return Number(line[1]) * 1024;
+  } catch {
+    // No /proc here (macOS, Windows): getrusage counts the same in kilobytes.
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}

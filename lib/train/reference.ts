@@ -1,0 +1,62 @@
+// Log-probs of the frozen reference for the rows of a batch: looked up, or computed at a row's first visit.
+// Must not know a loss.
+
+import { type PackedBatch, packRows, type TokenisedRow } from "../data/index.js";
+import type { FrozenModel, JobOptions } from "../engine/contract.js";
+import type { ReferenceCache } from "./reference-cache.js";
+import { tokensHash } from "./fingerprint.js";
+
+export interface ReferenceOptions {
+  readonly model: FrozenModel;
+  readonly data: readonly TokenisedRow[];
+  /** Undefined: every visit of a row computes it again. */
+  readonly cache: ReferenceCache | undefined;
+  readonly job: JobOptions;
+}
+
+/** The reference of a run; `logprobs` gives what the loss needs. */
+export class Reference {
+  readonly #options: ReferenceOptions;
+  readonly #hashes = new Map<number, string>();
+
+  constructor(options: ReferenceOptions) {
+    this.#options = options;
+  }
+
+  /** Summed log-probs, one per completion of the batch, in its order. */
+  async logprobs(batch: PackedBatch): Promise<Float64Array> {
+    const { model, data, cache, job } = this.#options;
+    if (cache === undefined) return completionSums(batch, (await model.forward(batch, job)).logprobs);
+    const missing = [...batch.rows].filter((row) => cache.get(this.#hash(row)) === undefined);
+    if (missing.length > 0) {
+      const part = missing.length === batch.rows.length ? batch : packRows({ data, rows: missing });
+      const sums = completionSums(part, (await model.forward(part, job)).logprobs);
+      for (const [group, row] of part.rows.entries()) {
+        const first = part.groups[2 * group] ?? 0;
+        cache.set(this.#hash(row), sums.slice(first, first + (part.groups[2 * group + 1] ?? 0)));
+      }
+    }
+    return Float64Array.from([...batch.rows].flatMap((row) => [...(cache.get(this.#hash(row)) ?? [])]));
+  }
+
+  #hash(row: number): string {
+    const known = this.#hashes.get(row);
+    if (known !== undefined) return known;
+    const { data } = this.#options;
+    const found = data[row];
+    const hash = found === undefined ? "" : tokensHash([found.prompt, ...found.completions]);
+    this.#hashes.set(row, hash);
+    return hash;
+  }
+}
+
+/** Adds up the targets of each completion, in double precision and in their order, as the loss does. */
+export function completionSums(batch: PackedBatch, logprobs: Float32Array): Float64Array {
+  return Float64Array.from({ length: batch.completions.length / 2 }, (_, completion) => {
+    const first = batch.completions[2 * completion] ?? 0;
+    const count = batch.completions[2 * completion + 1] ?? 0;
+    let sum = 0;
+    for (let target = first; target < first + count; target++) sum += logprobs[target] ?? 0;
+    return sum;
+  });
+}

@@ -1,0 +1,156 @@
+// The folder of a run: config.yaml, run.json, metrics.jsonl and the model. Nothing is written before `create`.
+// Must not import the engine or a trainer's loop.
+
+import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { AttuneError, fail, reasonOf } from "../errors/index.js";
+import { MetricsWriter } from "./metrics.js";
+
+export type RunStatus = "running" | "done" | "failed" | "interrupted";
+
+/** The content of run.json. */
+export interface RunRecord {
+  readonly formatVersion: 1;
+  readonly command: string;
+  readonly status: RunStatus;
+  readonly started: string;
+  readonly finished?: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly machine: string;
+  readonly seed: number;
+  /** SHA-256 of the rows and of the model's files, by path. */
+  readonly hashes: Readonly<Record<string, string>>;
+  /** What became of the rows: read, used, dropped and truncated by reason, skipped. */
+  readonly rows: object;
+  readonly stepsPlanned: number;
+  readonly stepsDone: number;
+  readonly result?: object;
+  readonly error?: { readonly code: string; readonly message: string; readonly details?: object };
+}
+
+/** What is known when a run starts. */
+export type RunStart = Omit<
+  RunRecord,
+  "formatVersion" | "status" | "started" | "finished" | "result" | "error" | "stepsDone"
+>;
+
+export interface RunFolderOptions {
+  readonly folder: string;
+  readonly clock: () => Date;
+}
+
+/**
+ * Refuses a folder that already holds a run or cannot be written, before any work is done; creates nothing.
+ * @throws ATTUNE_OUTPUT_EXISTS or ATTUNE_OUTPUT
+ */
+export async function checkOutput(folder: string): Promise<void> {
+  for (const name of ["run.json", "metrics.jsonl", "model"]) {
+    if (!existsSync(join(folder, name))) continue;
+    throw fail(
+      "ATTUNE_OUTPUT_EXISTS",
+      `Expected output to be a new or empty folder, but ${folder} already holds a run (${name}). ` +
+        "Choose another folder, or remove this one if it is no longer needed.",
+      { details: { folder, found: name } },
+    );
+  }
+  let existing = resolve(folder);
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  try {
+    await access(join(existing, "."), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+}
+
+function unwritable(folder: string, error: unknown): AttuneError {
+  const message = `Cannot write the output folder ${folder}: ${reasonOf(error)}. Choose a folder that you may write.`;
+  return fail("ATTUNE_OUTPUT", message, { cause: error, details: { folder } });
+}
+
+/** An open run folder. `finish`, `interrupt` or `failed` writes the last run.json and closes the metrics. */
+export class RunFolder {
+  readonly folder: string;
+  readonly metrics: MetricsWriter;
+  readonly #clock: () => Date;
+  readonly #metricsFile: number;
+  #record: RunRecord;
+  #open = true;
+
+  private constructor(options: RunFolderOptions, start: RunStart, metricsFile: number) {
+    this.folder = options.folder;
+    this.#clock = options.clock;
+    this.#metricsFile = metricsFile;
+    this.metrics = new MetricsWriter(metricsFile);
+    this.#record = {
+      formatVersion: 1,
+      status: "running",
+      started: options.clock().toISOString(),
+      stepsDone: 0,
+      ...start,
+    };
+    this.#write();
+  }
+
+  /**
+   * Creates the folder with config.yaml, an empty metrics.jsonl and run.json (status running).
+   * @throws ATTUNE_OUTPUT when the folder cannot be written
+   */
+  static async create(options: RunFolderOptions, start: RunStart, config: string): Promise<RunFolder> {
+    try {
+      await mkdir(options.folder, { recursive: true });
+      replaceFile(join(options.folder, "config.yaml"), config);
+      const file = openSync(join(options.folder, "metrics.jsonl"), "ax");
+      return new RunFolder(options, start, file);
+    } catch (error) {
+      throw unwritable(options.folder, error);
+    }
+  }
+
+  get modelFolder(): string {
+    return join(this.folder, "model");
+  }
+
+  /** The record as it stands in run.json. */
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  /** Ends the run; `status` is done, or interrupted when it was stopped before its last step. */
+  finish(status: "done" | "interrupted", stepsDone: number, result?: object): void {
+    this.#end({ status, stepsDone, ...(result === undefined ? {} : { result }) });
+  }
+
+  /** Ends the run with an error; the cause stays in run.json. */
+  failed(stepsDone: number, error: unknown): void {
+    const code = error instanceof AttuneError ? error.code : "ATTUNE_INTERNAL";
+    const details =
+      error instanceof AttuneError && error.details !== undefined ? { details: error.details } : {};
+    this.#end({ status: "failed", stepsDone, error: { code, message: reasonOf(error), ...details } });
+  }
+
+  #end(change: Partial<RunRecord>): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#record = { ...this.#record, ...change, finished: this.#clock().toISOString() };
+    closeSync(this.#metricsFile);
+    this.#write();
+  }
+
+  #write(): void {
+    replaceFile(join(this.folder, "run.json"), `${JSON.stringify(this.#record, undefined, 2)}\n`);
+  }
+}
+
+/** Writes a whole file or nothing: temporary file, fsync, rename. */
+function replaceFile(path: string, content: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "w");
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}

@@ -1,0 +1,42 @@
+// Runs a job: every exception of the core ends here as the job's failure.
+#include "binding/job.h"
+
+#include <new>
+
+#include "binding/engine_core.h"
+
+namespace attune::binding {
+
+void Job::report(double fraction) noexcept {
+    fraction_.store(fraction, std::memory_order_relaxed);
+    if (!reported_.exchange(true, std::memory_order_acq_rel))
+        channel_->post(EventKind::Progress, shared_from_this());
+}
+
+double Job::take_progress() {
+    reported_.store(false, std::memory_order_release);
+    return fraction_.load(std::memory_order_relaxed);
+}
+
+void Job::run() noexcept {
+    try {
+        require(!cancelled.load(std::memory_order_relaxed), Code::Aborted,
+                "The work was cancelled before it began.");
+        Stream stream{engine_->pool.get(), &engine_->scratch, &cancelled, nullptr};
+        work(stream);
+    } catch (const Error& error) {
+        failure_.emplace(error);
+    } catch (const std::bad_alloc&) {
+        failure_.emplace(
+            Code::Memory,
+            "The system refused memory. Use a smaller micro-batch, bf16, or a machine with more memory.");
+    } catch (const std::exception& error) {
+        failure_.emplace(Code::Internal, error.what());
+    } catch (...) {
+        failure_.emplace(Code::Internal, "An unknown exception was thrown.");
+    }
+    engine_->scratch_bytes.store(static_cast<int64_t>(engine_->scratch.bytes()), std::memory_order_relaxed);
+    channel_->post(EventKind::Settled, shared_from_this());
+}
+
+}  // namespace attune::binding

@@ -1,0 +1,243 @@
+// Functions on models. Whatever touches weights is a job; memoryOf, plan and describe read plain figures.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "binding/arguments.h"
+#include "binding/functions.h"
+#include "binding/values.h"
+
+namespace attune::binding {
+
+namespace {
+
+using SessionPointer = std::unique_ptr<Session>;
+
+// A job that leaves a session behind resolves with a model handle.
+auto model_result(const std::shared_ptr<EngineCore>& engine) {
+    return [weak = std::weak_ptr<EngineCore>(engine)](Napi::Env env, SessionPointer& session) -> Napi::Value {
+        std::shared_ptr<EngineCore> core = weak.lock();
+        require(core != nullptr, Code::Disposed, "The engine was disposed. Create another one.");
+        return new_model(env, std::move(core), std::move(session));
+    };
+}
+
+// A job on a model: use(session, stream, job) -> result; afterwards its memory figures are current on both
+// sides.
+template <class Use, class Convert>
+Napi::Value run_on_model(const Napi::CallbackInfo& info, Use use, Convert convert,
+                         Napi::Value progress = {}) {
+    ModelHandle& handle = model_of(info[0]);
+    const int64_t number = integer_from(info[1], "job");
+    const std::shared_ptr<ModelCore> model = handle.model;
+    return run(
+        info.Env(), number, *handle.engine,
+        [model, use = std::move(use)](Stream& stream, Job& job) {
+            const std::shared_ptr<Session> session = model->session();
+            auto result = use(*session, stream, job);
+            model->refresh_memory(*session);
+            return result;
+        },
+        [model, convert = std::move(convert)](Napi::Env env, auto& result) -> Napi::Value {
+            model->account(env);
+            return convert(env, result);
+        },
+        progress);
+}
+
+Progress progress_of(Job& job) {
+    return [&job](double fraction) { job.report(fraction); };
+}
+
+// loadModel(engine, job, config, dtype, path, progress?): a model
+Napi::Value load_model(const Napi::CallbackInfo& info) {
+    const std::shared_ptr<EngineCore>& engine = engine_of(info[0]).core;
+    const int64_t number = integer_from(info[1], "job");
+    const Ops* ops = engine->ops;
+    return run(
+        info.Env(), number, *engine,
+        [ops, config = config_from(info[2]), dtype = dtype_from(info[3]), path = text_from(info[4], "path")](
+            Stream& stream, Job& job) {
+            return Session::load(*ops, stream, config, dtype, path, progress_of(job));
+        },
+        model_result(engine), info[5]);
+}
+
+// describe(model): { dtype, vocabularySize, maxPositions, width, parameters, tensors }
+Napi::Value describe(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const std::shared_ptr<Session> session = model_of(info[0]).model->session();
+    const ModelConfig& config = session->config();
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("dtype", dtype_name(session->dtype()));
+    object.Set("vocabularySize", static_cast<double>(config.vocabulary));
+    object.Set("maxPositions", static_cast<double>(config.max_positions));
+    object.Set("width", static_cast<double>(config.width));
+    object.Set("parameters", static_cast<double>(session->parameters()));
+    object.Set("tensors", tensors_value(env, session->tensors()));
+    return object;
+}
+
+// memoryOf(model): bytes by purpose after the last job
+Napi::Value memory_of(const Napi::CallbackInfo& info) {
+    return memory_value(info.Env(), model_of(info[0]).model->memory());
+}
+
+// plan(model, rows, targets, training): bytes by purpose
+Napi::Value plan(const Napi::CallbackInfo& info) {
+    const std::shared_ptr<Session> session = model_of(info[0]).model->session();
+    return memory_value(info.Env(),
+                        session->plan(integer_from(info[1], "rows"), integer_from(info[2], "targets"),
+                                      boolean_from(info[3], "training")));
+}
+
+struct ForwardOutput {
+    ForwardResult result;
+    std::vector<float> hidden;
+    std::vector<float> logits;
+};
+
+Napi::Value forward_value(Napi::Env env, ForwardOutput& output) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("logprobs", float32_value(env, std::move(output.result.logprobs)));
+    object.Set("entropies", float32_value(env, std::move(output.result.entropies)));
+    object.Set("meanLogits", float32_value(env, std::move(output.result.mean_logits)));
+    object.Set("argmax", int32_value(env, std::move(output.result.argmax)));
+    if (!output.hidden.empty()) object.Set("hidden", float32_value(env, std::move(output.hidden)));
+    if (!output.logits.empty()) object.Set("logits", float32_value(env, std::move(output.logits)));
+    return object;
+}
+
+// forward(model, job, batch, temperature, hidden, logits)
+Napi::Value forward(const Napi::CallbackInfo& info) {
+    const auto temperature = static_cast<float>(number_from(info[3], "temperature"));
+    const bool hidden = boolean_from(info[4], "hidden");
+    const bool logits = boolean_from(info[5], "logits");
+    return run_on_model(
+        info,
+        [batch = batch_from(info[2]), temperature, hidden, logits](Session& session, Stream& stream, Job&) {
+            ForwardOutput output;
+            output.result = session.forward(batch, temperature, stream, hidden ? &output.hidden : nullptr,
+                                            logits ? &output.logits : nullptr);
+            return output;
+        },
+        forward_value);
+}
+
+// score(model, job, batch): Float32Array, one score per target
+Napi::Value score(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [batch = batch_from(info[2])](Session& session, Stream& stream, Job&) {
+            return session.score(batch, stream);
+        },
+        [](Napi::Env env, std::vector<float>& scores) { return float32_value(env, std::move(scores)); });
+}
+
+// step(model, job, batch, loss): when it fails or is cancelled, all gathered gradients are cleared
+Napi::Value step(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [batch = batch_from(info[2]), loss = loss_from(info[3])](Session& session, Stream& stream, Job& job) {
+            try {
+                return session.step(batch, loss, stream);
+            } catch (...) {
+                if (!job.closing()) session.clear_gradients(stream);
+                throw;
+            }
+        },
+        step_value);
+}
+
+// update(model, job, options): { gradNorm, finite }
+Napi::Value update(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [options = update_from(info[2])](Session& session, Stream& stream, Job&) {
+            return session.update(options, stream);
+        },
+        [](Napi::Env env, UpdateResult& result) -> Napi::Value {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("gradNorm", result.grad_norm);
+            object.Set("finite", result.finite);
+            return object;
+        });
+}
+
+// clearGradients(model, job)
+Napi::Value clear_gradients(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [](Session& session, Stream& stream, Job&) {
+            session.clear_gradients(stream);
+            return Nothing{};
+        },
+        undefined_of);
+}
+
+// snapshot(model, job): a frozen model
+Napi::Value snapshot(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info, [](Session& session, Stream& stream, Job&) { return session.snapshot(stream); },
+        model_result(model_of(info[0]).engine));
+}
+
+// save(model, job, folder, dtype, progress?)
+Napi::Value save(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [folder = text_from(info[2], "folder"), dtype = dtype_from(info[3])](Session& session, Stream& stream,
+                                                                             Job& job) {
+            session.save(folder, dtype, progress_of(job), stream);
+            return Nothing{};
+        },
+        undefined_of, info[4]);
+}
+
+template <std::vector<float> (Session::*read)(const std::string&, Stream&) const>
+Napi::Value read_tensor(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [name = text_from(info[2], "name")](Session& session, Stream& stream, Job&) {
+            return (session.*read)(name, stream);
+        },
+        [](Napi::Env env, std::vector<float>& values) { return float32_value(env, std::move(values)); });
+}
+
+// disposeModel(model, job): the weights are freed on the command thread, after the jobs before it
+Napi::Value dispose_model(const Napi::CallbackInfo& info) {
+    ModelHandle& handle = model_of(info[0]);
+    const std::shared_ptr<ModelCore> model = handle.model;
+    return run(
+        info.Env(), integer_from(info[1], "job"), *handle.engine,
+        [model](Stream&, Job&) {
+            model->release().reset();
+            return Nothing{};
+        },
+        [model](Napi::Env env, Nothing&) -> Napi::Value {
+            model->account(env);
+            return env.Undefined();
+        });
+}
+
+}  // namespace
+
+void export_model_functions(Napi::Env env, Napi::Object exports) {
+    export_function<load_model>(env, exports, "loadModel");
+    export_function<describe>(env, exports, "describe");
+    export_function<memory_of>(env, exports, "memoryOf");
+    export_function<plan>(env, exports, "plan");
+    export_function<forward>(env, exports, "forward");
+    export_function<score>(env, exports, "score");
+    export_function<step>(env, exports, "step");
+    export_function<update>(env, exports, "update");
+    export_function<clear_gradients>(env, exports, "clearGradients");
+    export_function<snapshot>(env, exports, "snapshot");
+    export_function<save>(env, exports, "save");
+    // parameter(model, job, name), gradient(model, job, name): Float32Array
+    export_function<read_tensor<&Session::parameter>>(env, exports, "parameter");
+    export_function<read_tensor<&Session::gradient>>(env, exports, "gradient");
+    export_function<dispose_model>(env, exports, "disposeModel");
+}
+
+}  // namespace attune::binding

@@ -1,0 +1,22 @@
+// Results of the core -> JavaScript values. Large vectors change owner instead of being copied.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "session/session.h"
+
+namespace attune::binding {
+
+Napi::Value float32_value(Napi::Env env, std::vector<float>&& values);
+Napi::Value float64_value(Napi::Env env, std::vector<double>&& values);
+Napi::Value int32_value(Napi::Env env, std::vector<int32_t>&& values);
+
+Napi::Value memory_value(Napi::Env env, const MemoryUse& memory);
+Napi::Value tensors_value(Napi::Env env, const std::vector<TensorView>& tensors);
+// completions: Float64Array of [logprob, entropy, meanLogit, correct, count] each.
+Napi::Value step_value(Napi::Env env, StepResult& result);
+
+}  // namespace attune::binding

@@ -1,0 +1,58 @@
+// A deque, a condition variable and one thread. Must not throw once it runs.
+#include "core/job_queue.h"
+
+#include <utility>
+
+namespace attune {
+
+JobQueue::JobQueue() : thread_([this] { serve(); }) {}
+
+JobQueue::~JobQueue() {
+    close();
+}
+
+bool JobQueue::push(std::shared_ptr<Job> job) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_) return false;
+        waiting_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+    return true;
+}
+
+void JobQueue::cancel_all() {
+    const std::lock_guard lock(mutex_);
+    if (running_) running_->cancelled.store(true, std::memory_order_relaxed);
+    for (const std::shared_ptr<Job>& job : waiting_) job->cancelled.store(true, std::memory_order_relaxed);
+}
+
+void JobQueue::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        closing_ = true;
+    }
+    cancel_all();
+    wake_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+void JobQueue::serve() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        wake_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+        if (waiting_.empty()) return;
+        running_ = std::move(waiting_.front());
+        waiting_.pop_front();
+        lock.unlock();
+        running_->run();
+        lock.lock();
+        // Released outside the lock: a job may own a whole model.
+        std::shared_ptr<Job> done = std::move(running_);
+        lock.unlock();
+        done.reset();
+        lock.lock();
+    }
+}
+
+}  // namespace attune

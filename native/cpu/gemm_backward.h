@@ -1,0 +1,195 @@
+// linear_backward_input: dx = dy W, and linear_backward_weight: dW += dy^T x, dbias += column sums of dy.
+// Packs what is not live in slabs that stay in cache; no second copy of W or dW. Must not include a vec_*.h.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/ops.h"
+#include "cpu/gemm_forward.h"
+#include "cpu/gemm_pack.h"
+#include "cpu/gemm_run.h"
+#include "cpu/rows_io.h"
+
+namespace attune {
+namespace {
+
+inline constexpr int64_t kDepthSlab = 2048;  // l per pass over C, a multiple of 32
+
+// dx rows = or += tile
+template <class V>
+void store_rows(const Mat& dx, bool add, int64_t first, int64_t rows, int64_t panel, const float* tile) {
+    for (int64_t r = 0; r < rows; ++r) {
+        float* row = row_of<float>(dx, first + r) + panel * kPanel;
+        for (int64_t c = 0; c < kPanel; c += V::kLanes) {
+            const int64_t n = dx.cols - panel * kPanel - c;
+            if (n <= 0) break;
+            V value = V::load(tile + r * kPanel + c);
+            if (n >= V::kLanes) {
+                if (add) value = V::load(row + c) + value;
+                value.store(row + c);
+            } else {
+                if (add) value = V::load(row + c, n) + value;
+                value.store(row + c, n);
+            }
+        }
+    }
+}
+
+// One slab of n for one slab of rows: W^T is packed already.
+template <class V, class F>
+Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::B* b, int64_t b_stride, int64_t n_first,
+                           int64_t n_count, bool add, Stream* stream) {
+    using A = typename F::A;
+    const int64_t padded = divide_up(n_count, F::kStep) * F::kStep;
+    const int64_t slab = slab_rows<V>(padded, sizeof(A));
+    for (int64_t first = 0; first < dy.rows; first += slab) {
+        const int64_t rows = std::min(slab, dy.rows - first);
+        A* a = gemm_scratch<A>(stream, kSlotA, divide_up(rows, kTileRows<V>) * kTileRows<V> * padded);
+        if (a == nullptr) return Status::Memory;
+        pack_all_rows<V>(a, dy, first, rows, n_first, n_count, padded, stream);
+        const PackedGemm<F> gemm{a, b, rows, divide_up(dx.cols, kPanel), n_count, b_stride};
+        const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
+            store_rows<V>(dx, add, first + row, count, panel, tile);
+        };
+        if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
+    }
+    return Status::Ok;
+}
+
+// C = dx: l runs over n, in slabs; the vectors are columns k.
+template <class V, class F, class From>
+Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate, Stream* stream) {
+    using B = typename F::B;
+    const int64_t panels = divide_up(w.K, kPanel);
+    const int64_t b_stride = std::min(kDepthSlab, divide_up(w.N, kPanel) * kPanel) * kPanel;
+    B* b = gemm_scratch<B>(stream, kSlotB, panels * b_stride);
+    if (b == nullptr) return Status::Memory;
+    for (int64_t first = 0; first < w.N; first += kDepthSlab) {
+        const int64_t count = std::min(kDepthSlab, w.N - first);
+        const int64_t blocks = divide_up(count, 8 * kPanel);
+        stream->pool->parallel(panels * blocks, [&](int64_t task, int) {
+            const int64_t q = task / blocks;
+            const int64_t n = task % blocks * 8 * kPanel;
+            pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n, std::min(8 * kPanel, count - n));
+        });
+        const Status status =
+            backward_input_slab<V, F>(dx, dy, b, b_stride, first, count, accumulate || first > 0, stream);
+        if (status != Status::Ok) return status;
+    }
+    return Status::Ok;
+}
+
+template <class V>
+Status linear_backward_input(Mat dx, ConstMat dy, Weight w, int32_t accumulate, Stream* stream) {
+    if (!is_panels(w.layout, w.data, w.N, w.K) || !well_formed(dy) || dy.cols != w.N) return Status::Shape;
+    if (!is_gradient(dx, dy.rows, w.K)) return Status::Shape;
+    if (dy.rows == 0) return Status::Ok;
+    const bool add = accumulate != 0;
+    if (w.dtype == DType::F32) return backward_input_in<V, PlainFormat<V>, float>(dx, dy, w, add, stream);
+    if constexpr (V::kBf16Dot) return backward_input_in<V, DotFormat<V>, bf16_t>(dx, dy, w, add, stream);
+    return backward_input_in<V, PlainFormat<V>, bf16_t>(dx, dy, w, add, stream);
+}
+
+// Rows [first, first + count) of x as micropanels of columns: [ceil(K/kTileRows)][padded][kTileRows](2)
+template <class V, class F>
+void pack_all_columns(typename F::A* out, const ConstMat& x, int64_t first, int64_t count, int64_t padded,
+                      Stream* stream) {
+    using A = typename F::A;
+    const int64_t micropanels = divide_up(x.cols, kTileRows<V>);
+    stream->pool->parallel(divide_up(micropanels, kPackGroup), [&](int64_t task, int) {
+        constexpr int64_t kRows = 64;  // their columns stay in L1 from one micropanel to the next
+        const int64_t end = std::min((task + 1) * kPackGroup, micropanels);
+        with_element(x.dtype, [&](auto element) {
+            using From = typename decltype(element)::Type;
+            if constexpr (sizeof(A) == 4 || sizeof(From) == 2)
+                for (int64_t row = 0; row < padded; row += kRows)
+                    for (int64_t i = task * kPackGroup; i < end; ++i)
+                        pack_columns<V>(out + (i * padded + row) * kTileRows<V>,
+                                        row_of<From>(x, first + row) + i * kTileRows<V>, x.stride,
+                                        std::min<int64_t>(kTileRows<V>, x.cols - i * kTileRows<V>),
+                                        std::min(kRows, count - row), std::min(kRows, padded - row));
+        });
+    });
+}
+
+// Panels [panel, panel + panels) of rows [first, first + count) of dy: [panels][padded][32](2)
+template <class V, class F>
+void pack_all_panels(typename F::B* out, const ConstMat& dy, int64_t first, int64_t count, int64_t panel,
+                     int64_t panels, int64_t padded, Stream* stream) {
+    stream->pool->parallel(divide_up(panels, kPackGroup), [&](int64_t task, int) {
+        constexpr int64_t kRows = 32;  // even; adjacent panels share pages
+        const int64_t end = std::min((task + 1) * kPackGroup, panels);
+        with_element(dy.dtype, [&](auto element) {
+            using From = typename decltype(element)::Type;
+            for (int64_t row = 0; row < count; row += kRows)
+                for (int64_t p = task * kPackGroup; p < end; ++p)
+                    pack_panel<V>(out + (p * padded + row) * kPanel,
+                                  row_of<From>(dy, first + row) + (panel + p) * kPanel, dy.stride,
+                                  std::min(kPanel, dy.cols - (panel + p) * kPanel), std::min(kRows, count - row));
+        });
+    });
+}
+
+// C = dW transposed, panel by panel: rows are k, vectors n, l runs over rows m in slabs.
+template <class V, class F>
+Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstMat& x, Stream* stream) {
+    using A = typename F::A;
+    using B = typename F::B;
+    const int64_t panels = divide_up(dw.N, kPanel);
+    for (int64_t first = 0; first < x.rows; first += kDepthSlab) {
+        const int64_t count = std::min(kDepthSlab, x.rows - first);
+        const int64_t padded = divide_up(count, F::kStep) * F::kStep;
+        const int64_t group = std::clamp<int64_t>(kSlabBytes / (padded * kPanel * int64_t{sizeof(B)}), 8, panels);
+        A* a = gemm_scratch<A>(stream, kSlotA, divide_up(dw.K, kTileRows<V>) * kTileRows<V> * padded);
+        B* b = gemm_scratch<B>(stream, kSlotB, std::max<int64_t>(group, 8) * kPanel * padded);
+        if (a == nullptr || b == nullptr) return Status::Memory;
+        pack_all_columns<V, F>(a, x, first, count, padded, stream);
+        for (int64_t panel = 0; panel < panels; panel += group) {
+            const int64_t width = std::min(group, panels - panel);
+            pack_all_panels<V, F>(b, dy, first, count, panel, width, padded, stream);
+            const PackedGemm<F> gemm{a, b, dw.K, width, count, padded * kPanel};
+            const auto sink = [&](int64_t k, int64_t rows, int64_t p, const float* tile) {
+                float* target = dw.data + ((panel + p) * even(dw.K) + k) * kPanel;  // [rows][32], contiguous
+                for (int64_t i = 0; i < rows * kPanel; i += V::kLanes)
+                    (V::load(target + i) + V::load(tile + i)).store(target + i);
+            };
+            if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
+        }
+    }
+    return Status::Ok;
+}
+
+// dbias[N] += column sums of dy: blocks of rows are summed in order, then added in order.
+template <class V>
+void add_column_sums(float* dbias, const ConstMat& dy, Stream* stream) {
+    constexpr int64_t kColumns = 4 * V::kLanes, kRows = 256;
+    stream->pool->parallel(divide_up(dy.cols, kColumns), [&](int64_t task, int) {
+        const int64_t end = std::min((task + 1) * kColumns, dy.cols);
+        for (int64_t column = task * kColumns; column < end; column += V::kLanes) {
+            const int64_t n = std::min(V::kLanes, end - column);
+            V total = V::zero();
+            for (int64_t first = 0; first < dy.rows; first += kRows) {
+                V sum = V::zero();
+                for (int64_t row = first; row < std::min(first + kRows, dy.rows); ++row)
+                    sum = sum + load_any<V>(dy, row, column, n);
+                total = total + sum;
+            }
+            (V::load(dbias + column, n) + total).store(dbias + column, n);
+        }
+    });
+}
+
+template <class V>
+Status linear_backward_weight(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, Stream* stream) {
+    if (!is_panels(dw.layout, dw.data, dw.N, dw.K) || !well_formed(dy) || dy.cols != dw.N) return Status::Shape;
+    if (!has_shape(x, dy.rows, dw.K)) return Status::Shape;
+    if (dy.rows == 0) return Status::Ok;
+    if (dbias != nullptr) add_column_sums<V>(dbias, dy, stream);
+    if constexpr (V::kBf16Dot)
+        if (x.dtype == DType::BF16) return backward_weight_in<V, DotFormat<V>>(dw, dy, x, stream);
+    return backward_weight_in<V, PlainFormat<V>>(dw, dy, x, stream);
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,130 @@
+// linear_forward: y = epilogue(x W^T) over live weight panels. Packs x row by row, applies the epilogue while tiles are
+// stored. Must not include a vec_*.h.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/ops.h"
+#include "cpu/gemm_pack.h"
+#include "cpu/gemm_run.h"
+#include "cpu/rows_io.h"
+#include "cpu/vec_math.h"
+
+namespace attune {
+namespace {
+
+inline constexpr int64_t kSlabBytes = 8 << 20;  // a packed operand that is not live, at most about this
+inline constexpr int64_t kPackGroup = 4;        // micropanels or panels packed by one task
+
+template <class V>
+V load_any(const ConstMat& m, int64_t row, int64_t column, int64_t n) {
+    const int64_t offset = row * m.stride + column;
+    if (m.dtype == DType::F32) {
+        const float* p = static_cast<const float*>(m.data) + offset;
+        return n >= V::kLanes ? V::load(p) : V::load(p, n);
+    }
+    const bf16_t* p = static_cast<const bf16_t*>(m.data) + offset;
+    return n >= V::kLanes ? V::load(p) : V::load(p, n);
+}
+
+template <class V>
+void store_any(const Mat& m, int64_t row, int64_t column, int64_t n, V value) {
+    const int64_t offset = row * m.stride + column;
+    if (m.dtype == DType::F32) {
+        float* p = static_cast<float*>(m.data) + offset;
+        n >= V::kLanes ? value.store(p) : value.store(p, n);
+    } else {
+        bf16_t* p = static_cast<bf16_t*>(m.data) + offset;
+        n >= V::kLanes ? value.store(p) : value.store(p, n);
+    }
+}
+
+// y = activation(tile + bias) + residual
+template <class V>
+void store_epilogue(const Mat& y, const Epilogue& epilogue, int64_t first, int64_t rows, int64_t panel,
+                    const float* tile) {
+    for (int64_t r = 0; r < rows; ++r) {
+        const int64_t row = first + r;
+        for (int64_t c = 0; c < kPanel; c += V::kLanes) {
+            const int64_t column = panel * kPanel + c;
+            const int64_t n = y.cols - column;
+            if (n <= 0) break;
+            V value = V::load(tile + r * kPanel + c);
+            if (epilogue.bias != nullptr)
+                value = value + (n >= V::kLanes ? V::load(epilogue.bias + column) : V::load(epilogue.bias + column, n));
+            if (epilogue.before_activation.data != nullptr)
+                store_any(epilogue.before_activation, row, column, n, value);
+            if (epilogue.activation == Activation::GeluTanh) value = vec_gelu(value);
+            if (epilogue.residual.data != nullptr) value = value + load_any<V>(epilogue.residual, row, column, n);
+            store_any(y, row, column, n, value);
+        }
+    }
+}
+
+// Micropanels of rows [first, first + count) of x, in parallel.
+template <class V, class To>
+void pack_all_rows(To* out, const ConstMat& x, int64_t first, int64_t count, int64_t column, int64_t depth,
+                   int64_t padded, Stream* stream) {
+    const int64_t micropanels = divide_up(count, kTileRows<V>);
+    stream->pool->parallel(divide_up(micropanels, kPackGroup), [&](int64_t task, int) {
+        const int64_t end = std::min((task + 1) * kPackGroup, micropanels);
+        for (int64_t i = task * kPackGroup; i < end; ++i) {
+            const int64_t row = i * kTileRows<V>;
+            with_element(x.dtype, [&](auto element) {
+                using From = typename decltype(element)::Type;
+                pack_rows<V>(out + i * padded * kTileRows<V>, row_of<From>(x, first + row) + column, x.stride,
+                             std::min<int64_t>(kTileRows<V>, count - row), depth, padded);
+            });
+        }
+    });
+}
+
+// Rows whose micropanels take about kSlabBytes.
+template <class V>
+int64_t slab_rows(int64_t depth, int64_t element_size) {
+    const int64_t micropanel = depth * kTileRows<V> * element_size;
+    return std::max<int64_t>(kSlabBytes / micropanel, kRowBlock) * kTileRows<V>;
+}
+
+template <class V, class F>
+Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilogue& epilogue, Stream* stream) {
+    using A = typename F::A;
+    const int64_t padded = divide_up(w.K, F::kStep) * F::kStep;
+    const int64_t slab = slab_rows<V>(padded, sizeof(A));
+    for (int64_t first = 0; first < x.rows; first += slab) {
+        const int64_t rows = std::min(slab, x.rows - first);
+        const int64_t packed = divide_up(rows, kTileRows<V>) * kTileRows<V> * padded;
+        A* a = gemm_scratch<A>(stream, kSlotA, packed);
+        if (a == nullptr) return Status::Memory;
+        pack_all_rows<V>(a, x, first, rows, 0, w.K, padded, stream);
+        const PackedGemm<F> gemm{a,   static_cast<const typename F::B*>(w.data), rows, divide_up(w.N, kPanel),
+                                 w.K, even(w.K) * kPanel};
+        const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
+            store_epilogue<V>(y, epilogue, first + row, count, panel, tile);
+        };
+        if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
+    }
+    return Status::Ok;
+}
+
+inline bool is_panels(Layout layout, const void* data, int64_t N, int64_t K) {
+    return layout == Layout::Panels && N > 0 && K > 0 && data != nullptr;
+}
+
+template <class V>
+Status linear_forward(Mat y, ConstMat x, Weight w, const Epilogue* given, Stream* stream) {
+    const Epilogue epilogue = given != nullptr ? *given : Epilogue{};
+    if (!is_panels(w.layout, w.data, w.N, w.K) || !well_formed(x) || x.cols != w.K) return Status::Shape;
+    if (!has_shape(y, x.rows, w.N)) return Status::Shape;
+    if (epilogue.residual.data != nullptr && !has_shape(epilogue.residual, x.rows, w.N)) return Status::Shape;
+    if (epilogue.before_activation.data != nullptr && !has_shape(epilogue.before_activation, x.rows, w.N))
+        return Status::Shape;
+    if (w.dtype == DType::F32) return forward_in<V, PlainFormat<V>>(y, x, w, epilogue, stream);
+    if constexpr (V::kBf16Dot)
+        if (x.dtype == DType::BF16) return forward_in<V, DotFormat<V>>(y, x, w, epilogue, stream);
+    return forward_in<V, StorageFormat<V>>(y, x, w, epilogue, stream);
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,111 @@
+// Runs a GEMM over packed operands: cuts C into tasks, walks each task in an order that keeps the operands in cache, and
+// hands every finished tile to a sink. Knows neither dtypes of rows nor layouts; must not include a vec_*.h.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/scratch.h"
+#include "core/stream.h"
+#include "core/threads.h"
+#include "cpu/gemm_kernel.h"
+
+namespace attune {
+namespace {
+
+// C[rows, panels*32] = A B, both packed as gemm_kernel.h says.
+template <class F>
+struct PackedGemm {
+    const typename F::A* a;  // [ceil(rows/kTileRows)][steps][kTileRows](2)
+    const typename F::B* b;  // [panels], b_stride elements apart: [steps][32](2)
+    int64_t rows;
+    int64_t panels;
+    int64_t depth;  // l
+    int64_t b_stride;
+
+    int64_t steps() const { return (depth + F::kStep - 1) / F::kStep; }
+};
+
+inline constexpr int64_t kPanelBytes = 384 << 10;  // B panels of a task: less than half of L2
+inline constexpr int64_t kMaxGroup = 8;            // panels of a task
+inline constexpr int64_t kRowBlock = 16;           // micropanels that pass a B block while it is in L1
+inline constexpr int64_t kTasks = 32;              // enough for a preempted core not to matter
+
+inline constexpr int kTileSlot = 0;  // scratch slots of the GEMM ops
+inline constexpr int kSlotA = 1;
+inline constexpr int kSlotB = 2;
+
+template <class T>
+T* gemm_scratch(Stream* stream, int slot, int64_t count) {  // null where there is no memory
+    return static_cast<T*>(stream->scratch->try_slot(slot, static_cast<size_t>(count) * sizeof(T)));
+}
+
+constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// The grid of tasks, from the shape alone.
+struct TaskGrid {
+    int64_t group;       // panels per task
+    int64_t groups;
+    int64_t row_ranges;  // each a share of the micropanels
+    int64_t micropanels;
+
+    int64_t tasks() const { return groups * row_ranges; }
+    int64_t row_begin(int64_t range) const { return micropanels * range / row_ranges; }
+};
+
+inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_bytes) {
+    TaskGrid grid{};
+    grid.micropanels = micropanels;
+    grid.group = std::clamp<int64_t>(kPanelBytes / std::max<int64_t>(panel_bytes, 1), 1, kMaxGroup);
+    grid.group = std::clamp<int64_t>(divide_up(panels, kTasks), 1, grid.group);
+    grid.groups = divide_up(panels, grid.group);
+    grid.row_ranges = std::clamp<int64_t>(divide_up(kTasks, grid.groups), 1, divide_up(micropanels, 4));
+    return grid;
+}
+
+// One task: micropanels [first, last) of rows against panels [panel, panel_end).
+template <class V, class F, class Sink>
+void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t panel, int64_t panel_end, float* tiles,
+               const Sink& sink) {
+    constexpr int64_t kTile = kTileRows<V> * kPanel;
+    const int64_t steps = gemm.steps();
+    const int64_t block = depth_block(gemm.depth) / F::kStep;
+    const bool whole = block >= steps;  // one block: a tile is finished at once and need not be kept
+    for (int64_t row = first; row < last; row += kRowBlock) {
+        const int64_t row_end = std::min(row + kRowBlock, last);
+        for (int64_t step = 0; step < steps; step += block) {
+            const int64_t count = std::min(block, steps - step);
+            for (int64_t p = panel; p < panel_end; ++p) {
+                const typename F::B* b = gemm.b + p * gemm.b_stride + step * kStepB<F>;
+                for (int64_t i = row; i < row_end; ++i) {
+                    const int64_t rows = std::min<int64_t>(kTileRows<V>, gemm.rows - i * kTileRows<V>);
+                    float* tile = tiles + (whole ? 0 : ((p - panel) * kRowBlock + (i - row)) * kTile);
+                    const typename F::A* a = gemm.a + (i * steps + step) * kStepA<V, F>;
+                    kTileKernels<V, F>[static_cast<size_t>(rows - 1)](tile, a, b, count, step == 0);
+                    if (step + count == steps) sink(i * kTileRows<V>, rows, p, tile);
+                }
+            }
+        }
+    }
+}
+
+// Calls sink(first_row, rows, panel, tile[rows][32]) once for every tile of C, from many threads.
+template <class V, class F, class Sink>
+bool gemm_run(const PackedGemm<F>& gemm, Stream* stream, const Sink& sink) {
+    constexpr int64_t kTiles = kMaxGroup * kRowBlock * kTileRows<V> * kPanel;
+    auto* tiles = gemm_scratch<float>(stream, kTileSlot, stream->pool->threads() * kTiles);
+    if (tiles == nullptr) return false;
+    const int64_t micropanels = divide_up(gemm.rows, kTileRows<V>);
+    const int64_t panel_bytes = gemm.steps() * kStepB<F> * static_cast<int64_t>(sizeof(typename F::B));
+    const TaskGrid grid = cut_tasks(micropanels, gemm.panels, panel_bytes);
+    stream->pool->parallel(grid.tasks(), [&](int64_t task, int worker) {
+        const int64_t range = task % grid.row_ranges;
+        const int64_t panel = task / grid.row_ranges * grid.group;
+        gemm_task<V>(gemm, grid.row_begin(range), grid.row_begin(range + 1), panel,
+                     std::min(panel + grid.group, gemm.panels), tiles + worker * kTiles, sink);
+    });
+    return true;
+}
+
+}  // namespace
+}  // namespace attune

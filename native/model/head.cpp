@@ -1,0 +1,267 @@
+// Final norm and LM head over target rows, in chunks of logits that stay small.
+#include "model/head.h"
+
+#include <algorithm>
+
+#include "core/backend.h"
+#include "core/error.h"
+
+namespace attune {
+
+namespace {
+// Large enough that the head's weight gradient is read and written rarely (kernels.md, fused head), small
+// beside the weights: 640 rows of a vocabulary of 49152.
+constexpr int64_t kLogitBytes = int64_t{120} << 20;
+constexpr int64_t kMinimumChunk = 48;
+// The trunk looks at the flag between layers; the head does between chunks.
+void stop_if_cancelled(const Stream& stream) {
+    if (stream.cancelled != nullptr && stream.cancelled->load(std::memory_order_relaxed))
+        raise(Code::Aborted, "The computation was cancelled.");
+}
+
+struct Cursor {
+    std::byte* base;
+    size_t used = 0;
+    void* take(int64_t bytes) {
+        void* at = base == nullptr ? nullptr : base + used;
+        used += static_cast<size_t>((bytes + 63) / 64 * 64);
+        return at;
+    }
+};
+}  // namespace
+
+Head::Head(const Ops& ops, const ModelConfig& config, const ModelSpec& spec, DType dtype)
+    : ops_(ops),
+      config_(config),
+      dtype_(dtype),
+      matrix_(&spec.at(config.score_head ? "score"
+                       : config.tied     ? "embedding"
+                                         : "head")),
+      norm_(&spec.at("norm.weight")),
+      norm_bias_(config.family == Family::Gpt2 ? &spec.at("norm.bias") : nullptr) {}
+
+int64_t Head::chunk_rows() const {
+    return std::max(kMinimumChunk, kLogitBytes / (config_.vocabulary * static_cast<int64_t>(sizeof(float))));
+}
+
+int64_t Head::planned_bytes(int64_t targets) const {
+    const int64_t row = config_.width * (2 * dtype_size(dtype_) + 8) + 16;
+    const int64_t logits =
+        config_.score_head ? targets * kPanel : std::min(targets, chunk_rows()) * config_.vocabulary;
+    return targets * row + logits * 4 + 10 * 64;
+}
+
+// The gradients' memory is laid out for evaluation too: it is small beside the logits, and one layout serves
+// both.
+void Head::prepare(int64_t targets) {
+    const auto needed = static_cast<size_t>(planned_bytes(targets));
+    if (needed > bytes_) {
+        arena_.reset();
+        bytes_ = 0;
+        arena_ = allocate_aligned(needed);
+        bytes_ = needed;
+    }
+    targets_ = targets;
+    Cursor cursor{arena_.get()};
+    const auto matrix = [&](DType dtype) {
+        return Mat{cursor.take(targets * config_.width * dtype_size(dtype)), dtype, targets, config_.width,
+                   config_.width};
+    };
+    const auto floats = [&](int64_t count) { return static_cast<float*>(cursor.take(count * 4)); };
+    gathered_ = matrix(dtype_);
+    normed_ = matrix(dtype_);
+    d_normed_ = matrix(DType::F32);
+    d_gathered_ = matrix(DType::F32);
+    rstd_ = floats(targets);
+    mean_ = floats(targets);
+    logsumexp_ = floats(targets);
+    d_logprobs_ = floats(targets);
+    logits_ =
+        floats(config_.score_head ? targets * kPanel : std::min(targets, chunk_rows()) * config_.vocabulary);
+}
+
+void Head::gather(const Weights& weights, ConstMat x, const PackedBatch& batch, Stream& stream) {
+    prepare(static_cast<int64_t>(batch.targets.size()));
+    rows_.clear();
+    tokens_.clear();
+    for (const Target& target : batch.targets) {
+        rows_.push_back(target.row);
+        tokens_.push_back(target.token);
+    }
+    check(ops_.gather_rows(gathered_, x, rows_.data(), &stream), "gather_rows");
+    const float* w = weights.vector(norm_);
+    if (norm_bias_ != nullptr)
+        check(ops_.layernorm_forward(normed_, mean_, rstd_, gathered_, w, weights.vector(norm_bias_),
+                                     config_.norm_epsilon, &stream),
+              "layernorm_forward");
+    else
+        check(ops_.rmsnorm_forward(normed_, rstd_, gathered_, w, 1, config_.norm_epsilon, &stream),
+              "rmsnorm_forward");
+}
+
+ConstMat Head::normed_rows(Chunk chunk) const {
+    return {static_cast<std::byte*>(normed_.data) + chunk.first * config_.width * dtype_size(dtype_), dtype_,
+            chunk.count, config_.width, config_.width};
+}
+
+Mat Head::logits_of(Chunk chunk) const {
+    return {logits_, DType::F32, chunk.count, config_.vocabulary, config_.vocabulary};
+}
+
+void Head::forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
+                         Stream& stream) {
+    stop_if_cancelled(stream);
+    const Mat logits = logits_of(chunk);
+    const Epilogue none;
+    check(ops_.linear_forward(logits, normed_rows(chunk), weights.matrix(*matrix_), &none, &stream),
+          "linear_forward");
+    HeadStats out;
+    out.logprob = stats.logprobs.data() + chunk.first;
+    out.entropy = stats.entropies.data() + chunk.first;
+    out.mean_logit = stats.mean_logits.data() + chunk.first;
+    out.argmax = stats.argmax.data() + chunk.first;
+    out.logsumexp = logsumexp_ + chunk.first;
+    check(ops_.head_stats(out, logits, tokens_.data() + chunk.first, temperature, &stream), "head_stats");
+    stats.head_rows += chunk.count;
+}
+
+// The chunk's logits must still lie in the workspace, its d_logprobs_ be set.
+void Head::backward_chunk(const Weights& weights, const FlatTensors& gradients, Chunk chunk, Stream& stream) {
+    const Mat dlogits = logits_of(chunk);
+    HeadWeights w;
+    w.logprob = d_logprobs_ + chunk.first;
+    check(ops_.head_gradient(dlogits, {}, tokens_.data() + chunk.first, w, 1.0f, &stream), "head_gradient");
+    Mat dx = d_normed_;
+    dx.data = static_cast<float*>(d_normed_.data) + chunk.first * config_.width;
+    dx.rows = chunk.count;
+    check(ops_.linear_backward_input(dx, dlogits, weights.matrix(*matrix_), 0, &stream),
+          "linear_backward_input");
+    check(ops_.linear_backward_weight(gradients.matrix(*matrix_), nullptr, dlogits, normed_rows(chunk),
+                                      &stream),
+          "linear_backward_weight");
+}
+
+namespace {
+void resize(TargetStats& stats, int64_t targets) {
+    const auto n = static_cast<size_t>(targets);
+    stats.logprobs.resize(n);
+    stats.entropies.resize(n);
+    stats.mean_logits.resize(n);
+    stats.argmax.resize(n);
+    stats.head_rows = 0;
+}
+}  // namespace
+
+void Head::evaluate(TargetStats& stats, const Weights& weights, float temperature, float* logits,
+                    Stream& stream) {
+    resize(stats, targets_);
+    const int64_t rows = chunk_rows();
+    for (int64_t first = 0; first < targets_; first += rows) {
+        const Chunk chunk{first, std::min(rows, targets_ - first)};
+        forward_chunk(stats, weights, chunk, temperature, stream);
+        if (logits != nullptr)
+            std::copy_n(logits_, chunk.count * config_.vocabulary, logits + first * config_.vocabulary);
+    }
+}
+
+void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+                 const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
+    resize(stats, targets_);
+    if (!loss.targets) {
+        train_groups(stats, weights, gradients, batch, loss, stream);
+        return;
+    }
+    const int64_t rows = chunk_rows();
+    for (int64_t first = 0; first < targets_; first += rows) {
+        const Chunk chunk{first, std::min(rows, targets_ - first)};
+        forward_chunk(stats, weights, chunk, 1.0f, stream);
+        loss.targets(chunk.first, chunk.count, stats.logprobs.data() + chunk.first,
+                     d_logprobs_ + chunk.first);
+        backward_chunk(weights, gradients, chunk, stream);
+    }
+}
+
+void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+                        const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
+    const auto targets_of = [&](int64_t group) {
+        int64_t sum = 0;
+        const Group& g = batch.groups[static_cast<size_t>(group)];
+        for (int32_t c = 0; c < g.count; ++c)
+            sum += batch.completions[static_cast<size_t>(g.first + c)].count;
+        return sum;
+    };
+    const auto groups = static_cast<int64_t>(batch.groups.size());
+    Chunk chunk{0, 0};
+    for (int64_t group = 0; group < groups;) {
+        const int64_t first_group = group;
+        chunk = {chunk.first + chunk.count, targets_of(group)};
+        ++group;
+        if (chunk.count > chunk_rows()) {
+            train_large_group(stats, weights, gradients, chunk, first_group, loss, stream);
+            continue;
+        }
+        for (; group < groups && chunk.count + targets_of(group) <= chunk_rows(); ++group)
+            chunk.count += targets_of(group);
+        if (chunk.count == 0) continue;
+        forward_chunk(stats, weights, chunk, 1.0f, stream);
+        loss.groups(first_group, group - first_group, stats.logprobs.data() + chunk.first,
+                    d_logprobs_ + chunk.first);
+        backward_chunk(weights, gradients, chunk, stream);
+    }
+}
+
+// Too many targets for one chunk of logits: all log-probs first, then each part again with its gradient.
+void Head::train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+                             Chunk group, int64_t index, const HeadLoss& loss, Stream& stream) {
+    const auto parts = [&](auto&& visit) {
+        const int64_t end = group.first + group.count;
+        for (int64_t first = group.first; first < end; first += chunk_rows())
+            visit(Chunk{first, std::min(chunk_rows(), end - first)});
+    };
+    parts([&](Chunk part) { forward_chunk(stats, weights, part, 1.0f, stream); });
+    loss.groups(index, 1, stats.logprobs.data() + group.first, d_logprobs_ + group.first);
+    parts([&](Chunk part) {
+        forward_chunk(stats, weights, part, 1.0f, stream);
+        backward_chunk(weights, gradients, part, stream);
+    });
+}
+
+void Head::score(std::vector<float>& scores, const Weights& weights, Stream& stream) {
+    const Mat out{logits_, DType::F32, targets_, 1, kPanel};
+    const Epilogue none;
+    check(ops_.linear_forward(out, normed_rows({0, targets_}), weights.matrix(*matrix_), &none, &stream),
+          "linear_forward");
+    scores.resize(static_cast<size_t>(targets_));
+    for (int64_t i = 0; i < targets_; ++i) scores[static_cast<size_t>(i)] = logits_[i * kPanel];
+}
+
+void Head::score_backward(const std::vector<double>& dscores, const Weights& weights,
+                          const FlatTensors& gradients, Stream& stream) {
+    const Mat d{logits_, DType::F32, targets_, 1, kPanel};
+    for (int64_t i = 0; i < targets_; ++i)
+        logits_[i * kPanel] = static_cast<float>(dscores[static_cast<size_t>(i)]);
+    check(ops_.linear_backward_input(d_normed_, d, weights.matrix(*matrix_), 0, &stream),
+          "linear_backward_input");
+    check(ops_.linear_backward_weight(gradients.matrix(*matrix_), nullptr, d, normed_rows({0, targets_}),
+                                      &stream),
+          "linear_backward_weight");
+}
+
+void Head::scatter(Mat dx, const Weights& weights, const FlatTensors& gradients, Stream& stream) {
+    const float* w = weights.vector(norm_);
+    float* dw = gradients.vector(norm_);
+    if (norm_bias_ != nullptr)
+        check(ops_.layernorm_backward(d_gathered_, dw, gradients.vector(norm_bias_), d_normed_, gathered_,
+                                      mean_, rstd_, w, 0, &stream),
+              "layernorm_backward");
+    else
+        check(ops_.rmsnorm_backward(d_gathered_, dw, d_normed_, gathered_, rstd_, w, 1, 0, &stream),
+              "rmsnorm_backward");
+    check(ops_.scatter_add_rows(dx, d_gathered_, rows_.data(), &stream), "scatter_add_rows");
+}
+
+void Head::copy_normed(float* out, Stream& stream) const {
+    check(ops_.copy({out, DType::F32, targets_, config_.width, config_.width}, normed_, &stream), "copy");
+}
+
+}  // namespace attune

@@ -1,0 +1,104 @@
+// The two ends of a model over its target rows: final norm, then LM head in chunks or scalar head; with their
+// gradients. Never builds [tokens, vocabulary] for a whole batch. Knows losses only as functions from
+// log-probs to gradients.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/ops.h"
+#include "core/scratch.h"
+#include "model/spec.h"
+#include "model/weights.h"
+
+namespace attune {
+
+struct TargetStats {
+    std::vector<float> logprobs;     // [targets]
+    std::vector<float> entropies;    // [targets] nats
+    std::vector<float> mean_logits;  // [targets]
+    std::vector<int32_t> argmax;     // [targets]
+    int64_t head_rows = 0;           // rows multiplied with the head matrix, recomputation included
+};
+
+// Gradient of the loss with respect to log-probs.
+struct HeadLoss {
+    // Groups whose log-probs are all known: logprobs and dlogprobs (=) start at the first group's first
+    // target.
+    std::function<void(int64_t first_group, int64_t groups, const float* logprobs, float* dlogprobs)> groups;
+    // When each target stands alone: targets [first, first + count). Empty otherwise.
+    std::function<void(int64_t first, int64_t count, const float* logprobs, float* dlogprobs)> targets;
+};
+
+class Head {
+  public:
+    Head(const Ops& ops, const ModelConfig& config, const ModelSpec& spec, DType dtype);
+
+    // Final norm of the target rows of x[T,C]: [targets][C], kept for the calls below.
+    void gather(const Weights& weights, ConstMat x, const PackedBatch& batch, Stream& stream);
+
+    // Statistics of every target; logits (may be null) receives [targets][V].
+    void evaluate(TargetStats& stats, const Weights& weights, float temperature, float* logits,
+                  Stream& stream);
+    // The same with gradients: of the head matrix (+=) and, kept inside, of the normed rows.
+    // A group that fits one chunk costs three GEMMs per row; a larger one is computed twice.
+    void train(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+               const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
+
+    // Scalar head: one score per target row.
+    void score(std::vector<float>& scores, const Weights& weights, Stream& stream);
+    // dscores [targets]; gradient of the head (+=) and, kept inside, of the normed rows.
+    void score_backward(const std::vector<double>& dscores, const Weights& weights,
+                        const FlatTensors& gradients, Stream& stream);
+
+    // Through the final norm back to the rows of dx[T,C] fp32 (+=).
+    void scatter(Mat dx, const Weights& weights, const FlatTensors& gradients, Stream& stream);
+
+    // [targets][C] fp32 copy of the normed rows.
+    void copy_normed(float* out, Stream& stream) const;
+
+    int64_t allocated_bytes() const { return static_cast<int64_t>(bytes_); }
+    int64_t planned_bytes(int64_t targets) const;
+
+  private:
+    struct Chunk {
+        int64_t first;  // target
+        int64_t count;
+    };
+    int64_t chunk_rows() const;
+    void prepare(int64_t targets);
+    Mat logits_of(Chunk chunk) const;
+    ConstMat normed_rows(Chunk chunk) const;
+    void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
+                       Stream& stream);
+    void backward_chunk(const Weights& weights, const FlatTensors& gradients, Chunk chunk, Stream& stream);
+    void train_groups(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+                      const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
+    void train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+                           Chunk group, int64_t index, const HeadLoss& loss, Stream& stream);
+
+    const Ops& ops_;
+    ModelConfig config_;
+    DType dtype_;
+    const TensorSpec* matrix_;  // LM head (or tied embedding), or the scalar head
+    const TensorSpec* norm_;
+    const TensorSpec* norm_bias_;
+
+    AlignedBytes arena_;
+    size_t bytes_ = 0;
+    int64_t targets_ = 0;
+    Mat gathered_;                 // [targets,C] before the final norm
+    Mat normed_;                   // [targets,C]
+    Mat d_normed_;                 // [targets,C] fp32
+    Mat d_gathered_;               // [targets,C] fp32
+    float* rstd_ = nullptr;        // [targets]
+    float* mean_ = nullptr;        // [targets]
+    float* logsumexp_ = nullptr;   // [targets]
+    float* d_logprobs_ = nullptr;  // [targets]
+    float* logits_ = nullptr;      // [chunk][V], or [targets][32] for scores
+    std::vector<int32_t> rows_;    // [targets] trunk rows
+    std::vector<int32_t> tokens_;  // [targets]
+};
+
+}  // namespace attune

@@ -1,0 +1,51 @@
+// The spec table: from a configuration to every parameter tensor, its place in the flat buffers and its names
+// on disk. Tensors are found by name, never by position. Knows neither files nor values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/ops.h"
+#include "model/config.h"
+
+namespace attune {
+
+// A run of a tensor's rows that a file stores under a name of its own (q, k and v of one fused map).
+struct TensorPart {
+    std::string name;  // in a Hugging Face folder
+    std::string gguf;  // in a GGUF file
+    int64_t row = 0;   // first row in the tensor
+    int64_t rows = 0;
+    bool transposed = false;  // Hugging Face stores [K, rows] (GPT-2's Conv1D); GGUF never does
+    int64_t gguf_rope_heads =
+        0;  // GGUF rows of each of so many heads are permuted into adjacent rotary pairs; 0 = not
+};
+
+struct TensorSpec {
+    std::string name;  // "layers.3.attention.qkv"
+    int64_t N = 0;     // rows; the length of a vector
+    int64_t K = 0;     // columns; 1 for a vector
+    Layout layout = Layout::Panels;
+    bool vector = false;   // one dimension: always fp32, never decayed
+    int64_t offset = 0;    // elements, into the matrices or the vectors buffer
+    int64_t elements = 0;  // with padding
+    std::vector<TensorPart> parts;
+};
+
+struct ModelSpec {
+    std::vector<TensorSpec> tensors;
+    int64_t matrix_elements = 0;  // all matrices, padded; offsets are multiples of 64
+    int64_t vector_elements = 0;
+    int64_t parameters = 0;  // without padding
+
+    const TensorSpec& at(const std::string& name) const;
+    bool has(const std::string& name) const { return index.count(name) != 0; }
+
+    std::unordered_map<std::string, size_t> index;
+};
+
+ModelSpec model_spec(const ModelConfig& config);
+
+}  // namespace attune

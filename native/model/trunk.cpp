@@ -1,0 +1,123 @@
+// Forward pass of the trunk, and what both passes share. Backward is trunk_backward.cpp.
+#include "model/trunk.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "core/backend.h"
+#include "core/error.h"
+#include "model/trunk_pass.h"
+
+namespace attune {
+
+Trunk::Trunk(const Ops& ops, const ModelConfig& config, const ModelSpec& spec, DType dtype)
+    : ops_(ops),
+      config_(config),
+      dtype_(dtype),
+      embedding_(&spec.at("embedding")),
+      positions_(config.family == Family::Gpt2 ? &spec.at("positions") : nullptr),
+      rope_(config) {
+    for (int64_t layer = 0; layer < config.layers; ++layer) {
+        const std::string at = "layers." + std::to_string(layer) + ".";
+        const auto find = [&](const char* name) {
+            return spec.has(at + name) ? &spec.at(at + name) : nullptr;
+        };
+        layers_.push_back({find("norm1.weight"), find("norm1.bias"), find("qkv"), find("qkv.bias"),
+                           find("q_norm"), find("k_norm"), find("output"), find("output.bias"),
+                           find("norm2.weight"), find("norm2.bias"), find("up"), find("up.bias"),
+                           find("down"), find("down.bias")});
+    }
+}
+
+AttentionDims Trunk::attention_dims(const PackedBatch& batch) const {
+    return {config_.heads,
+            config_.kv_heads,
+            config_.head_width,
+            static_cast<float>(1 / std::sqrt(static_cast<double>(config_.head_width))),
+            config_.window,
+            batch.segments.data(),
+            static_cast<int64_t>(batch.segments.size())};
+}
+
+void Trunk::stop_if_cancelled(const Stream& stream) const {
+    if (stream.cancelled != nullptr && stream.cancelled->load(std::memory_order_relaxed))
+        raise(Code::Aborted, "The computation was cancelled.");
+}
+
+void Trunk::norm_forward(const Pass& pass, Mat y, float* mean, float* rstd, ConstMat x,
+                         const TensorSpec* weight, const TensorSpec* bias) {
+    const float* w = pass.weights.vector(weight);
+    if (config_.family == Family::Gpt2)
+        check(ops_.layernorm_forward(y, mean, rstd, x, w, pass.weights.vector(bias), config_.norm_epsilon,
+                                     &pass.stream),
+              "layernorm_forward");
+    else
+        check(ops_.rmsnorm_forward(y, rstd, x, w, 1, config_.norm_epsilon, &pass.stream), "rmsnorm_forward");
+}
+
+// q and k are normed head by head before the rotation; v is only copied over.
+void Trunk::qk_norm_forward(const Pass& pass, const LayerTensors& tensors, LayerActivations& a) {
+    const int64_t q = config_.heads * config_.head_width;
+    const int64_t kv = config_.kv_heads * config_.head_width;
+    check(ops_.rmsnorm_forward(columns(a.qkv, 0, q), a.q_rstd, columns(a.qkv_before_norm, 0, q),
+                               pass.weights.vector(tensors.q_norm), config_.heads, config_.norm_epsilon,
+                               &pass.stream),
+          "rmsnorm_forward");
+    check(ops_.rmsnorm_forward(columns(a.qkv, q, kv), a.k_rstd, columns(a.qkv_before_norm, q, kv),
+                               pass.weights.vector(tensors.k_norm), config_.kv_heads, config_.norm_epsilon,
+                               &pass.stream),
+          "rmsnorm_forward");
+    check(ops_.copy(columns(a.qkv, q + kv, kv), columns(a.qkv_before_norm, q + kv, kv), &pass.stream),
+          "copy");
+}
+
+void Trunk::forward_layer(const Pass& pass, size_t layer, Mat next) {
+    const LayerTensors& t = layers_[layer];
+    LayerActivations& a = memory_.layers[layer];
+    const auto linear = [&](Mat y, ConstMat x, const TensorSpec* w, const Epilogue& epilogue) {
+        check(ops_.linear_forward(y, x, pass.weights.matrix(*w), &epilogue, &pass.stream), "linear_forward");
+    };
+    const auto bias = [&](const TensorSpec* tensor) { return pass.weights.vector(tensor); };
+
+    norm_forward(pass, memory_.normed, a.mean1, a.rstd1, a.input, t.norm1, t.norm1_bias);
+    linear(config_.qk_norm ? a.qkv_before_norm : a.qkv, memory_.normed, t.qkv, {.bias = bias(t.qkv_bias)});
+    if (config_.qk_norm) qk_norm_forward(pass, t, a);
+    if (config_.family != Family::Gpt2)
+        check(ops_.rope(a.qkv, pass.batch.positions.data(), rope_.cosine(), rope_.sine(),
+                        config_.heads + config_.kv_heads, config_.head_width, 1, &pass.stream),
+              "rope");
+    check(ops_.attention_forward(a.attention, a.lse, a.qkv, attention_dims(pass.batch), &pass.stream),
+          "attention_forward");
+    linear(a.middle, a.attention, t.output, {.bias = bias(t.output_bias), .residual = a.input});
+
+    norm_forward(pass, memory_.normed, a.mean2, a.rstd2, a.middle, t.norm2, t.norm2_bias);
+    if (config_.family == Family::Gpt2) {
+        linear(memory_.hidden, memory_.normed, t.up,
+               {.bias = bias(t.up_bias), .activation = Activation::GeluTanh, .before_activation = a.up});
+    } else {
+        linear(a.up, memory_.normed, t.up, {.bias = bias(t.up_bias)});
+        check(ops_.swiglu_forward(memory_.hidden, a.up, &pass.stream), "swiglu_forward");
+    }
+    linear(next, memory_.hidden, t.down, {.bias = bias(t.down_bias), .residual = a.middle});
+}
+
+ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream) {
+    memory_.prepare(config_, dtype_, batch.rows(), keep);
+    const int32_t last =
+        batch.positions.empty() ? 0 : *std::max_element(batch.positions.begin(), batch.positions.end());
+    rope_.grow(int64_t{last} + 1);
+    const Pass pass{weights, batch, stream};
+    const Weight positions = positions_ == nullptr ? Weight{} : weights.matrix(*positions_);
+    check(ops_.embedding_forward(memory_.layers[0].input, batch.tokens.data(), weights.matrix(*embedding_),
+                                 batch.positions.data(), positions, &stream),
+          "embedding_forward");
+    for (size_t layer = 0; layer < layers_.size(); ++layer) {
+        stop_if_cancelled(stream);
+        forward_layer(pass, layer,
+                      layer + 1 < layers_.size() ? memory_.layers[layer + 1].input : memory_.output);
+    }
+    return memory_.output;
+}
+
+}  // namespace attune

@@ -1,0 +1,42 @@
+// Keeps the options tables of the docs current: each stands between two markers and is made from the schema.
+// Without --write it only compares, and fails when a table is stale or when there was none to compare.
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { commandSchemas, optionsMarkdown } from "../lib/options/index.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const marked = /(<!-- options (\S+): generated -->\n)([\s\S]*?)(\n<!-- end of options -->)/g;
+
+/** The page with its tables made new, and how many there were. */
+function renewed(text) {
+  let tables = 0;
+  const page = text.replaceAll(marked, (_, open, name, __, close) => {
+    const schema = commandSchemas[name];
+    if (schema === undefined) throw new Error(`no options are declared for "${name}"`);
+    tables += 1;
+    return `${open}${optionsMarkdown(schema)}${close}`;
+  });
+  return { page, tables };
+}
+
+const write = process.argv.includes("--write");
+let tables = 0;
+let stale = 0;
+for (const entry of readdirSync(join(root, "docs"), { withFileTypes: true, recursive: true })) {
+  if (!entry.name.endsWith(".md")) continue;
+  const path = join(entry.parentPath, entry.name);
+  const text = readFileSync(path, "utf8");
+  const { page, tables: found } = renewed(text);
+  tables += found;
+  if (page === text) continue;
+  if (write) writeFileSync(path, page);
+  else {
+    stale += 1;
+    console.error(`${path.slice(root.length + 1)}: the options table is stale; run: npm run format`);
+  }
+}
+if (tables === 0) console.error("no options table was found below docs/");
+console.log(`docs tables: ${tables}, stale: ${stale}`);
+process.exitCode = tables === 0 || stale > 0 ? 1 : 0;

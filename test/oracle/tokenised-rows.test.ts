@@ -1,0 +1,86 @@
+// The plain-text rows of the trainer oracle must become the ids that TRL made of them.
+// Must not train; chat rows are listed as pending.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { loadRows, type TokenisedRow } from "../../lib/data/index.js";
+import { loadTokenizer } from "../../lib/text/index.js";
+
+interface OracleRow {
+  readonly prompt?: readonly number[];
+  readonly completion?: readonly number[];
+  readonly chosen?: readonly number[];
+  readonly rejected?: readonly number[];
+}
+
+interface OracleCase {
+  readonly model: string;
+  readonly rows: string;
+  readonly batches?: readonly (readonly OracleRow[])[];
+}
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const given = process.env.ATTUNE_ORACLE;
+const folder = join(given === undefined ? resolve(root, "../shared/oracle") : resolve(given), "trainer");
+
+describe("oracle: tokenised rows of the trainer cases", () => {
+  if (given === undefined && !existsSync(folder)) {
+    it.skip("no oracle folder here: set ATTUNE_ORACLE");
+    return;
+  }
+  let cases = 0;
+  for (const [algorithm, task] of [
+    ["sft", "sft"],
+    ["dpo", "preference"],
+    ["reward", "preference"],
+  ] as const) {
+    for (const file of readdirSync(join(folder, algorithm)).filter((name) => name.endsWith(".json"))) {
+      const content = JSON.parse(readFileSync(join(folder, algorithm, file), "utf8")) as OracleCase;
+      const data = join(folder, algorithm, content.rows);
+      if (content.batches === undefined) continue;
+      cases += 1;
+      const isChat = readFileSync(data, "utf8").includes('"role"');
+      const title = `${algorithm}/${file}: the same ids and lengths`;
+      if (isChat) it(`${title} (chat rows)`);
+      else it(title, () => compare({ content, data, task }));
+    }
+  }
+
+  it("found cases", () => {
+    expect(cases).to.be.greaterThan(0);
+  });
+});
+
+interface Comparison {
+  readonly content: OracleCase;
+  readonly data: string;
+  readonly task: "sft" | "preference";
+}
+
+async function compare({ content, data, task }: Comparison): Promise<void> {
+  // Reward models of the oracle hold no tokenizer: they share the language model's.
+  const own = join(folder, content.model);
+  const path = existsSync(join(own, "tokenizer.json")) ? own : join(folder, "models/lm");
+  const { rows } = await loadRows({ data, tokenizer: await loadTokenizer({ path }), task });
+  const wanted = (content.batches ?? []).flat();
+  expect(wanted).to.not.have.length(0);
+  for (const [i, expected] of wanted.entries()) {
+    const row = rows[i % rows.length];
+    if (row === undefined) throw new Error(`no row ${i}`);
+    expect(sequences(row), `row ${i}`).to.deep.equal(sequencesOf(expected));
+    if (expected.prompt !== undefined && expected.prompt.length > 0) {
+      expect(Array.from(row.prompt), `prompt of row ${i}`).to.deep.equal(expected.prompt);
+    }
+  }
+}
+
+function sequences({ prompt, completions }: TokenisedRow): number[][] {
+  return completions.map((completion) => [...prompt, ...completion]);
+}
+
+function sequencesOf({ prompt = [], completion, chosen, rejected }: OracleRow): number[][] {
+  const sides = completion === undefined ? [chosen ?? [], rejected ?? []] : [completion];
+  return sides.map((side) => [...prompt, ...side]);
+}

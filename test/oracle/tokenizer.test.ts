@@ -1,0 +1,132 @@
+// Every tokenizer case of the oracle: encoding, decoding, and the GGUF vocabulary against the tokenizer.json beside it.
+// Must not name a tokenizer or count: whatever the folder lists is run, and an empty list fails.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import {
+  createTokenizer,
+  ggufSpecialIds,
+  ggufTokenizerJson,
+  loadTokenizer,
+  readGguf,
+  type Tokenizer,
+} from "../../lib/text/index.js";
+
+interface EncodeCase {
+  readonly ids: readonly number[];
+  readonly ids_special?: readonly number[];
+  readonly decoded?: string;
+  readonly decoded_skip?: string;
+}
+
+interface DecodeCase {
+  readonly ids: readonly number[];
+  readonly decoded: string;
+  readonly decoded_skip?: string;
+}
+
+interface TokenizerCases {
+  readonly file: string;
+  readonly vocab_size: number;
+  readonly encode: readonly EncodeCase[];
+  readonly decode: readonly DecodeCase[];
+}
+
+interface CasesFile {
+  readonly strings: readonly string[];
+  readonly tokenizers: Readonly<Record<string, TokenizerCases>>;
+}
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const given = process.env.ATTUNE_ORACLE;
+const oracle = given === undefined ? resolve(root, "../shared/oracle") : resolve(given);
+const folder = join(oracle, "tokenizer");
+
+describe("oracle: tokenizer", () => {
+  if (given === undefined && !existsSync(folder)) {
+    it.skip("no oracle folder here: set ATTUNE_ORACLE");
+    return;
+  }
+  const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8")) as CasesFile;
+  const names = Object.keys(cases.tokenizers);
+
+  it("lists at least one tokenizer and one string", () => {
+    expect(names).to.not.have.length(0);
+    expect(cases.strings).to.not.have.length(0);
+  });
+
+  for (const name of names) {
+    const expected = cases.tokenizers[name];
+    if (expected !== undefined) describe(name, () => checkTokenizer(expected, cases.strings));
+  }
+});
+
+function checkTokenizer(expected: TokenizerCases, strings: readonly string[]): void {
+  const path = locate(expected.file);
+  let tokenizer: Tokenizer;
+
+  before(async () => {
+    tokenizer = await loadTokenizer({ path });
+  });
+
+  it("has the vocabulary's size", () => {
+    expect(tokenizer.vocabSize).to.equal(expected.vocab_size);
+  });
+
+  it("encodes every string to the same ids", () => {
+    expect(strings).to.have.length(expected.encode.length);
+    for (const [i, text] of strings.entries()) same(tokenizer.encode(text), expected.encode[i]?.ids, text);
+  });
+
+  it("starts a sequence with the ids the original puts in front", () => {
+    for (const [i, text] of strings.entries()) {
+      const { ids, ids_special: special = ids } = expected.encode[i] ?? { ids: [] };
+      same([...tokenizer.startIds, ...tokenizer.encode(text)], special, text);
+    }
+  });
+
+  it("decodes the ids of every string, with and without special tokens", () => {
+    for (const [i, text] of strings.entries()) {
+      const {
+        ids = [],
+        ids_special: special = ids,
+        decoded = text,
+        decoded_skip: skipped = decoded,
+      } = expected.encode[i] ?? {};
+      expect(tokenizer.decode(ids)).to.equal(decoded);
+      expect(tokenizer.decode(special, { skipSpecial: true })).to.equal(skipped);
+    }
+  });
+
+  it("decodes lists of ids cut anywhere", () => {
+    expect(expected.decode).to.not.have.length(0);
+    for (const { ids, decoded, decoded_skip: skipped = decoded } of expected.decode) {
+      expect(tokenizer.decode(ids), `ids ${ids.join()}`).to.equal(decoded);
+      expect(tokenizer.decode(ids, { skipSpecial: true }), `ids ${ids.join()}`).to.equal(skipped);
+    }
+  });
+
+  for (const file of readdirSync(dirname(path)).filter((entry) => entry.endsWith(".gguf"))) {
+    it(`the vocabulary inside ${file} encodes every string to the same ids`, () => {
+      const { metadata } = readGguf({ path: join(dirname(path), file) });
+      const json = ggufTokenizerJson({ metadata, path: file });
+      const own = createTokenizer({ json, specialIds: () => ggufSpecialIds(metadata), source: file });
+      for (const [i, text] of strings.entries()) same(own.encode(text), expected.encode[i]?.ids, text);
+      expect(own.eosId).to.equal(tokenizer.eosId);
+      expect(own.bosId).to.equal(tokenizer.bosId);
+    });
+  }
+}
+
+/** A folder of expected values may lie elsewhere than the models it names beside it. */
+function locate(file: string): string {
+  const path = join(folder, file);
+  return existsSync(path) ? path : join(root, "../shared/oracle/tokenizer", file);
+}
+
+/** Compares without chai's deep equality, whose messages for long lists say little. */
+function same(actual: ArrayLike<number>, wanted: readonly number[] | undefined, text: string): void {
+  expect(Array.from(actual).join(), JSON.stringify(text).slice(0, 80)).to.equal(wanted?.join());
+}
