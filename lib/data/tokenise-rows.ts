@@ -47,8 +47,8 @@ export interface TokeniseRowsOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Characters tokenised before other work of the process gets its turn: about 10 ms. */
-const CHARACTERS_PER_TURN = 16_384;
+/** Characters tokenised before other work of the process gets its turn: a few milliseconds. */
+const CHARACTERS_PER_TURN = 4096;
 
 /**
  * Ids = tok(prompt) ++ tok(completion): joined text is never tokenised and cut. White space at a prompt's end moves to

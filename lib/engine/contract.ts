@@ -114,7 +114,11 @@ export interface FrozenModel {
   /** Log-probs and statistics of the batch's targets; no gradient. */
   forward(
     batch: PackedBatch,
-    options?: JobOptions & { readonly temperature?: number; readonly hidden?: boolean; readonly logits?: boolean },
+    options?: JobOptions & {
+      readonly temperature?: number;
+      readonly hidden?: boolean;
+      readonly logits?: boolean;
+    },
   ): Promise<ForwardResult>;
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -3,7 +3,7 @@
 
 import type { z } from "zod";
 import { type AttuneError, fail, unknownName } from "../errors/index.js";
-import { type OptionRow, optionTable } from "./option-table.js";
+import { defaultText, type OptionRow, optionTable } from "./option-table.js";
 
 /** How names are spelled where the options came from: `learningRate` in code, `--learning-rate` as a flag. */
 export type Spelling = "code" | "flag" | "yaml";
@@ -50,7 +50,7 @@ function wrongValue(row: OptionRow, value: unknown, command: string, spelling: S
       details: { option: row.name },
     });
   }
-  const hint = row.default === undefined ? "" : ` Default: ${row.default}.`;
+  const hint = row.default === undefined ? "" : ` Default: ${defaultText(row)}.`;
   return fail(
     "ATTUNE_OPTION",
     `Expected ${name} to be ${row.expected} but received ${shown(value)}.${hint}`,

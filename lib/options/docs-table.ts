@@ -1,7 +1,7 @@
 // Renders options as Markdown tables for the docs, from the schema alone. Must not import any room.
 
 import type { z } from "zod";
-import { type OptionRow, optionTable } from "./option-table.js";
+import { defaultText, type OptionRow, optionTable } from "./option-table.js";
 import { optionGroups } from "./shared-options.js";
 
 /** One table per heading; a pipe inside a cell is escaped. */
@@ -20,7 +20,7 @@ export function optionsMarkdown(schema: z.ZodObject): string {
 function markdownRow(row: OptionRow): string {
   const negatable = row.default === true;
   const flag = `--${negatable ? "no-" : ""}${row.name}${row.value === "" ? "" : ` ${row.value}`}`;
-  const standard = row.required ? "required" : row.default === undefined ? "" : `\`${row.default}\``;
+  const standard = row.required ? "required" : defaultText(row);
   const meaning = negatable ? `${row.name}: ${row.description}` : row.description;
   const range = row.kind === "number" ? ` (${row.expected})` : "";
   return `| \`${flag.replaceAll("|", "\\|")}\` | ${standard} | ${`${meaning}${range}`.replaceAll("|", "\\|")} |`;

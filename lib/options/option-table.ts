@@ -109,3 +109,12 @@ function boundText(check: {
   if (check.check === "less_than") return `${check.inclusive === true ? "<=" : "<"} ${String(check.value)}`;
   return "";
 }
+
+/** A default as people write it: `on`, `1e-6`; empty where there is none. */
+export function defaultText(row: OptionRow): string {
+  const value = row.default;
+  if (value === undefined) return "";
+  if (typeof value === "boolean") return value ? "on" : "off";
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
+  return String(value);
+}

@@ -77,7 +77,7 @@ export const loopOptions = {
 };
 
 export const rowOptions = {
-  shuffle: option(z.boolean().default(true), "a new order of the rows every epoch; off: file order", {
+  shuffle: option(z.boolean().default(true), "draw a new order of the rows every epoch (file order instead)", {
     group: "Rows",
   }),
   maxLength: option(
@@ -98,7 +98,7 @@ export const machineOptions = {
     "type of weights and activations in the arithmetic; bf16 keeps fp32 master weights",
     { group: "Machine" },
   ),
-  threads: option(count().max(1024).optional(), "threads of the engine (default: all cores)", {
+  threads: option(count().max(1024).optional(), "threads of the engine (default: ATTUNE_THREADS, else all cores)", {
     group: "Machine",
     value: "N",
   }),
@@ -122,3 +122,18 @@ export const commandOptions = {
     group: "Output",
   }),
 };
+
+/** Options of `quickstart`; it has no configuration file. */
+export const quickstartOptions = z.strictObject({
+  output: option(
+    z.string().min(1).optional(),
+    "folder for the toy world and its two runs (default: the next free runs/quickstart-N)",
+    { group: "Files", value: "DIR" },
+  ),
+  seed: loopOptions.seed,
+  threads: machineOptions.threads,
+  json: commandOptions.json,
+});
+
+/** Options of `doctor`. */
+export const doctorOptions = z.strictObject({ json: commandOptions.json });

@@ -7,6 +7,15 @@ export interface LibraryPreTokenizer {
   pattern?: RegExp;
 }
 
+export interface LibraryByteLevel {
+  pattern: RegExp;
+  readonly add_prefix_space: boolean;
+  readonly use_regex: boolean;
+  /** Printable stand-in of each byte. */
+  readonly byte_encoder: Readonly<Record<number, string>>;
+  pre_tokenize_text(text: string): string[];
+}
+
 export interface LibraryDecoder {
   decode_chain(tokens: readonly string[]): string[];
 }
@@ -15,6 +24,8 @@ export interface LibraryModel {
   readonly vocab: readonly (string | undefined)[];
   merges?: unknown;
   config: Readonly<Record<string, unknown>>;
+  /** Of byte-pair models: merged pieces by their text. */
+  cache?: unknown;
 }
 
 export interface LibraryTokenizer {
@@ -43,7 +54,7 @@ interface Library {
     pattern: RegExp;
     readonly config: { readonly individual_digits?: boolean };
   }>;
-  readonly ByteLevelPreTokenizer: Class<{ pattern: RegExp }>;
+  readonly ByteLevelPreTokenizer: Class<LibraryByteLevel>;
   readonly SequenceDecoder: Class<LibraryDecoder & { readonly decoders: readonly LibraryDecoder[] }>;
   readonly ByteFallbackDecoder: Class<LibraryDecoder & { readonly text_decoder: object }>;
   readonly ByteLevelDecoder: Class<

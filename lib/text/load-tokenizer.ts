@@ -15,6 +15,7 @@ import { createTokenizer, type Tokenizer } from "./tokenizer.js";
  *
  * - a folder: its `tokenizer.json`, special tokens from `tokenizer_config.json`, `generation_config.json`, `config.json`
  * - a `tokenizer.json` itself: the same, with the files beside it
+ * - another file of a folder (its weights): the `tokenizer.json` beside it
  * - a GGUF file: the `tokenizer.json` in the same folder if there is one, else the file's own vocabulary
  *
  * Throws ATTUNE_FILE when the path cannot be read, ATTUNE_TOKENIZER when there is no usable tokenizer,
@@ -25,8 +26,10 @@ export async function loadTokenizer(options: { readonly path: string }): Promise
   const kind = await kindOf(path);
   if (kind === "folder")
     return loadFolder({ folder: path, file: "tokenizer.json", missing: noTokenizer(path) });
-  if (kind === "json") return loadFolder({ folder: dirname(path), file: basename(path) });
   const folder = dirname(path);
+  if (kind === "other") {
+    return loadFolder({ folder, file: path.endsWith(".json") ? basename(path) : "tokenizer.json" });
+  }
   if (await exists(join(folder, "tokenizer.json")))
     return loadFolder({ folder, file: "tokenizer.json", gguf: path });
   const { metadata } = readGguf({ path });
@@ -41,14 +44,14 @@ function noTokenizer(folder: string): string {
   return `Expected tokenizer.json in ${folder} but there is none. Save the model with its fast tokenizer, or put the file there.`;
 }
 
-async function kindOf(path: string): Promise<"folder" | "json" | "gguf"> {
+async function kindOf(path: string): Promise<"folder" | "other" | "gguf"> {
   try {
     if ((await stat(path)).isDirectory()) return "folder";
     const file = await open(path);
     try {
       const magic = Buffer.alloc(4);
       await file.read(magic, 0, 4, 0);
-      return magic.toString("latin1") === "GGUF" || path.endsWith(".gguf") ? "gguf" : "json";
+      return magic.toString("latin1") === "GGUF" || path.endsWith(".gguf") ? "gguf" : "other";
     } finally {
       await file.close();
     }

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { fail, reasonOf } from "../errors/index.js";
 import { type LibraryTokenizer, library } from "./library.js";
 import { correctInstance, correctJson } from "./library-fixes.js";
+import { quicken } from "./library-speed.js";
 
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
@@ -91,6 +92,7 @@ function build(json: unknown, source: string): LibraryTokenizer {
   try {
     const tokenizer = new library.Tokenizer(corrected, {});
     correctInstance(tokenizer);
+    quicken(tokenizer);
     return tokenizer;
   } catch (error) {
     const what = `Expected the rules and vocabulary of a tokenizer.json in ${source}, but it cannot be used`;

@@ -1,28 +1,57 @@
-// Stops a run whose loss or gradient is NaN or infinite, naming the step and the rows behind it.
-// Must not compute anything.
+// Takes a step, and when its loss is NaN or infinite stops the run naming the step and the rows behind it.
+// Must not know an algorithm.
 
-import type { PackedBatch, TokenisedRow } from "../data/index.js";
-import type { StepResult } from "../engine/contract.js";
-import { type AttuneError, fail } from "../errors/index.js";
+import { type PackedBatch, packRows, type TokenisedRow } from "../data/index.js";
+import type { JobOptions, LossSpec, StepResult, TrainableModel } from "../engine/contract.js";
+import { AttuneError, fail } from "../errors/index.js";
 
 /** Rows named in the text; the details hold all of them. */
 const namedRows = 8;
 
-export interface LossCheck {
+export interface FiniteStep {
+  readonly model: TrainableModel;
+  readonly batch: PackedBatch;
+  readonly loss: LossSpec;
+  readonly job: JobOptions;
   /** From 1. */
   readonly step: number;
   readonly data: readonly TokenisedRow[];
-  readonly batch: PackedBatch;
-  readonly result: StepResult;
 }
 
-/** @throws ATTUNE_NOT_FINITE with the rows whose own loss is not finite */
-export function requireFiniteLoss({ step, data, batch, result }: LossCheck): void {
-  const wrong = [...result.groupLosses].flatMap((loss, group) => (Number.isFinite(loss) ? [] : [group]));
-  if (wrong.length === 0 && Number.isFinite(result.loss)) return;
-  const groups = wrong.length > 0 ? wrong : [...batch.rows.keys()];
-  const rows = groups.map((group) => batch.rows[group] ?? 0);
-  throw notFinite({ what: "loss", step, data, rows, loss: result.loss });
+/**
+ * `model.step`, whose result is finite.
+ * @throws ATTUNE_NOT_FINITE with the rows that cause it; gradients are cleared, weights are as before
+ */
+export async function finiteStep(request: FiniteStep): Promise<StepResult> {
+  const { model, batch, loss, job, step, data } = request;
+  let found = "";
+  try {
+    const result = await model.step(batch, loss, job);
+    const wrong = [...result.groupLosses].flatMap((value, group) => (Number.isFinite(value) ? [] : [group]));
+    if (wrong.length === 0 && Number.isFinite(result.loss)) return result;
+    found = String(result.loss);
+  } catch (error) {
+    if (!(error instanceof AttuneError) || error.code !== "ATTUNE_NOT_FINITE") throw error;
+  }
+  await model.clearGradients();
+  const rows = await rowsBehind(request);
+  throw notFinite({ what: "loss", step, data, rows, found });
+}
+
+/** The rows whose own log-probs are not finite; all rows of the batch when each is fine alone. */
+async function rowsBehind({ model, batch, loss, job, data }: FiniteStep): Promise<readonly number[]> {
+  const wrong: number[] = [];
+  for (const [group, row] of batch.rows.entries()) {
+    const { logprobs } = await model.forward(packRows({ data, rows: [row] }), job);
+    const given = "reference" in loss ? loss.reference.subarray(...completionRange(batch, group)) : [];
+    if (![...logprobs, ...given].every(Number.isFinite)) wrong.push(row);
+  }
+  return wrong.length > 0 ? wrong : [...batch.rows];
+}
+
+function completionRange(batch: PackedBatch, group: number): [number, number] {
+  const first = batch.groups[2 * group] ?? 0;
+  return [first, first + (batch.groups[2 * group + 1] ?? 0)];
 }
 
 export interface NotFinite {
@@ -31,19 +60,19 @@ export interface NotFinite {
   readonly data: readonly TokenisedRow[];
   /** Positions in `data`. */
   readonly rows: ArrayLike<number>;
-  readonly loss?: number;
+  /** The value, where there is one. */
+  readonly found?: string;
 }
 
 /** The error for a step that cannot be applied; the weights are still those of the step before. */
-export function notFinite({ what, step, data, rows, loss }: NotFinite): AttuneError {
+export function notFinite({ what, step, data, rows, found }: NotFinite): AttuneError {
   const places = Array.from(rows, (row) => data[row]?.place).filter((place) => place !== undefined);
   const names = places.map(({ file, line }) => `${file}:${line}`);
   const more = names.length > namedRows ? ` and ${names.length - namedRows} more` : "";
-  const found = loss === undefined ? "NaN or infinite" : `${loss}`;
   return fail(
     "ATTUNE_NOT_FINITE",
-    `The ${what} of step ${step} is ${found}, from ${names.slice(0, namedRows).join(", ")}${more}. ` +
-      "The weights were left as they were after the step before. Look at these rows, or lower the learning rate.",
+    `The ${what} of step ${step} is ${found || "NaN or infinite"}, from ${names.slice(0, namedRows).join(", ")}` +
+      `${more}. The weights are still those of the step before. Look at these rows, or lower the learning rate.`,
     { details: { step, rows: places } },
   );
 }

@@ -3,8 +3,8 @@
 
 import { type PackedBatch, packRows, type TokenisedRow } from "../data/index.js";
 import type { FrozenModel, JobOptions } from "../engine/contract.js";
-import type { ReferenceCache } from "./reference-cache.js";
 import { tokensHash } from "./fingerprint.js";
+import type { ReferenceCache } from "./reference-cache.js";
 
 export interface ReferenceOptions {
   readonly model: FrozenModel;

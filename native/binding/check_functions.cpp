@@ -10,6 +10,7 @@
 #include "binding/values.h"
 #include "core/backend.h"
 #include "formats/tensor_source.h"
+#include "loss/kl_estimate_formula.h"
 #include "loss/loss.h"
 #include "optim/adamw.h"
 
@@ -203,6 +204,35 @@ Napi::Value head_gradient_check(const Napi::CallbackInfo& info) {
     return check_job(info, std::move(work), floats_of);
 }
 
+struct KlEstimatesCheck {
+    std::vector<double> k1, k2, k3, d_k3;
+};
+
+// klEstimates(engine, job, logprobs, referenceLogprobs): { k1, k2, k3, dK3 }, one entry per sampled token
+Napi::Value kl_estimates_check(const Napi::CallbackInfo& info) {
+    auto work = [logprobs = float32_from(info[2], "logprobs"),
+                 reference = float32_from(info[3], "referenceLogprobs")](const Ops&, Stream&) {
+        expect_size(reference.size(), static_cast<int64_t>(logprobs.size()), "referenceLogprobs");
+        KlEstimatesCheck check;
+        for (size_t i = 0; i < logprobs.size(); ++i) {
+            const KlEstimate estimate = kl_estimate(logprobs[i], reference[i]);
+            check.k1.push_back(estimate.k1);
+            check.k2.push_back(estimate.k2);
+            check.k3.push_back(estimate.k3);
+            check.d_k3.push_back(estimate.d_k3);
+        }
+        return check;
+    };
+    return check_job(info, std::move(work), [](Napi::Env env, KlEstimatesCheck& check) -> Napi::Value {
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("k1", float64_value(env, std::move(check.k1)));
+        object.Set("k2", float64_value(env, std::move(check.k2)));
+        object.Set("k3", float64_value(env, std::move(check.k3)));
+        object.Set("dK3", float64_value(env, std::move(check.d_k3)));
+        return object;
+    });
+}
+
 struct AdamWCheck {
     std::vector<float> parameter, m, v;
     double norm = 0;
@@ -300,6 +330,7 @@ void export_check_functions(Napi::Env env, Napi::Object exports) {
     export_function<head_stats_check>(env, checks, "headStats");
     export_function<head_kl_check>(env, checks, "headKl");
     export_function<head_gradient_check>(env, checks, "headGradient");
+    export_function<kl_estimates_check>(env, checks, "klEstimates");
     export_function<adamw_check>(env, checks, "adamw");
     export_function<weight_round_trip>(env, checks, "weightRoundTrip");
     export_function<read_tensor_check>(env, checks, "readTensor");

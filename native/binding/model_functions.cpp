@@ -45,8 +45,12 @@ Napi::Value run_on_model(const Napi::CallbackInfo& info, Use use, Convert conver
         progress);
 }
 
+// Reading and writing weights report after every tensor, so this is also where they notice a cancellation.
 Progress progress_of(Job& job) {
-    return [&job](double fraction) { job.report(fraction); };
+    return [&job](double fraction) {
+        require(!job.cancelled.load(std::memory_order_relaxed), Code::Aborted, "The work was cancelled.");
+        job.report(fraction);
+    };
 }
 
 // loadModel(engine, job, config, dtype, path, progress?): a model

@@ -1,4 +1,4 @@
-// Aligned allocation with huge-page advice, and the scratch slots built on it.
+// Aligned allocation and the scratch slots built on it.
 #include "core/scratch.h"
 
 #include <sys/mman.h>
@@ -8,10 +8,6 @@
 namespace attune {
 
 namespace {
-constexpr size_t kHuge = size_t{2} << 20;
-// Below this, transparent huge pages would waste more than the page walks they save.
-constexpr size_t kHugeFrom = size_t{8} << 20;
-
 size_t rounded(size_t bytes) {
     return (bytes + 4095) / 4096 * 4096;
 }
@@ -28,7 +24,6 @@ AlignedBytes allocate_aligned(size_t bytes) {
     void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(memory != MAP_FAILED, Code::Memory, "Expected to allocate ", size >> 20,
             " MiB but the system refused. Use a smaller micro-batch, bf16, or a machine with more memory.");
-    if (size >= kHugeFrom) madvise(memory, size, MADV_HUGEPAGE);
     return AlignedBytes(static_cast<std::byte*>(memory), AlignedDelete{size});
 }
 

@@ -9,7 +9,7 @@
 
 namespace attune {
 
-// Aligned to 64 bytes (2 MiB and advised as huge pages when large). Contents are undefined. Throws
+// Aligned to 4096 bytes, zeroed. Throws
 // Code::Memory.
 struct AlignedDelete {
     size_t bytes = 0;

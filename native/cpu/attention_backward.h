@@ -1,6 +1,7 @@
-// Flash attention over packed segments, backward: probabilities are recomputed from lse tile by tile. A task owns the
-// gradients of its queries and a region for those of its keys; regions are added up in task order afterwards.
-// Templates on the vector type only; must not include a vec_*.h, which are chosen by the translation unit.
+// Flash attention over packed segments, backward: probabilities are recomputed from lse tile by tile. A task
+// owns the gradients of its queries and a region for those of its keys; regions are added up in task order
+// afterwards. Templates on the vector type only; must not include a vec_*.h, which are chosen by the
+// translation unit.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct BackwardBlock {
     float* delta;   // [rows] sum over d of dout * out
 };
 
+template <class V>
 constexpr int64_t backward_block_floats(int64_t rows, int64_t padded) {
     return 3 * rows * padded + 2 * rows * kTileKeys + 2 * ((rows + 15) / 16 * 16);
 }
@@ -71,7 +73,8 @@ void load_gradient_rows(const BackwardBlock& block, const BackwardInputs& in, co
             unpack_row<V>(dout, padded, in.dout, first_row + i, head * sizes.D, sizes.D);
             unpack_row<V>(out, padded, in.out, first_row + i, head * sizes.D, sizes.D);
             V sum = V::zero();
-            for (int64_t d = 0; d < padded; d += V::kLanes) sum = V::fma(V::load(dout + d), V::load(out + d), sum);
+            for (int64_t d = 0; d < padded; d += V::kLanes)
+                sum = V::fma(V::load(dout + d), V::load(out + d), sum);
             block.delta[row] = sum.reduce_add();
             block.lse[row] = in.lse[head * sizes.T + first_row + i];
         }
@@ -100,8 +103,9 @@ inline void clear_outside(float* row, int64_t first, int64_t last) {
 
 // p and ds of all rows of the block against one tile, zero where a query sees nothing; dquery +=
 template <class V>
-void differentiate_tile(const BackwardBlock& block, int64_t rows, const AttentionSizes& sizes, const KeyTile& tile,
-                        int64_t tile_position, int64_t first_position, const BackwardTiles& tiles) {
+void differentiate_tile(const BackwardBlock& block, int64_t rows, const AttentionSizes& sizes,
+                        const KeyTile& tile, int64_t tile_position, int64_t first_position,
+                        const BackwardTiles& tiles) {
     const int64_t padded = sizes.padded;
     for (int64_t row = 0; row < rows; row += kProductRows<V>) {
         const int64_t count = rows - row < kProductRows<V> ? rows - row : kProductRows<V>;
@@ -122,7 +126,8 @@ void differentiate_tile(const BackwardBlock& block, int64_t rows, const Attentio
             const int64_t position = first_position + (row + i) / sizes.repeat;
             const Visible own = visible_keys(tile, tile_position, position, position, sizes.window);
             mask_scores(p + i * kTileKeys, n, own.first - from, own.last - from);
-            differentiate_row<V>(p + i * kTileKeys, ds + i * kTileKeys, n, block.lse[row + i], block.delta[row + i]);
+            differentiate_row<V>(p + i * kTileKeys, ds + i * kTileKeys, n, block.lse[row + i],
+                                 block.delta[row + i]);
             clear_outside(p + i * kTileKeys - from, from, from + n);
             clear_outside(ds + i * kTileKeys - from, from, from + n);
         }
@@ -132,8 +137,8 @@ void differentiate_tile(const BackwardBlock& block, int64_t rows, const Attentio
     }
 }
 
-// dkeys[count, padded] += ds^T query;  dvalues[count, padded] += p^T dout; rows that see none of a block of keys are
-// left out.
+// dkeys[count, padded] += ds^T query;  dvalues[count, padded] += p^T dout; rows that see none of a block of
+// keys are left out.
 template <class V>
 void add_key_gradients(float* dkeys, float* dvalues, const BackwardBlock& block, int64_t rows,
                        const AttentionSizes& sizes, const KeyTile& tile, int64_t tile_position,
@@ -173,7 +178,8 @@ void store_query_gradients(const Mat& dqkv, const BackwardBlock& block, const At
         }
 }
 
-// One piece: its query gradients are stored, its key gradients added to region (keys, then values at value_offset).
+// One piece: its query gradients are stored, its key gradients added to region (keys, then values at
+// value_offset).
 template <class V>
 void differentiate_piece(const Mat& dqkv, float* region, int64_t value_offset, const BackwardBlock& block,
                          const BackwardInputs& in, const BackwardTiles& tiles, const AttentionSizes& sizes,
@@ -193,7 +199,8 @@ void differentiate_piece(const Mat& dqkv, float* region, int64_t value_offset, c
             // Rows of the region end where the task's queries do; keys behind them are seen by none.
             KeyTile seen = tile;
             if (tile.segment == segment && tile.first + tile.count > last) seen.count = last - tile.first;
-            add_key_gradients<V>(dkeys, dkeys + value_offset, block, rows, sizes, seen, position, offset + first);
+            add_key_gradients<V>(dkeys, dkeys + value_offset, block, rows, sizes, seen, position,
+                                 offset + first);
         });
         store_query_gradients<V>(dqkv, block, sizes, start + first, last - first, kv_head);
     }
@@ -201,8 +208,9 @@ void differentiate_piece(const Mat& dqkv, float* region, int64_t value_offset, c
 
 // dqkv = sum of the regions for the keys and values of one tile, in task order
 template <class V>
-void add_regions(const Mat& dqkv, float* sum, const float* regions, int64_t value_offset, const AttentionSizes& sizes,
-                 const AttentionView& view, const KeyTile& tile, int64_t kv_head) {
+void add_regions(const Mat& dqkv, float* sum, const float* regions, int64_t value_offset,
+                 const AttentionSizes& sizes, const AttentionView& view, const KeyTile& tile,
+                 int64_t kv_head) {
     for (int64_t key = tile.first; key < tile.first + tile.count; ++key)
         for (int64_t part = 0; part < 2; ++part) {
             for (int64_t d = 0; d < sizes.padded; d += V::kLanes) V::zero().store(sum + d);
@@ -218,6 +226,8 @@ void add_regions(const Mat& dqkv, float* sum, const float* regions, int64_t valu
         }
 }
 
+namespace {
+
 // Scratch memory of a backward call, in floats. Tiles and regions are [G, rows, padded].
 struct BackwardLayout {
     int64_t tile_floats;    // of one kind of tile: keys, keys transposed, values transposed
@@ -229,6 +239,8 @@ struct BackwardLayout {
     int64_t total(int threads) const { return 3 * tile_floats + 2 * region_floats + threads * block_floats; }
 };
 
+}  // namespace
+
 template <class V>
 BackwardLayout backward_layout(const AttentionSizes& sizes, const AttentionView& view) {
     BackwardLayout layout{};
@@ -236,13 +248,14 @@ BackwardLayout backward_layout(const AttentionSizes& sizes, const AttentionView&
     layout.spare = kTileKeys * sizes.padded;
     layout.tile_floats = sizes.G * view.tile_rows * sizes.padded;
     layout.region_floats = sizes.G * view.region_rows * sizes.padded;
-    const int64_t block = layout.spare + backward_block_floats(layout.block_rows, sizes.padded);
+    const int64_t block = layout.spare + backward_block_floats<V>(layout.block_rows, sizes.padded);
     layout.block_floats = (block + 15) / 16 * 16;
     return layout;
 }
 
 template <class V>
-void run_attention_backward(const Mat& dqkv, const BackwardInputs& in, const AttentionDims& dims, Stream* stream) {
+void run_attention_backward(const Mat& dqkv, const BackwardInputs& in, const AttentionDims& dims,
+                            Stream* stream) {
     const AttentionSizes sizes = attention_sizes<V>(dims, in.qkv.rows);
     const AttentionPlan plan(dims, V::kLanes, kBackwardRows, AttentionPlan::Direction::Backward);
     const AttentionView& view = plan.view();
@@ -260,8 +273,8 @@ void run_attention_backward(const Mat& dqkv, const BackwardInputs& in, const Att
         const int64_t at = (head * view.tile_rows + tile.row) * sizes.padded;
         const int64_t col = (sizes.H + head) * sizes.D;
         pack_tile<V>(keys + at, keys_transposed + at, in.qkv, sizes, view.segments, tile, col);
-        pack_tile<V>(blocks + worker * layout.block_floats, values_transposed + at, in.qkv, sizes, view.segments,
-                     tile, col + sizes.G * sizes.D);
+        pack_tile<V>(blocks + worker * layout.block_floats, values_transposed + at, in.qkv, sizes,
+                     view.segments, tile, col + sizes.G * sizes.D);
     });
     stream->pool->parallel(view.task_count * sizes.G, [&](int64_t index, int worker) {
         const GradientTask& task = view.tasks[index / sizes.G];
@@ -287,12 +300,13 @@ void run_attention_backward(const Mat& dqkv, const BackwardInputs& in, const Att
 }
 
 template <class V>
-Status attention_backward(Mat dqkv, ConstMat dout, ConstMat out, const float* lse, ConstMat qkv, AttentionDims dims,
-                          Stream* stream) {
+Status attention_backward(Mat dqkv, ConstMat dout, ConstMat out, const float* lse, ConstMat qkv,
+                          AttentionDims dims, Stream* stream) {
     const int64_t T = qkv.rows;
     if (!attention_dims_fit(dims, T)) return Status::Shape;
     const int64_t width = (dims.H + 2 * dims.G) * dims.D;
-    if (qkv.cols != width || dqkv.rows != T || dqkv.cols != width || dqkv.dtype != DType::F32) return Status::Shape;
+    if (qkv.cols != width || dqkv.rows != T || dqkv.cols != width || dqkv.dtype != DType::F32)
+        return Status::Shape;
     for (const ConstMat& part : {dout, out})
         if (part.rows != T || part.cols != dims.H * dims.D) return Status::Shape;
     if (T == 0) return Status::Ok;

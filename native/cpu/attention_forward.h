@@ -1,5 +1,6 @@
-// Flash attention over packed segments, forward: online softmax over key tiles, one task per (kv head, query range).
-// Templates on the vector type only; must not include a vec_*.h, which are chosen by the translation unit.
+// Flash attention over packed segments, forward: online softmax over key tiles, one task per (kv head, query
+// range). Templates on the vector type only; must not include a vec_*.h, which are chosen by the translation
+// unit.
 #pragma once
 
 #include <cmath>
@@ -15,10 +16,12 @@
 
 namespace attune {
 
-// Rows (queries x query heads of one kv head) of a task: a key tile is used this often while it is in the cache.
+// Rows (queries x query heads of one kv head) of a task: a key tile is used this often while it is in the
+// cache.
 constexpr int64_t kForwardRows = 192;
 
-// What a worker keeps of one query range. Row (i, r) = i * repeat + r is query i of query head r of the kv head.
+// What a worker keeps of one query range. Row (i, r) = i * repeat + r is query i of query head r of the kv
+// head.
 struct ForwardBlock {
     float* query;   // [rows, padded], times scale
     float* output;  // [rows, padded], not yet divided by the sum
@@ -43,8 +46,9 @@ inline ForwardBlock forward_block(float* memory, int64_t rows, int64_t padded) {
     return block;
 }
 
-// One row meets one tile: scores[n] become exp(score - high); high, sum and output[padded] move to the new maximum.
-// Masked scores (-infinity) add exactly nothing, and a tile that is masked as a whole changes nothing.
+// One row meets one tile: scores[n] become exp(score - high); high, sum and output[padded] move to the new
+// maximum. Masked scores (-infinity) add exactly nothing, and a tile that is masked as a whole changes
+// nothing.
 template <class V>
 inline void soften_row(float* scores, int64_t n, float& high, float& sum, float* output, int64_t padded) {
     V most = V::load(scores);
@@ -81,14 +85,15 @@ void attend_tile(const ForwardBlock& block, int64_t rows, const AttentionSizes& 
         if (seen.empty()) continue;
         const int64_t from = seen.first / V::kLanes * V::kLanes;
         const int64_t n = (seen.last - from + V::kLanes - 1) / V::kLanes * V::kLanes;
-        product<V, false>(block.scores, kTileKeys, count, n, {block.query + row * padded, padded, 1}, keys + from,
-                          tile.width, sizes.D);
+        product<V, false>(block.scores, kTileKeys, count, n, {block.query + row * padded, padded, 1},
+                          keys + from, tile.width, sizes.D);
         for (int64_t i = 0; i < count; ++i) {
             float* scores = block.scores + i * kTileKeys;
             const int64_t position = first_position + (row + i) / sizes.repeat;
             const Visible own = visible_keys(tile, tile_position, position, position, sizes.window);
             mask_scores(scores, n, own.first - from, own.last - from);
-            soften_row<V>(scores, n, block.high[row + i], block.sum[row + i], block.output + (row + i) * padded, padded);
+            soften_row<V>(scores, n, block.high[row + i], block.sum[row + i],
+                          block.output + (row + i) * padded, padded);
         }
         product<V, true>(block.output + row * padded, padded, count, padded, {block.scores, kTileKeys, 1},
                          values + from * padded, padded, seen.last - from);
@@ -97,13 +102,14 @@ void attend_tile(const ForwardBlock& block, int64_t rows, const AttentionSizes& 
 
 // Loads the queries of a range, scaled.
 template <class V>
-void load_queries(float* query, const ConstMat& qkv, const AttentionSizes& sizes, int64_t first_row, int64_t queries,
-                  int64_t kv_head) {
+void load_queries(float* query, const ConstMat& qkv, const AttentionSizes& sizes, int64_t first_row,
+                  int64_t queries, int64_t kv_head) {
     const V scale = V::set(sizes.scale);
     for (int64_t i = 0; i < queries; ++i)
         for (int64_t r = 0; r < sizes.repeat; ++r) {
             float* row = query + (i * sizes.repeat + r) * sizes.padded;
-            unpack_row<V>(row, sizes.padded, qkv, first_row + i, (kv_head * sizes.repeat + r) * sizes.D, sizes.D);
+            unpack_row<V>(row, sizes.padded, qkv, first_row + i, (kv_head * sizes.repeat + r) * sizes.D,
+                          sizes.D);
             for (int64_t d = 0; d < sizes.padded; d += V::kLanes) (V::load(row + d) * scale).store(row + d);
         }
 }
@@ -118,18 +124,19 @@ void finish_queries(const Mat& out, float* lse, const ForwardBlock& block, const
             const int64_t head = kv_head * sizes.repeat + r;
             float* output = block.output + row * sizes.padded;
             const V sum = V::set(block.sum[row]);
-            for (int64_t d = 0; d < sizes.padded; d += V::kLanes) (V::load(output + d) / sum).store(output + d);
+            for (int64_t d = 0; d < sizes.padded; d += V::kLanes)
+                (V::load(output + d) / sum).store(output + d);
             pack_row<V>(out, first_row + i, head * sizes.D, output, sizes.D);
-            lse[head * sizes.T + first_row + i] =
-                static_cast<float>(static_cast<double>(block.high[row]) + std::log(static_cast<double>(block.sum[row])));
+            lse[head * sizes.T + first_row + i] = static_cast<float>(
+                static_cast<double>(block.high[row]) + std::log(static_cast<double>(block.sum[row])));
         }
 }
 
 // One task. keys and values: the packed tiles of this kv head.
 template <class V>
-void attend_range(const Mat& out, float* lse, const ForwardBlock& block, const ConstMat& qkv, const float* keys,
-                  const float* values, const AttentionSizes& sizes, const AttentionView& view, const QueryRange& range,
-                  int64_t kv_head) {
+void attend_range(const Mat& out, float* lse, const ForwardBlock& block, const ConstMat& qkv,
+                  const float* keys, const float* values, const AttentionSizes& sizes,
+                  const AttentionView& view, const QueryRange& range, int64_t kv_head) {
     const int64_t queries = range.last - range.first;
     const int64_t rows = queries * sizes.repeat;
     const int64_t first_row = int64_t{view.segments[range.segment].start} + range.first;
@@ -174,8 +181,10 @@ void run_attention_forward(const Mat& out, float* lse, const ConstMat& qkv, cons
     stream->pool->parallel(view.range_count * sizes.G, [&](int64_t task, int worker) {
         const int64_t head = task % sizes.G;
         const int64_t at = head * view.tile_rows * sizes.padded;
-        const ForwardBlock block = forward_block<V>(blocks + worker * block_floats + spare, block_rows, sizes.padded);
-        attend_range<V>(out, lse, block, qkv, keys + at, values + at, sizes, view, view.ranges[task / sizes.G], head);
+        const ForwardBlock block =
+            forward_block<V>(blocks + worker * block_floats + spare, block_rows, sizes.padded);
+        attend_range<V>(out, lse, block, qkv, keys + at, values + at, sizes, view,
+                        view.ranges[task / sizes.G], head);
     });
 }
 

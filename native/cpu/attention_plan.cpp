@@ -1,5 +1,5 @@
-// Key tiles, query ranges and gradient tasks of one attention call. Must not touch tensors or vectors; compiled once,
-// for every ISA the same.
+// Key tiles, query ranges and gradient tasks of one attention call. Must not touch tensors or vectors;
+// compiled once, for every ISA the same.
 #include "cpu/attention_plan.h"
 
 #include <algorithm>
@@ -49,7 +49,8 @@ struct AttentionPlan::Storage {
 
     int64_t cost(const AttentionDims& dims, const QueryRange& range) const {
         const int64_t offset = segment_offset(dims.segments, range.segment);
-        return visible_pairs(range.last, offset, dims.window) - visible_pairs(range.first, offset, dims.window);
+        return visible_pairs(range.last, offset, dims.window) -
+               visible_pairs(range.first, offset, dims.window);
     }
 
     void cut_keys(const AttentionDims& dims, int64_t lanes) {
@@ -60,8 +61,8 @@ struct AttentionPlan::Storage {
             for (int64_t first = 0; first < length; first += kTileKeys) {
                 const int64_t count = std::min(kTileKeys, length - first);
                 const int64_t width = (count + lanes - 1) / lanes * lanes;
-                tiles.push_back({static_cast<int32_t>(s), static_cast<int32_t>(first), static_cast<int32_t>(count),
-                                 static_cast<int32_t>(width), row});
+                tiles.push_back({static_cast<int32_t>(s), static_cast<int32_t>(first),
+                                 static_cast<int32_t>(count), static_cast<int32_t>(width), row});
                 row += width;
             }
         }
@@ -87,7 +88,9 @@ struct AttentionPlan::Storage {
     // Segment indices so that each document's root is followed by its branches, in order.
     static std::vector<int64_t> document_order(const AttentionDims& dims) {
         std::vector<int64_t> next(static_cast<size_t>(dims.segment_count) + 1, 0);
-        const auto root = [&](int64_t s) { return dims.segments[s].prefix < 0 ? s : dims.segments[s].prefix; };
+        const auto root = [&](int64_t s) {
+            return dims.segments[s].prefix < 0 ? s : dims.segments[s].prefix;
+        };
         for (int64_t s = 0; s < dims.segment_count; ++s) ++next[static_cast<size_t>(root(s)) + 1];
         for (size_t i = 1; i < next.size(); ++i) next[i] += next[i - 1];
         std::vector<int64_t> order(static_cast<size_t>(dims.segment_count));
@@ -111,7 +114,8 @@ struct AttentionPlan::Storage {
 
     void add_piece(const AttentionDims& dims, const QueryRange& range, int64_t limit, bool new_document) {
         const int64_t price = cost(dims, range);
-        const int64_t root_length = segment_offset(dims.segments, range.segment);  // 0: the range is the root's
+        const int64_t root_length =
+            segment_offset(dims.segments, range.segment);  // 0: the range is the root's
         if (new_document || tasks.back().cost + price > limit)
             tasks.push_back({static_cast<int32_t>(pieces.size()), 0, 0, 0, 0, 0});
         GradientTask& task = tasks.back();
@@ -192,7 +196,8 @@ struct AttentionPlan::Storage {
     }
 };
 
-AttentionPlan::AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t query_rows, Direction direction) {
+AttentionPlan::AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t query_rows,
+                             Direction direction) {
     auto storage = std::make_unique<Storage>();
     storage->cut_keys(dims, lanes);
     storage->view.range_queries = std::max<int64_t>(1, query_rows / (dims.H / dims.G));
@@ -206,8 +211,12 @@ AttentionPlan::AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t q
     storage_ = storage.release();
 }
 
-AttentionPlan::~AttentionPlan() { delete storage_; }
+AttentionPlan::~AttentionPlan() {
+    delete storage_;
+}
 
-const AttentionView& AttentionPlan::view() const noexcept { return storage_->view; }
+const AttentionView& AttentionPlan::view() const noexcept {
+    return storage_->view;
+}
 
 }  // namespace attune

@@ -1,5 +1,5 @@
-// How attention over packed segments is cut into key tiles and tasks: by the shapes alone, never by the number of
-// threads. Knows segments and windows only; must not touch tensors or vectors.
+// How attention over packed segments is cut into key tiles and tasks: by the shapes alone, never by the
+// number of threads. Knows segments and windows only; must not touch tensors or vectors.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,16 @@
 
 namespace attune {
 
-constexpr int64_t kTileKeys = 64;
+constexpr int64_t kTileKeys = 128;
 
-// Consecutive keys of one segment. Tiles start at the segment's first key, so that a query meets the same tiles
-// wherever the segment lies and whoever shares it.
+// Consecutive keys of one segment. Tiles start at the segment's first key, so that a query meets the same
+// tiles wherever the segment lies and whoever shares it.
 struct KeyTile {
     int32_t segment;
-    int32_t first;   // key within the segment
-    int32_t count;   // 1..kTileKeys
-    int32_t width;   // count rounded up to whole vectors
-    int64_t row;     // sum of the widths of the tiles before
+    int32_t first;  // key within the segment
+    int32_t count;  // 1..kTileKeys
+    int32_t width;  // count rounded up to whole vectors
+    int64_t row;    // sum of the widths of the tiles before
 };
 
 // Queries [first, last) of a segment.
@@ -33,13 +33,13 @@ struct GradientPiece {
     int64_t own_row;
 };
 
-// Pieces of one document (a segment without prefix and the branches that name it). The region holds the gradients of
-// the root's first root_keys keys from its row 0, then those of the branches' own keys.
+// Pieces of one document (a segment without prefix and the branches that name it). The region holds the
+// gradients of the root's first root_keys keys from its row 0, then those of the branches' own keys.
 struct GradientTask {
     int32_t first_piece;
     int32_t piece_count;
-    int64_t region;     // first row among all regions
-    int64_t rows;       // of the region
+    int64_t region;  // first row among all regions
+    int64_t rows;    // of the region
     int64_t root_keys;
     int64_t cost;
 };
@@ -66,9 +66,9 @@ struct AttentionView {
     const GradientPiece* pieces;
     const GradientTask* tasks;  // the costliest first; regions are numbered in document order
     int64_t task_count;
-    int64_t region_rows;                // of all regions
-    const GradientSource* sources;      // per segment, in the order in which they are added
-    const int64_t* first_source;        // [segment_count + 1]
+    int64_t region_rows;            // of all regions
+    const GradientSource* sources;  // per segment, in the order in which they are added
+    const int64_t* first_source;    // [segment_count + 1]
 };
 
 // Position of a segment's first row: 0, or the length of its prefix.
@@ -77,14 +77,16 @@ constexpr int64_t segment_offset(const Segment* segments, int64_t index) {
     return prefix < 0 ? 0 : int64_t{segments[prefix].length};
 }
 
-// False unless the segments cover [0, rows) in order, prefixes are earlier, unchained segments, and H, G, D fit.
+// False unless the segments cover [0, rows) in order, prefixes are earlier, unchained segments, and H, G, D
+// fit.
 bool attention_dims_fit(const AttentionDims& dims, int64_t rows);
 
 class AttentionPlan {
   public:
     enum class Direction { Forward, Backward };
 
-    // dims must fit. lanes: floats of a vector; query_rows: rows (queries x query heads per kv head) of a block.
+    // dims must fit. lanes: floats of a vector; query_rows: rows (queries x query heads per kv head) of a
+    // block.
     AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t query_rows, Direction direction);
     ~AttentionPlan();
     AttentionPlan(const AttentionPlan&) = delete;

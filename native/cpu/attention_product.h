@@ -1,5 +1,6 @@
-// Small matrix products on packed tiles: C (+)= A B with A broadcast and B in vectors. Every element of C adds over the
-// depth in ascending order, whatever the blocking. Templates on the vector type only; no threads, no tensors.
+// Small matrix products on packed tiles: C (+)= A B with A broadcast and B in vectors. Every element of C
+// adds over the depth in ascending order, whatever the blocking. Templates on the vector type only; no
+// threads, no tensors.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ inline void product_tile(float* c, int64_t ldc, Left a, const float* b, int64_t 
 #pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) sum[i][v] = kAdd ? V::load(c + i * ldc + v * V::kLanes) : V::zero();
+        for (int v = 0; v < kVectors; ++v)
+            sum[i][v] = kAdd ? V::load(c + i * ldc + v * V::kLanes) : V::zero();
     // One pointer for three rows: base, base + row, base + 2 row are addressing modes of one register pair.
     constexpr int kPointers = (kRows + 2) / 3;
     const float* rows[kPointers];
@@ -52,7 +54,8 @@ inline void product_tile(float* c, int64_t ldc, Left a, const float* b, int64_t 
 
 // kRows rows against all columns; few rows take wider tiles, so that enough sums are in flight.
 template <class V, int kRows, bool kAdd>
-inline void product_rows(float* c, int64_t ldc, int64_t cols, Left a, const float* b, int64_t ldb, int64_t depth) {
+inline void product_rows(float* c, int64_t ldc, int64_t cols, Left a, const float* b, int64_t ldb,
+                         int64_t depth) {
     constexpr int kWide = kRows <= 4 ? 4 : 2;
     constexpr int64_t kStrip = kWide * V::kLanes;
     int64_t col = 0;
@@ -64,7 +67,8 @@ inline void product_rows(float* c, int64_t ldc, int64_t cols, Left a, const floa
 
 // c[rows, cols] (ldc) = or += a[rows, depth] b[depth, cols] (ldb); cols is a whole number of vectors.
 template <class V, bool kAdd>
-void product(float* c, int64_t ldc, int64_t rows, int64_t cols, Left a, const float* b, int64_t ldb, int64_t depth) {
+void product(float* c, int64_t ldc, int64_t rows, int64_t cols, Left a, const float* b, int64_t ldb,
+             int64_t depth) {
     constexpr int kMost = static_cast<int>(kProductRows<V>);
     const auto advance = [&](int64_t done) {
         c += done * ldc;

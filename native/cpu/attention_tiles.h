@@ -27,7 +27,8 @@ AttentionSizes attention_sizes(const AttentionDims& dims, int64_t T) {
 
 // target[padded] = source[row, first .. first + n) as fp32, zeros behind
 template <class V>
-inline void unpack_row(float* target, int64_t padded, const ConstMat& source, int64_t row, int64_t first, int64_t n) {
+inline void unpack_row(float* target, int64_t padded, const ConstMat& source, int64_t row, int64_t first,
+                       int64_t n) {
     const int64_t offset = row * source.stride + first;
     const auto copy = [&](const auto* from) {
         int64_t i = 0;
@@ -72,7 +73,8 @@ inline void transpose(float* target, const float* source, int64_t rows, int64_t 
     for (int64_t r = 0; r < rows; r += 4)
         for (int64_t c = 0; c < cols; c += 4) {
             const float* from = source + r * cols + c;
-            const Quad a = load(from), b = load(from + cols), d = load(from + 2 * cols), e = load(from + 3 * cols);
+            const Quad a = load(from), b = load(from + cols), d = load(from + 2 * cols),
+                       e = load(from + 3 * cols);
             const Quad ab_low = __builtin_shuffle(a, b, Index{0, 4, 1, 5});
             const Quad ab_high = __builtin_shuffle(a, b, Index{2, 6, 3, 7});
             const Quad de_low = __builtin_shuffle(d, e, Index{0, 4, 1, 5});
@@ -85,10 +87,11 @@ inline void transpose(float* target, const float* source, int64_t rows, int64_t 
         }
 }
 
-// rows[width, padded] = keys (or values) of one tile; transposed[padded, width]. Rows behind the last key are zero.
+// rows[width, padded] = keys (or values) of one tile; transposed[padded, width]. Rows behind the last key are
+// zero.
 template <class V>
-void pack_tile(float* rows, float* transposed, const ConstMat& qkv, const AttentionSizes& sizes, const Segment* segments,
-               const KeyTile& tile, int64_t first_col) {
+void pack_tile(float* rows, float* transposed, const ConstMat& qkv, const AttentionSizes& sizes,
+               const Segment* segments, const KeyTile& tile, int64_t first_col) {
     const int64_t start = int64_t{segments[tile.segment].start} + tile.first;
     for (int64_t i = 0; i < tile.count; ++i)
         unpack_row<V>(rows + i * sizes.padded, sizes.padded, qkv, start + i, first_col, sizes.D);
@@ -97,23 +100,34 @@ void pack_tile(float* rows, float* transposed, const ConstMat& qkv, const Attent
     if (transposed != nullptr) transpose<V>(transposed, rows, tile.width, sizes.padded);
 }
 
-// Keys of a tile that at least one of the queries at positions [low, high] sees, as [first, last) within the tile.
+namespace {
+
+// Keys of a tile that at least one of the queries at positions [low, high] sees, as [first, last) within the
+// tile.
 struct Visible {
     int64_t first;
     int64_t last;
     bool empty() const { return first >= last; }
 };
 
-namespace {
-inline Visible visible_keys(const KeyTile& tile, int64_t tile_position, int64_t low, int64_t high, int64_t window) {
+inline Visible visible_keys(const KeyTile& tile, int64_t tile_position, int64_t low, int64_t high,
+                            int64_t window) {
     const int64_t from = window == 0 ? 0 : low - window + 1 - tile_position;
     const int64_t to = high - tile_position + 1;
     return {from < 0 ? 0 : from, to < tile.count ? to : int64_t{tile.count}};
 }
+
+// s[n] of a row of scores becomes -infinity where the query sees nothing: outside [first, last).
+inline void mask_scores(float* s, int64_t n, int64_t first, int64_t last) {
+    constexpr float kNothing = -__builtin_inff();
+    for (int64_t j = 0; j < first && j < n; ++j) s[j] = kNothing;
+    for (int64_t j = last < 0 ? 0 : last; j < n; ++j) s[j] = kNothing;
+}
+
 }  // namespace
 
-// Calls body(tile, position of its first key) for the tiles that some query of the range sees: the prefix's, then the
-// segment's own.
+// Calls body(tile, position of its first key) for the tiles that some query of the range sees: the prefix's,
+// then the segment's own.
 template <class Body>
 void each_tile(const AttentionView& view, const QueryRange& queries, int64_t window, Body&& body) {
     const int64_t prefix = view.segments[queries.segment].prefix;
@@ -123,21 +137,13 @@ void each_tile(const AttentionView& view, const QueryRange& queries, int64_t win
             const KeyTile& tile = view.tiles[t];
             const int64_t position = start + tile.first;
             if (position > offset + queries.last - 1) return;
-            if (!visible_keys(tile, position, offset + queries.first, offset + queries.last - 1, window).empty())
+            if (!visible_keys(tile, position, offset + queries.first, offset + queries.last - 1, window)
+                     .empty())
                 body(tile, position);
         }
     };
     if (prefix >= 0) walk(prefix, 0);
     walk(queries.segment, offset);
 }
-
-namespace {
-// s[n] of a row of scores becomes -infinity where the query sees nothing: outside [first, last).
-inline void mask_scores(float* s, int64_t n, int64_t first, int64_t last) {
-    constexpr float kNothing = -__builtin_inff();
-    for (int64_t j = 0; j < first && j < n; ++j) s[j] = kNothing;
-    for (int64_t j = last < 0 ? 0 : last; j < n; ++j) s[j] = kNothing;
-}
-}  // namespace
 
 }  // namespace attune

@@ -38,8 +38,8 @@ void store_rows(const Mat& dx, bool add, int64_t first, int64_t rows, int64_t pa
 
 // One slab of n for one slab of rows: W^T is packed already.
 template <class V, class F>
-Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::B* b, int64_t b_stride, int64_t n_first,
-                           int64_t n_count, bool add, Stream* stream) {
+Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::B* b, int64_t b_stride,
+                           int64_t n_first, int64_t n_count, bool add, Stream* stream) {
     using A = typename F::A;
     const int64_t padded = divide_up(n_count, F::kStep) * F::kStep;
     const int64_t slab = slab_rows<V>(padded, sizeof(A));
@@ -59,7 +59,8 @@ Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::
 
 // C = dx: l runs over n, in slabs; the vectors are columns k.
 template <class V, class F, class From>
-Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate, Stream* stream) {
+Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
+                         Stream* stream) {
     using B = typename F::B;
     const int64_t panels = divide_up(w.K, kPanel);
     const int64_t b_stride = std::min(kDepthSlab, divide_up(w.N, kPanel) * kPanel) * kPanel;
@@ -71,7 +72,8 @@ Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, boo
         stream->pool->parallel(panels * blocks, [&](int64_t task, int) {
             const int64_t q = task / blocks;
             const int64_t n = task % blocks * 8 * kPanel;
-            pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n, std::min(8 * kPanel, count - n));
+            pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n,
+                                     std::min(8 * kPanel, count - n));
         });
         const Status status =
             backward_input_slab<V, F>(dx, dy, b, b_stride, first, count, accumulate || first > 0, stream);
@@ -126,7 +128,8 @@ void pack_all_panels(typename F::B* out, const ConstMat& dy, int64_t first, int6
                 for (int64_t p = task * kPackGroup; p < end; ++p)
                     pack_panel<V>(out + (p * padded + row) * kPanel,
                                   row_of<From>(dy, first + row) + (panel + p) * kPanel, dy.stride,
-                                  std::min(kPanel, dy.cols - (panel + p) * kPanel), std::min(kRows, count - row));
+                                  std::min(kPanel, dy.cols - (panel + p) * kPanel),
+                                  std::min(kRows, count - row));
         });
     });
 }
@@ -140,9 +143,9 @@ Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstM
     for (int64_t first = 0; first < x.rows; first += kDepthSlab) {
         const int64_t count = std::min(kDepthSlab, x.rows - first);
         const int64_t padded = divide_up(count, F::kStep) * F::kStep;
-        const int64_t group = std::clamp<int64_t>(kSlabBytes / (padded * kPanel * int64_t{sizeof(B)}), 8, panels);
+        const int64_t group = std::max<int64_t>(kSlabBytes / (padded * kPanel * int64_t{sizeof(B)}), 8);
         A* a = gemm_scratch<A>(stream, kSlotA, divide_up(dw.K, kTileRows<V>) * kTileRows<V> * padded);
-        B* b = gemm_scratch<B>(stream, kSlotB, std::max<int64_t>(group, 8) * kPanel * padded);
+        B* b = gemm_scratch<B>(stream, kSlotB, std::min(group, panels) * kPanel * padded);
         if (a == nullptr || b == nullptr) return Status::Memory;
         pack_all_columns<V, F>(a, x, first, count, padded, stream);
         for (int64_t panel = 0; panel < panels; panel += group) {
@@ -182,7 +185,8 @@ void add_column_sums(float* dbias, const ConstMat& dy, Stream* stream) {
 
 template <class V>
 Status linear_backward_weight(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, Stream* stream) {
-    if (!is_panels(dw.layout, dw.data, dw.N, dw.K) || !well_formed(dy) || dy.cols != dw.N) return Status::Shape;
+    if (!is_panels(dw.layout, dw.data, dw.N, dw.K) || !well_formed(dy) || dy.cols != dw.N)
+        return Status::Shape;
     if (!has_shape(x, dy.rows, dw.K)) return Status::Shape;
     if (dy.rows == 0) return Status::Ok;
     if (dbias != nullptr) add_column_sums<V>(dbias, dy, stream);

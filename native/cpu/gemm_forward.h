@@ -1,5 +1,5 @@
-// linear_forward: y = epilogue(x W^T) over live weight panels. Packs x row by row, applies the epilogue while tiles are
-// stored. Must not include a vec_*.h.
+// linear_forward: y = epilogue(x W^T) over live weight panels. Packs x row by row, applies the epilogue while
+// tiles are stored. Must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -52,11 +52,13 @@ void store_epilogue(const Mat& y, const Epilogue& epilogue, int64_t first, int64
             if (n <= 0) break;
             V value = V::load(tile + r * kPanel + c);
             if (epilogue.bias != nullptr)
-                value = value + (n >= V::kLanes ? V::load(epilogue.bias + column) : V::load(epilogue.bias + column, n));
+                value = value + (n >= V::kLanes ? V::load(epilogue.bias + column)
+                                                : V::load(epilogue.bias + column, n));
             if (epilogue.before_activation.data != nullptr)
                 store_any(epilogue.before_activation, row, column, n, value);
             if (epilogue.activation == Activation::GeluTanh) value = vec_gelu(value);
-            if (epilogue.residual.data != nullptr) value = value + load_any<V>(epilogue.residual, row, column, n);
+            if (epilogue.residual.data != nullptr)
+                value = value + load_any<V>(epilogue.residual, row, column, n);
             store_any(y, row, column, n, value);
         }
     }
@@ -88,7 +90,8 @@ int64_t slab_rows(int64_t depth, int64_t element_size) {
 }
 
 template <class V, class F>
-Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilogue& epilogue, Stream* stream) {
+Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilogue& epilogue,
+                  Stream* stream) {
     using A = typename F::A;
     const int64_t padded = divide_up(w.K, F::kStep) * F::kStep;
     const int64_t slab = slab_rows<V>(padded, sizeof(A));
@@ -98,8 +101,9 @@ Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilog
         A* a = gemm_scratch<A>(stream, kSlotA, packed);
         if (a == nullptr) return Status::Memory;
         pack_all_rows<V>(a, x, first, rows, 0, w.K, padded, stream);
-        const PackedGemm<F> gemm{a,   static_cast<const typename F::B*>(w.data), rows, divide_up(w.N, kPanel),
-                                 w.K, even(w.K) * kPanel};
+        const PackedGemm<F> gemm{a,    static_cast<const typename F::B*>(w.data),
+                                 rows, divide_up(w.N, kPanel),
+                                 w.K,  even(w.K) * kPanel};
         const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
             store_epilogue<V>(y, epilogue, first + row, count, panel, tile);
         };

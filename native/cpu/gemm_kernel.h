@@ -1,10 +1,10 @@
-// The one GEMM microkernel: C[i, j] = sum over l of A[l, i] B[l, j] for a tile of up to kTileRows rows and 32 columns.
-// Templates on the vector type; knows neither ops nor threads, and must not include a vec_*.h.
+// The one GEMM microkernel: C[i, j] = sum over l of A[l, i] B[l, j] for a tile of up to kTileRows rows and 32
+// columns. Templates on the vector type; knows neither ops nor threads, and must not include a vec_*.h.
 //
-// A is packed in micropanels [l][kTileRows] (the broadcast side), B in panels [l][32] (the vector side). In bf16 pairs
-// of l lie together: A [l/2][kTileRows][2], B [l/2][32][2]; that is how bf16 weights live.
-// Each output adds its products over l in ascending order, in blocks of depth_block(l) that are summed from zero and
-// then added up in order: a result depends on neither the other rows nor their number.
+// A is packed in micropanels [l][kTileRows] (the broadcast side), B in panels [l][32] (the vector side). In
+// bf16 pairs of l lie together: A [l/2][kTileRows][2], B [l/2][32][2]; that is how bf16 weights live. Each
+// output adds its products over l in ascending order, in blocks of depth_block(l) that are summed from zero
+// and then added up in order: a result depends on neither the other rows nor their number.
 #pragma once
 
 #include <array>
@@ -15,6 +15,10 @@
 
 namespace attune {
 namespace {
+
+constexpr int64_t divide_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
 
 // Rows of a tile: with two vectors of columns, as many accumulators as leave registers for the operands.
 template <class V>
@@ -49,11 +53,13 @@ struct StorageFormat {
 
     template <int R>
     static void step(V (&sum)[R][2], const float* a, const bf16_t* b) {
-        V left[2], right[2];
-        V::load_pairs(b, left[0], left[1]);
-        V::load_pairs(b + 2 * V::kLanes, right[0], right[1]);
 #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
+            V left[2], right[2];
+            V::load_pairs(b, left[0], left[1]);
+            V::load_pairs(b + 2 * V::kLanes, right[0], right[1]);
+            // Sixteen registers do not hold the pairs until the second half: load them again, from L1.
+            if constexpr (V::kRegisters == 16) asm volatile("" ::: "memory");
 #pragma GCC unroll 12
             for (int r = 0; r < R; ++r) {
                 const V x = V::set(a[half * kTileRows<V> + r]);
@@ -125,13 +131,15 @@ void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int6
 }
 
 template <class F>
-using TileKernel = void (*)(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps, bool first);
+using TileKernel = void (*)(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps,
+                            bool first);
 
 // Entry r - 1 computes r rows, so that a short last micropanel wastes nothing.
 template <class V, class F>
 inline constexpr auto kTileKernels = []<int... R>(std::integer_sequence<int, R...>) {
     return std::array<TileKernel<F>, sizeof...(R)>{gemm_tile<V, F, R + 1>...};
-}(std::make_integer_sequence<int, kTileRows<V>>{});
+}
+(std::make_integer_sequence<int, kTileRows<V>>{});
 
 // l per block, even: at most 256, blocks of a sum about equal.
 inline constexpr int64_t kDepthBlock = 256;

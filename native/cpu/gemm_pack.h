@@ -1,8 +1,10 @@
-// Packs GEMM operands from row-major activations and from live weight panels (forms: gemm_kernel.h). Everything moves in
-// 128-bit words of the compiler's vector extension, so it is the same on every ISA. Must not include a vec_*.h.
+// Packs GEMM operands from row-major activations and from live weight panels (forms: gemm_kernel.h).
+// Everything moves in 128-bit words of the compiler's vector extension, so it is the same on every ISA. Must
+// not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -68,8 +70,9 @@ Quad load_words(const From* p) {
     }
 }
 
-// One micropanel [padded][kTileRows] from row-major rows [count <= kTileRows][depth]; l in [depth, padded) is zero, lanes
-// of absent rows repeat the last row and are never read. In bf16, padded is even and the form [padded/2][kTileRows][2].
+// One micropanel [padded][kTileRows] from row-major rows [count <= kTileRows][depth]; l in [depth, padded) is
+// zero, lanes of absent rows repeat the last row and are never read. In bf16, padded is even and the form
+// [padded/2][kTileRows][2].
 template <class V, class To, class From>
 void pack_rows(To* out, const From* rows, int64_t stride, int64_t count, int64_t depth, int64_t padded) {
     constexpr int64_t kLanes = kTileRows<V>;
@@ -105,27 +108,38 @@ void pack_rows(To* out, const From* rows, int64_t stride, int64_t count, int64_t
     }
 }
 
-// The same micropanel from columns: out[l][i] = x[l][i], i < count <= kTileRows, l < rows; zero elsewhere.
+// Word i of a row of columns: a float, or the bf16 pair of this row and the next.
+template <class To, class From>
+uint32_t column_word(const From* row, const From* next, int64_t i) {
+    if constexpr (sizeof(To) == 2)
+        return row[i] | static_cast<uint32_t>(next[i]) << 16;
+    else if constexpr (sizeof(From) == 2)
+        return static_cast<uint32_t>(row[i]) << 16;
+    else
+        return std::bit_cast<uint32_t>(row[i]);
+}
+
+// The same micropanel from columns: out[l][i] = x[l][i], i < count <= kTileRows, l < rows; zero in l >= rows.
+// To and From: float and float, float and bf16 (widened), or bf16 and bf16 (pairs of l).
 template <class V, class To, class From>
 void pack_columns(To* out, const From* x, int64_t stride, int64_t count, int64_t rows, int64_t padded) {
     constexpr int64_t kLanes = kTileRows<V>;
-    for (int64_t l = 0; l < padded; ++l) {
-        const bool inside = l < rows;
-        const From* row = x + (inside ? l : 0) * stride;
-        for (int64_t i = 0; i < kLanes; ++i) {
-            const bool used = inside && i < count;
-            if constexpr (sizeof(To) == 2)
-                out[(l / 2 * kLanes + i) * 2 + l % 2] = used ? row[i] : To{0};
-            else if constexpr (sizeof(From) == 2)
-                out[l * kLanes + i] = used ? bf16_to_float(row[i]) : 0.0f;
-            else
-                out[l * kLanes + i] = used ? row[i] : 0.0f;
-        }
+    constexpr int64_t kPairs = 4 / static_cast<int64_t>(sizeof(To));
+    const From zeros[kLanes] = {};
+    for (int64_t l = 0; l < padded; l += kPairs) {
+        const From* row = l < rows ? x + l * stride : zeros;
+        const From* next = l + 1 < rows ? x + (l + 1) * stride : zeros;
+        uint32_t words[kLanes] = {};
+        if (count == kLanes)  // a constant number, to be turned into vectors
+            for (int64_t i = 0; i < kLanes; ++i) words[i] = column_word<To>(row, next, i);
+        else
+            for (int64_t i = 0; i < count; ++i) words[i] = column_word<To>(row, next, i);
+        std::memcpy(out + l * kLanes, words, sizeof(words));
     }
 }
 
-// One panel [rows][32] from columns: out[l][j] = dy[l][j], j < count <= 32; zero elsewhere. In bf16 the form is
-// [ceil(rows/2)][32][2].
+// One panel [rows][32] from columns: out[l][j] = dy[l][j], j < count <= 32; zero elsewhere. In bf16 the form
+// is [ceil(rows/2)][32][2].
 template <class V, class To, class From>
 void pack_panel(To* out, const From* dy, int64_t stride, int64_t count, int64_t rows) {
     constexpr int64_t kPairs = sizeof(To) == 2 ? 2 : 1;
@@ -147,7 +161,8 @@ void pack_panel(To* out, const From* dy, int64_t stride, int64_t count, int64_t 
 
 alignas(64) inline constexpr uint32_t kZeroWords[kPanel] = {};
 
-// Four words per row n (4 or 8 consecutive k, transposed already) to rows n, n+1, ... of a panel of the transpose.
+// Four words per row n (4 or 8 consecutive k, transposed already) to rows n, n+1, ... of a panel of the
+// transpose.
 template <class To, class From>
 void store_transposed(To* out, Quad (&quad)[4], int64_t n, int64_t k) {
     for (int64_t j = 0; j < kQuad; ++j) {
@@ -169,8 +184,8 @@ void store_transposed(To* out, Quad (&quad)[4], int64_t n, int64_t k) {
     }
 }
 
-// One panel of W^T from live weights: out[n][j] = W[first + n][32 q + j] for n < count (rounded up to 32; first % 32 = 0).
-// To and From: float and float, float and bf16 (widened), or bf16 and bf16 (pairs along n).
+// One panel of W^T from live weights: out[n][j] = W[first + n][32 q + j] for n < count (rounded up to 32;
+// first % 32 = 0). To and From: float and float, float and bf16 (widened), or bf16 and bf16 (pairs along n).
 template <class To, class From>
 void pack_transposed(To* out, const Weight& w, int64_t q, int64_t first, int64_t count) {
     constexpr int64_t kPerWord = 4 / static_cast<int64_t>(sizeof(From));  // k per word

@@ -1,5 +1,6 @@
-// Runs a GEMM over packed operands: cuts C into tasks, walks each task in an order that keeps the operands in cache, and
-// hands every finished tile to a sink. Knows neither dtypes of rows nor layouts; must not include a vec_*.h.
+// Runs a GEMM over packed operands: cuts C into tasks, walks each task in an order that keeps the operands in
+// cache, and hands every finished tile to a sink. Knows neither dtypes of rows nor layouts; must not include
+// a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -40,11 +41,9 @@ T* gemm_scratch(Stream* stream, int slot, int64_t count) {  // null where there 
     return static_cast<T*>(stream->scratch->try_slot(slot, static_cast<size_t>(count) * sizeof(T)));
 }
 
-constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // The grid of tasks, from the shape alone.
 struct TaskGrid {
-    int64_t group;       // panels per task
+    int64_t group;  // panels per task
     int64_t groups;
     int64_t row_ranges;  // each a share of the micropanels
     int64_t micropanels;
@@ -65,8 +64,8 @@ inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_byt
 
 // One task: micropanels [first, last) of rows against panels [panel, panel_end).
 template <class V, class F, class Sink>
-void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t panel, int64_t panel_end, float* tiles,
-               const Sink& sink) {
+void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t panel, int64_t panel_end,
+               float* tiles, const Sink& sink) {
     constexpr int64_t kTile = kTileRows<V> * kPanel;
     const int64_t steps = gemm.steps();
     const int64_t block = depth_block(gemm.depth) / F::kStep;

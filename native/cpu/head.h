@@ -14,15 +14,19 @@
 namespace attune {
 
 // Terms added in float lanes before they join a double: keeps log-sum-exp over a vocabulary within 1e-6.
-constexpr int64_t kHeadBlock = 512;
+template <class V>
+constexpr int64_t kHeadBlock = 32 * V::kLanes;
 // Takes the place of -infinity, so that 0 * log 0 is 0 and not NaN.
 constexpr float kHeadFloor = -1e30f;
 
+// Structs with functions are per translation unit, as the vector types are.
+namespace {
+
 // First look at a row x[V].
 struct HeadPeak {
-    float high;    // maximum; NaN poisons `sum` instead
-    double sum;    // of all logits
-    int64_t block; // start of the first block of kHeadBlock that holds the maximum
+    float high;     // maximum; NaN poisons `sum` instead
+    double sum;     // of all logits
+    int64_t block;  // start of the first block that holds the maximum
 
     // Softmax is defined: no NaN, no +infinity, not everything -infinity.
     bool defined() const {
@@ -31,12 +35,31 @@ struct HeadPeak {
     }
 };
 
+// With z relative to the maximum and divided by the temperature.
+struct HeadSums {
+    double total;     // sum of e^z
+    double weighted;  // sum of z e^z
+
+    double log_total() const { return std::log(total); }
+    double entropy() const { return log_total() - weighted / total; }
+};
+
+// Both distributions of a row and their divergences.
+struct HeadPair {
+    HeadPeak p_peak, q_peak;
+    double p_total, q_total;  // sum of e^z
+    double p_gap;             // mean under p of z - z of the reference
+    double kl, reverse_kl;    // KL(p||q), KL(q||p)
+};
+
+}  // namespace
+
 template <class V>
 HeadPeak head_peak(const float* x, int64_t n) {
     const V nothing = V::set(-std::numeric_limits<float>::infinity());
     HeadPeak peak{-std::numeric_limits<float>::infinity(), 0, 0};
-    for (int64_t block = 0; block < n; block += kHeadBlock) {
-        const int64_t end = block + kHeadBlock < n ? block + kHeadBlock : n;
+    for (int64_t block = 0; block < n; block += kHeadBlock<V>) {
+        const int64_t end = block + kHeadBlock<V> < n ? block + kHeadBlock<V> : n;
         V most = nothing, sum = V::zero();
         int64_t j = block;
         for (; j + V::kLanes <= end; j += V::kLanes) {
@@ -64,13 +87,13 @@ inline V head_shifted(V x, V high, V inverse) {
     return V::max((x - high) * inverse, V::set(kHeadFloor));
 }
 
-// Calls body(z, j, count) over a row, block by block, with z = max((x - high) / temperature, floor) and the floor
-// behind the row's end; then done() after each block.
+// Calls body(z, j, count) over a row, block by block, with z = max((x - high) / temperature, floor) and the
+// floor behind the row's end; then done() after each block.
 template <class V, class Body, class Done>
 inline void each_shifted(const float* x, int64_t n, float high, float inverse, Body&& body, Done&& done) {
     const V shift = V::set(high), factor = V::set(inverse);
-    for (int64_t block = 0; block < n; block += kHeadBlock) {
-        const int64_t end = block + kHeadBlock < n ? block + kHeadBlock : n;
+    for (int64_t block = 0; block < n; block += kHeadBlock<V>) {
+        const int64_t end = block + kHeadBlock<V> < n ? block + kHeadBlock<V> : n;
         int64_t j = block;
         for (; j + V::kLanes <= end; j += V::kLanes)
             body(head_shifted(V::load(x + j), shift, factor), j, V::kLanes);
@@ -81,15 +104,6 @@ inline void each_shifted(const float* x, int64_t n, float high, float inverse, B
         done();
     }
 }
-
-// With z relative to the maximum and divided by the temperature.
-struct HeadSums {
-    double total;     // sum of e^z
-    double weighted;  // sum of z e^z
-
-    double log_total() const { return std::log(total); }
-    double entropy() const { return log_total() - weighted / total; }
-};
 
 template <class V>
 HeadSums head_sums(const float* x, int64_t n, float high, float inverse) {
@@ -110,16 +124,9 @@ HeadSums head_sums(const float* x, int64_t n, float high, float inverse) {
     return sums;
 }
 
-// Both distributions of a row and their divergences.
-struct HeadPair {
-    HeadPeak p_peak, q_peak;
-    double p_total, q_total;  // sum of e^z
-    double kl, reverse_kl;    // KL(p||q), KL(q||p)
-};
-
 template <class V>
 HeadPair head_pair(const float* x, const float* y, int64_t n, float inverse) {
-    HeadPair pair{head_peak<V>(x, n), head_peak<V>(y, n), 0, 0, 0, 0};
+    HeadPair pair{head_peak<V>(x, n), head_peak<V>(y, n), 0, 0, 0, 0, 0};
     if (!pair.p_peak.defined() || !pair.q_peak.defined()) {
         pair.kl = pair.reverse_kl = std::numeric_limits<double>::quiet_NaN();
         return pair;
@@ -146,17 +153,19 @@ HeadPair head_pair(const float* x, const float* y, int64_t n, float inverse) {
             p_total = q_total = p_gap = q_gap = V::zero();
         });
     const double difference = std::log(pair.q_total) - std::log(pair.p_total);
-    pair.kl = p_mean / pair.p_total + difference;
+    pair.p_gap = p_mean / pair.p_total;
+    pair.kl = pair.p_gap + difference;
     pair.reverse_kl = q_mean / pair.q_total - difference;
     return pair;
 }
 
 template <class V>
-void head_stats_row(const HeadStats& out, const float* x, int64_t n, const int32_t* targets, float temperature,
-                    int64_t row) {
+void head_stats_row(const HeadStats& out, const float* x, int64_t n, const int32_t* targets,
+                    float temperature, int64_t row) {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const HeadPeak peak = head_peak<V>(x, n);
-    if (out.mean_logit != nullptr) out.mean_logit[row] = static_cast<float>(peak.sum / static_cast<double>(n));
+    if (out.mean_logit != nullptr)
+        out.mean_logit[row] = static_cast<float>(peak.sum / static_cast<double>(n));
     if (out.argmax != nullptr) {
         int64_t best = peak.block;
         while (best + 1 < n && x[best] != peak.high) ++best;
@@ -214,35 +223,42 @@ struct HeadRowWeights {
     float w, e, c, u;
 };
 
-// x = { p (u - w - e H - c KL + (c - e) log p - c log q) - u q + w 1[target] } / T;  y null when c = u = 0
+// x = { p (u - w - e (log p + H) + c (log p - log q - KL)) - u q + w 1[target] } / T;  y null when c = u = 0.
+// log p + H = z - mean z and log p - log q - KL = gap - mean gap: the large constants cancel before they
+// round.
 template <class V>
 void head_full_gradient(float* x, const float* y, int64_t n, int32_t target, HeadRowWeights weights,
                         float temperature) {
     const float inverse = 1.0f / temperature;
-    const HeadPair pair = head_pair<V>(x, y == nullptr ? x : y, n, inverse);
+    HeadPair pair{};
+    if (y != nullptr)
+        pair = head_pair<V>(x, y, n, inverse);
+    else
+        pair.p_peak = head_peak<V>(x, n);
     if (!pair.p_peak.defined() || !pair.q_peak.defined())
         return head_fill<V>(x, n, std::numeric_limits<float>::quiet_NaN());
-    const double H = weights.e == 0.0f ? 0 : head_sums<V>(x, n, pair.p_peak.high, inverse).entropy();
-    const double w = static_cast<double>(weights.w), e = static_cast<double>(weights.e);
-    const double c = static_cast<double>(weights.c), u = static_cast<double>(weights.u);
-    const double base = u - w - e * H - (weights.c == 0.0f ? 0 : c * pair.kl);
+    const bool reads_p = weights.e != 0.0f || y == nullptr;
+    const HeadSums sums = reads_p ? head_sums<V>(x, n, pair.p_peak.high, inverse) : HeadSums{pair.p_total, 0};
     const double T = static_cast<double>(temperature);
-    const V base_part = V::set(static_cast<float>(base / T));
-    const V p_slope = V::set(static_cast<float>((c - e) / T)), q_slope = V::set(static_cast<float>(c / T));
-    const V q_part = V::set(static_cast<float>(u / T / pair.q_total));
-    const V p_scale = V::set(static_cast<float>(1 / pair.p_total));
-    const V log_p = V::set(static_cast<float>(std::log(pair.p_total)));
-    const V log_q = V::set(static_cast<float>(std::log(pair.q_total)));
+    const V base =
+        V::set(static_cast<float>((static_cast<double>(weights.u) - static_cast<double>(weights.w)) / T));
+    const V z_mean = V::set(static_cast<float>(sums.weighted / sums.total));
+    const V z_slope = V::set(static_cast<float>(static_cast<double>(weights.e) / T));
+    const V gap_mean = V::set(static_cast<float>(pair.p_gap));
+    const V gap_slope = V::set(static_cast<float>(static_cast<double>(weights.c) / T));
+    const V p_scale = V::set(static_cast<float>(1 / sums.total));
+    const V q_scale =
+        V::set(y == nullptr ? 0.0f : static_cast<float>(static_cast<double>(weights.u) / T / pair.q_total));
     const V q_high = V::set(pair.q_peak.high), factor = V::set(inverse);
-    const bool reads_q = weights.c != 0.0f || weights.u != 0.0f;
     each_shifted<V>(
         x, n, pair.p_peak.high, inverse,
         [&](V zp, int64_t j, int64_t count) {
-            V inner = V::fma(p_slope, zp - log_p, base_part), rest = V::zero();
-            if (reads_q) {
-                const V zq = head_shifted(count == V::kLanes ? V::load(y + j) : V::load(y + j, count), q_high, factor);
-                inner = V::fnma(q_slope, zq - log_q, inner);
-                rest = vec_exp(zq) * q_part;
+            V inner = V::fnma(z_slope, zp - z_mean, base), rest = V::zero();
+            if (y != nullptr) {
+                const V zq =
+                    head_shifted(count == V::kLanes ? V::load(y + j) : V::load(y + j, count), q_high, factor);
+                inner = V::fma(gap_slope, zp - zq - gap_mean, inner);
+                rest = vec_exp(zq) * q_scale;
             }
             const V gradient = V::fma(vec_exp(zp) * p_scale, inner, V::zero() - rest);
             if (count == V::kLanes)
@@ -251,7 +267,7 @@ void head_full_gradient(float* x, const float* y, int64_t n, int32_t target, Hea
                 gradient.store(x + j, count);
         },
         [] {});
-    x[target] += static_cast<float>(w / T);
+    x[target] += static_cast<float>(static_cast<double>(weights.w) / T);
 }
 
 template <class V>
@@ -320,16 +336,18 @@ Status head_kl(float* kl, float* reverse_kl, ConstMat logits, ConstMat reference
 template <class V>
 Status head_gradient(Mat logits, ConstMat reference_logits, const int32_t* targets, HeadWeights weights,
                      float temperature, Stream* stream) {
-    if (!head_fits<V>(logits, targets, temperature) || (targets == nullptr && logits.rows > 0)) return Status::Shape;
+    if (!head_fits<V>(logits, targets, temperature) || (targets == nullptr && logits.rows > 0))
+        return Status::Shape;
     const bool reads_q = weights.kl != nullptr || weights.reverse_kl != nullptr;
     if (reads_q && !head_matches<V>(logits, reference_logits)) return Status::Shape;
     const auto weight = [](const float* list, int64_t row) { return list == nullptr ? 0.0f : list[row]; };
     each_head_row<V>(logits.rows, logits.cols, stream, [&](int64_t row) {
         float* x = static_cast<float*>(logits.data) + row * logits.stride;
         const float* y =
-            reads_q ? static_cast<const float*>(reference_logits.data) + row * reference_logits.stride : nullptr;
-        const HeadRowWeights own{weight(weights.logprob, row), weight(weights.entropy, row), weight(weights.kl, row),
-                                 weight(weights.reverse_kl, row)};
+            reads_q ? static_cast<const float*>(reference_logits.data) + row * reference_logits.stride
+                    : nullptr;
+        const HeadRowWeights own{weight(weights.logprob, row), weight(weights.entropy, row),
+                                 weight(weights.kl, row), weight(weights.reverse_kl, row)};
         head_gradient_row<V>(x, y, logits.cols, targets[row], own, temperature);
     });
     return Status::Ok;

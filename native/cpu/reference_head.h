@@ -1,5 +1,5 @@
-// Statistics, divergences and gradients over rows of logits in plain double precision. The specification of head.h;
-// must not include it. One row at a time.
+// Statistics, divergences and gradients over rows of logits in plain double precision. The specification of
+// head.h; must not include it. One row at a time.
 #pragma once
 
 #include <cmath>
@@ -35,7 +35,8 @@ inline HeadRow head_stats(const std::vector<double>& logits, double temperature)
 }
 
 // KL(p||q) of the policy's p and the reference's q; the reverse one by exchanging the arguments.
-inline double head_kl(const std::vector<double>& logits, const std::vector<double>& reference, double temperature) {
+inline double head_kl(const std::vector<double>& logits, const std::vector<double>& reference,
+                      double temperature) {
     const HeadRow p = head_stats(logits, temperature), q = head_stats(reference, temperature);
     double sum = 0;
     for (size_t v = 0; v < logits.size(); ++v) sum += std::exp(p.logp[v]) * (p.logp[v] - q.logp[v]);
@@ -47,8 +48,8 @@ struct HeadRowWeights {
 };
 
 // w logp(target) + e H(p) + c KL(p||q) + u KL(q||p)
-inline double head_objective(const std::vector<double>& logits, const std::vector<double>& reference, int32_t target,
-                             const HeadRowWeights& weights, double temperature) {
+inline double head_objective(const std::vector<double>& logits, const std::vector<double>& reference,
+                             int32_t target, const HeadRowWeights& weights, double temperature) {
     const HeadRow p = head_stats(logits, temperature);
     return weights.logprob * p.logp[static_cast<size_t>(target)] + weights.entropy * p.entropy +
            weights.kl * head_kl(logits, reference, temperature) +
@@ -56,8 +57,9 @@ inline double head_objective(const std::vector<double>& logits, const std::vecto
 }
 
 // dlogits[V] = gradient of head_objective (formula in core/ops.h)
-inline std::vector<double> head_gradient(const std::vector<double>& logits, const std::vector<double>& reference,
-                                         int32_t target, const HeadRowWeights& weights, double temperature) {
+inline std::vector<double> head_gradient(const std::vector<double>& logits,
+                                         const std::vector<double>& reference, int32_t target,
+                                         const HeadRowWeights& weights, double temperature) {
     const HeadRow p = head_stats(logits, temperature), q = head_stats(reference, temperature);
     const double kl = head_kl(logits, reference, temperature);
     std::vector<double> gradient;

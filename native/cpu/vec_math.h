@@ -76,7 +76,8 @@ inline V vec_tanh(V x) {
     return V::select(size < V::set(0.625f), near, far | sign);
 }
 
-// With e = e^-|x|: 1 / (1 + e) for x >= 0, e / (1 + e) below, so that small results keep their relative accuracy.
+// With e = e^-|x|: 1 / (1 + e) for x >= 0, e / (1 + e) below, so that small results keep their relative
+// accuracy.
 template <class V>
 inline V vec_sigmoid(V x) {
     const V one = V::set(1.0f);

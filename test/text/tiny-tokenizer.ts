@@ -21,11 +21,13 @@ export function byteAlphabet(): string[] {
 export interface TinyOptions {
   /** Put BOS in front. Default false. */
   readonly startsWithBos?: boolean;
+  /** Put a space in front of every text. Default false. */
+  readonly prefixSpace?: boolean;
   /** Leave the EOS unnamed. Default false. */
   readonly withoutEos?: boolean;
 }
 
-export function tinyTokenizerJson({ startsWithBos = false }: TinyOptions = {}) {
+export function tinyTokenizerJson({ startsWithBos = false, prefixSpace = false }: TinyOptions = {}) {
   const tokens = ["<eos>", "<bos>", "<pad>", ...byteAlphabet(), ...merges.map((merge) => merge.join(""))];
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   const bos = { SpecialToken: { id: "<bos>", type_id: 0 } };
@@ -34,7 +36,7 @@ export function tinyTokenizerJson({ startsWithBos = false }: TinyOptions = {}) {
     version: "1.0",
     added_tokens: [0, 1, 2].map((id) => ({ id, content: tokens[id], ...flags })),
     normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: prefixSpace, use_regex: true },
     post_processor: startsWithBos
       ? {
           type: "TemplateProcessing",

@@ -1,0 +1,66 @@
+// Follows a training run on the command line: progress, Ctrl-C, the summary. Must not know an algorithm.
+
+import type { DpoMetrics, SftMetrics, TrainResult, TrainRun } from "../train/index.js";
+import { duration, short, table } from "./format.js";
+import { createProgress } from "./progress.js";
+import { exitCodes } from "./report-error.js";
+import type { Terminal } from "./terminal.js";
+
+export interface FollowOptions<Metrics> {
+  readonly run: TrainRun<Metrics>;
+  readonly terminal: Terminal;
+  /** Print the summary as JSON. */
+  readonly json: boolean;
+}
+
+/** The exit code of a run that ended; its error is thrown. */
+export async function followTraining<Metrics extends SftMetrics | DpoMetrics>(
+  options: FollowOptions<Metrics>,
+): Promise<number> {
+  const { run, terminal, json } = options;
+  const progress = createProgress(terminal.stderr);
+  const stopListening = stopOnInterrupt([run], terminal, progress.note);
+  try {
+    for await (const event of run) progress.show(event);
+    const result = await run.result;
+    progress.end();
+    terminal.stdout.write(json ? `${JSON.stringify(result)}\n` : summary(result));
+    return result.status === "done" ? exitCodes.done : exitCodes.interrupted;
+  } finally {
+    progress.end();
+    stopListening();
+  }
+}
+
+/** First Ctrl-C: finish the step and save. Second: quit at once. `runs` may grow while it listens. */
+export function stopOnInterrupt(
+  runs: readonly { stop(): Promise<unknown> }[],
+  terminal: Terminal,
+  note: (text: string) => void,
+): () => void {
+  let asked = false;
+  return terminal.onInterrupt(() => {
+    if (asked) {
+      terminal.quit(exitCodes.interrupted);
+      return;
+    }
+    asked = true;
+    note("Finishing this step, then saving the model. Ctrl-C again quits at once, without saving.");
+    // Its end and its errors are seen by whoever follows the run.
+    for (const run of runs) run.stop().catch(() => undefined);
+  });
+}
+
+/** First and last step side by side. */
+function summary<Metrics extends SftMetrics | DpoMetrics>(result: TrainResult<Metrics>): string {
+  const shown = ["loss", "grad_norm", "mean_token_accuracy", "rewards/accuracies", "rewards/margins"];
+  const value = (metrics: Metrics, key: string) =>
+    (metrics as unknown as Record<string, number | undefined>)[key];
+  const rows = shown.flatMap((key) => {
+    const first = value(result.first, key);
+    const last = value(result.last, key);
+    return first === undefined || last === undefined ? [] : [[key, short(first), short(last)]];
+  });
+  const head = `${result.status} after ${result.steps} steps in ${duration(result.seconds)}`;
+  return `${table([["", "first step", "last step"], ...rows])}\n\n${head}\nmodel: ${result.model}\n`;
+}

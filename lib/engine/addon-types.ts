@@ -1,0 +1,213 @@
+// The native addon's surface, typed. native/binding/ implements it; nothing outside lib/engine may see it.
+// Types only; nothing here loads the addon.
+
+import type { PackedBatch } from "../data/index.js";
+import type { DType, ForwardResult, LossSpec, MemoryUse, UpdateOptions, UpdateResult } from "./contract.js";
+import type { ModelConfig } from "./model-config.js";
+
+declare const engineTag: unique symbol;
+declare const modelTag: unique symbol;
+/** A tagged external: passing anything else to the addon is an error, not a crash. */
+export interface EngineHandle {
+  readonly [engineTag]: true;
+}
+export interface ModelHandle {
+  readonly [modelTag]: true;
+}
+
+/** Made by `newJob()`, one per asynchronous call; names the call for `cancel()`. */
+export type JobNumber = number;
+
+export interface IsaInfo {
+  readonly name: string;
+  /** Compiled into the addon. */
+  readonly built: boolean;
+  /** Not emulated. */
+  readonly native: boolean;
+  /** The processor and the operating system support it. */
+  readonly runnable: boolean;
+}
+
+export interface NativeStepResult {
+  readonly loss: number;
+  readonly groupLosses: Float64Array;
+  /** [5 per completion] logprob, entropy, meanLogit, correct, count. */
+  readonly completions: Float64Array;
+  readonly scores: Float64Array;
+  readonly trunkRows: number;
+  readonly headRows: number;
+}
+
+export interface NativeDescription {
+  readonly dtype: DType;
+  readonly vocabularySize: number;
+  readonly maxPositions: number;
+  /** Hidden size. */
+  readonly width: number;
+  readonly parameters: number;
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+export type NativeBatch = Pick<
+  PackedBatch,
+  "tokens" | "positions" | "segments" | "targets" | "completions" | "groups"
+>;
+
+/** Called on the JavaScript thread with a fraction in [0, 1]; must never throw. */
+export type NativeProgress = (fraction: number) => void;
+
+/**
+ * Functions that take a job run on the engine's command thread, in order; the others return at once. Every error has
+ * `code` "ATTUNE_…". Typed arrays are copied when a function is called.
+ */
+export interface NativeAddon {
+  isas(): IsaInfo[];
+  /** `isa` empty = the best one. */
+  createEngine(threads: number, isa: string): { handle: EngineHandle; isa: string; threads: number };
+  /** Bytes of scratch memory after the last job. */
+  engineMemory(engine: EngineHandle): number;
+  /** Cancels what runs; resolves when the command thread has ended. Models must be disposed before. */
+  disposeEngine(engine: EngineHandle, job: JobNumber): Promise<void>;
+  newJob(): JobNumber;
+  /** A number that has settled is ignored. */
+  cancel(job: JobNumber): void;
+
+  loadModel(
+    engine: EngineHandle,
+    job: JobNumber,
+    config: ModelConfig,
+    dtype: DType,
+    path: string,
+    progress?: NativeProgress,
+  ): Promise<ModelHandle>;
+  describe(model: ModelHandle): NativeDescription;
+  memoryOf(model: ModelHandle): MemoryUse;
+  plan(model: ModelHandle, rows: number, targets: number, training: boolean): MemoryUse;
+  forward(
+    model: ModelHandle,
+    job: JobNumber,
+    batch: NativeBatch,
+    temperature: number,
+    hidden: boolean,
+    logits: boolean,
+  ): Promise<ForwardResult>;
+  score(model: ModelHandle, job: JobNumber, batch: NativeBatch): Promise<Float32Array>;
+  /** A step that fails or is cancelled clears all gathered gradients. */
+  step(model: ModelHandle, job: JobNumber, batch: NativeBatch, loss: LossSpec): Promise<NativeStepResult>;
+  update(model: ModelHandle, job: JobNumber, options: UpdateOptions): Promise<UpdateResult>;
+  clearGradients(model: ModelHandle, job: JobNumber): Promise<void>;
+  snapshot(model: ModelHandle, job: JobNumber): Promise<ModelHandle>;
+  save(
+    model: ModelHandle,
+    job: JobNumber,
+    folder: string,
+    dtype: DType,
+    progress?: NativeProgress,
+  ): Promise<void>;
+  parameter(model: ModelHandle, job: JobNumber, name: string): Promise<Float32Array>;
+  gradient(model: ModelHandle, job: JobNumber, name: string): Promise<Float32Array>;
+  /** Frees the weights on the command thread, after the jobs before it. */
+  disposeModel(model: ModelHandle, job: JobNumber): Promise<void>;
+
+  readonly checks: NativeChecks;
+}
+
+export interface LossCheck {
+  /** One per group, before weights and division. */
+  readonly groupLosses: Float64Array;
+  /** Of the divided loss; one per target, or per completion for losses on scores. */
+  readonly gradient: Float64Array;
+}
+
+export interface HeadStatsCheck {
+  readonly logprobs: Float32Array;
+  readonly logsumexps: Float32Array;
+  readonly entropies: Float32Array;
+  readonly meanLogits: Float32Array;
+  readonly argmax: Int32Array;
+}
+
+/** Weights of the head's gradient, one number per row; an empty array leaves that term out. */
+export interface HeadWeights {
+  readonly logprob: Float32Array;
+  readonly entropy: Float32Array;
+  readonly kl: Float32Array;
+  readonly reverseKl: Float32Array;
+}
+
+export interface AdamWState {
+  readonly parameter: Float32Array;
+  readonly m: Float32Array;
+  readonly v: Float32Array;
+}
+
+/** Single pieces of the compiled code that trains; for tests. Logits are [rows, vocabulary]. */
+export interface NativeChecks {
+  logprobLoss(
+    engine: EngineHandle,
+    job: JobNumber,
+    loss: LossSpec,
+    batch: NativeBatch,
+    logprobs: Float32Array,
+  ): Promise<LossCheck>;
+  scoreLoss(
+    engine: EngineHandle,
+    job: JobNumber,
+    loss: LossSpec,
+    batch: NativeBatch,
+    scores: Float64Array,
+  ): Promise<LossCheck>;
+  headStats(
+    engine: EngineHandle,
+    job: JobNumber,
+    logits: Float32Array,
+    targets: Int32Array,
+    temperature: number,
+  ): Promise<HeadStatsCheck>;
+  headKl(
+    engine: EngineHandle,
+    job: JobNumber,
+    logits: Float32Array,
+    referenceLogits: Float32Array,
+    rows: number,
+    temperature: number,
+  ): Promise<{ kl: Float32Array; reverseKl: Float32Array }>;
+  headGradient(
+    engine: EngineHandle,
+    job: JobNumber,
+    logits: Float32Array,
+    referenceLogits: Float32Array,
+    targets: Int32Array,
+    weights: HeadWeights,
+    temperature: number,
+  ): Promise<Float32Array>;
+  /** Estimators of KL(policy || reference) of sampled tokens, and k3's derivative by the policy's log-prob. */
+  klEstimates(
+    engine: EngineHandle,
+    job: JobNumber,
+    logprobs: Float32Array,
+    referenceLogprobs: Float32Array,
+  ): Promise<{ k1: Float64Array; k2: Float64Array; k3: Float64Array; dK3: Float64Array }>;
+  adamw(
+    engine: EngineHandle,
+    job: JobNumber,
+    state: AdamWState,
+    gradient: Float32Array,
+    options: UpdateOptions,
+    t: number,
+  ): Promise<AdamWState & { gradNorm: number }>;
+  weightRoundTrip(
+    engine: EngineHandle,
+    job: JobNumber,
+    values: Float32Array,
+    rows: number,
+    columns: number,
+    dtype: DType,
+  ): Promise<Float32Array>;
+  readTensor(
+    engine: EngineHandle,
+    job: JobNumber,
+    path: string,
+    name: string,
+  ): Promise<{ shape: number[]; values: Float32Array }>;
+}

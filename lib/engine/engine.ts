@@ -1,0 +1,233 @@
+// An engine: the device, its threads and the models loaded on it.
+// Must not know trainers; files of a model are read by model-config.ts and native code.
+
+import { existsSync } from "node:fs";
+import { type AttuneError, fail, reasonOf } from "../errors/index.js";
+import type { EngineHandle, IsaInfo, ModelHandle, NativeAddon } from "./addon-types.js";
+import type { DType, FrozenModel, JobOptions, MemoryUse } from "./contract.js";
+import { loadAddon } from "./load-addon.js";
+import { requireWeightsMemory } from "./memory.js";
+import { LoadedFrozenModel, LoadedModel, type Model } from "./model.js";
+import { type ModelConfig, readModelConfig } from "./model-config.js";
+import { ModelJobs } from "./model-jobs.js";
+import { callNative, runJob, withProgress } from "./native-job.js";
+import { expectDType, expectKeys, expectOneOf, threadCount } from "./options.js";
+
+export interface Logger {
+  debug?(message: string): void;
+  info?(message: string): void;
+  warn?(message: string): void;
+  error?(message: string): void;
+}
+
+export interface EngineOptions {
+  /** Default "auto": the best device that works. */
+  readonly device?: "auto" | "cpu" | "cuda";
+  /** CPU threads; default ATTUNE_THREADS, else all the process may use. Engines with the same number share them. */
+  readonly threads?: number;
+  /** Instruction set (see `backends`); default ATTUNE_ISA, else the best the processor has. */
+  readonly isa?: string;
+  /** Silent by default. */
+  readonly logger?: Logger;
+}
+
+export interface LoadModelOptions extends JobOptions {
+  /** Default "fp32". "bf16": bf16 weights and kept activations, fp32 master weights once it trains. */
+  readonly dtype?: DType;
+  /** Told the fraction of the weights read. */
+  readonly onProgress?: (fraction: number) => void;
+}
+
+/** What a device backend can do here, and why not more. */
+export interface BackendInfo {
+  readonly name: "cpu" | "cuda";
+  readonly stage: "ok" | "missing";
+  readonly reason: string;
+  /** Instruction sets, best first; emulated ones are for tests. */
+  readonly isas?: readonly IsaInfo[];
+}
+
+export interface EngineMemory extends MemoryUse {
+  /** Work space of the kernels; part of `total`. */
+  readonly scratch: number;
+}
+
+export interface Engine {
+  readonly device: "cpu";
+  readonly isa: string;
+  readonly threads: number;
+  readonly backends: readonly BackendInfo[];
+  /**
+   * Loads a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file.
+   * Throws ATTUNE_FILE, ATTUNE_FORMAT, ATTUNE_MODEL, ATTUNE_NOT_FINITE, ATTUNE_MEMORY.
+   */
+  loadModel(path: string, options?: LoadModelOptions): Promise<Model>;
+  /** Bytes held by all models of this engine. */
+  memory(): EngineMemory;
+  /** Cancels what runs, disposes the models, ends the threads. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const CUDA_MISSING: BackendInfo = {
+  name: "cuda",
+  stage: "missing",
+  reason: "this version of attune has no CUDA backend",
+};
+
+/** Instruction sets of this build, best first; the emulated ones, for tests, come last. Throws BackendLoadError. */
+export function isas(): readonly IsaInfo[] {
+  return callNative(() => loadAddon().isas());
+}
+
+/** What this machine can do, without making an engine. Throws BackendLoadError. */
+export function listBackends(): readonly BackendInfo[] {
+  return [{ name: "cpu", stage: "ok", reason: "built in", isas: isas() }, CUDA_MISSING];
+}
+
+export interface AddonDescription {
+  readonly loaded: boolean;
+  /** Why it could not be loaded, and what to do. */
+  readonly problem: string | undefined;
+  readonly isas: readonly IsaInfo[];
+}
+
+/** For `attune doctor`: never throws for an addon that cannot be loaded. */
+export function describeAddon(): AddonDescription {
+  try {
+    return { loaded: true, problem: undefined, isas: isas() };
+  } catch (error) {
+    return { loaded: false, problem: reasonOf(error), isas: [] };
+  }
+}
+
+/** Throws ATTUNE_OPTION, ATTUNE_BACKEND, ATTUNE_ADDON_LOAD. */
+export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  expectKeys("createEngine", options, ["device", "threads", "isa", "logger"]);
+  const device = expectOneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]);
+  const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
+  if (device === "cuda") {
+    const text = `Expected a CUDA device but the backend is ${CUDA_MISSING.stage}: ${CUDA_MISSING.reason}. Use device "cpu".`;
+    throw fail("ATTUNE_BACKEND", text, { details: { ...CUDA_MISSING } });
+  }
+  if (device === "auto" && existsSync("/dev/nvidiactl"))
+    options.logger?.warn?.(`Using the CPU: ${CUDA_MISSING.reason}.`);
+  const addon = loadAddon();
+  const made = callNative(() => addon.createEngine(threads, options.isa ?? process.env.ATTUNE_ISA ?? ""));
+  options.logger?.debug?.(`CPU engine with ${made.threads} threads, ${made.isa}`);
+  return new NativeEngine(addon, made);
+}
+
+class NativeEngine implements Engine {
+  readonly device = "cpu";
+  readonly isa: string;
+  readonly threads: number;
+  readonly backends = listBackends();
+  readonly #addon: NativeAddon;
+  readonly #handle: EngineHandle;
+  readonly #models = new Set<LoadedFrozenModel>();
+  /** Cancels loading when the engine is disposed. */
+  readonly #closing = new AbortController();
+  #disposal: Promise<void> | undefined;
+
+  constructor(addon: NativeAddon, made: ReturnType<NativeAddon["createEngine"]>) {
+    this.#addon = addon;
+    this.#handle = made.handle;
+    this.isa = made.isa;
+    this.threads = made.threads;
+  }
+
+  async loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {
+    expectKeys("loadModel", options, ["dtype", "onProgress", "signal"]);
+    const dtype = expectDType(options.dtype ?? "fp32");
+    const { onProgress, signal } = options;
+    signal?.throwIfAborted();
+    this.#expectOpen();
+    const model = await readModelConfig({ path });
+    requireWeightsMemory(leastWeightBytes(model.config, dtype));
+    this.#expectOpen();
+    const handle = await this.#load(model.config, { dtype, weights: model.weights, onProgress, signal });
+    return this.#adopt(handle, (jobs) => {
+      const adopt = (frozen: ModelHandle): FrozenModel =>
+        this.#adopt(frozen, (own) => new LoadedFrozenModel(own));
+      return new LoadedModel({ jobs, source: path, model, adopt });
+    });
+  }
+
+  async #load(
+    config: ModelConfig,
+    options: {
+      dtype: DType;
+      weights: string;
+      onProgress: ((fraction: number) => void) | undefined;
+      signal: AbortSignal | undefined;
+    },
+  ): Promise<ModelHandle> {
+    const { dtype, weights, onProgress, signal } = options;
+    const addon = this.#addon;
+    const either =
+      signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    return runJob({ addon, signal: either }, (job) =>
+      withProgress(
+        onProgress,
+        () => addon.cancel(job),
+        (progress) => addon.loadModel(this.#handle, job, config, dtype, weights, progress),
+      ),
+    );
+  }
+
+  #adopt<Loaded extends LoadedFrozenModel>(handle: ModelHandle, make: (jobs: ModelJobs) => Loaded): Loaded {
+    const onDisposed = (): void => void this.#models.delete(model);
+    const model = make(new ModelJobs({ addon: this.#addon, handle, onDisposed }));
+    this.#models.add(model);
+    return model;
+  }
+
+  memory(): EngineMemory {
+    const scratch = callNative(() => this.#addon.engineMemory(this.#handle));
+    const models = [...this.#models].map((model) => model.memory());
+    const sum = (key: keyof MemoryUse): number => models.reduce((total, use) => total + use[key], 0);
+    return {
+      weightsBf16: sum("weightsBf16"),
+      weightsFp32: sum("weightsFp32"),
+      gradients: sum("gradients"),
+      optimizer: sum("optimizer"),
+      activations: sum("activations"),
+      head: sum("head"),
+      scratch,
+      total: sum("total") + scratch,
+    };
+  }
+
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    return this.#disposal;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #dispose(): Promise<void> {
+    this.#closing.abort(disposed());
+    await Promise.all([...this.#models].map((model) => model.dispose()));
+    await runJob({ addon: this.#addon }, (job) => this.#addon.disposeEngine(this.#handle, job));
+  }
+
+  #expectOpen(): void {
+    if (this.#disposal !== undefined) throw disposed();
+  }
+}
+
+function disposed(): AttuneError {
+  return fail("ATTUNE_DISPOSED", "The engine was disposed. Create another one.");
+}
+
+/** Bytes of the matrices alone: what loading takes at least. */
+function leastWeightBytes(config: ModelConfig, dtype: DType): number {
+  const { width, headWidth, heads, kvHeads, mlpWidth, vocabulary } = config;
+  const attention = (2 * heads + 2 * kvHeads) * headWidth * width;
+  const mlp = (config.family === "gpt2" ? 2 : 3) * mlpWidth * width;
+  const embeddings = vocabulary * width * (config.tied || config.scoreHead ? 1 : 2);
+  return (config.layers * (attention + mlp) + embeddings) * (dtype === "fp32" ? 4 : 2);
+}

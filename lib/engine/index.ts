@@ -1,0 +1,21 @@
+// Public names of the engine room. Importing it does not load the addon: createEngine does.
+
+export type { IsaInfo } from "./addon-types.js";
+export type * from "./contract.js";
+export {
+  type AddonDescription,
+  type BackendInfo,
+  createEngine,
+  describeAddon,
+  type Engine,
+  type EngineMemory,
+  type EngineOptions,
+  isas,
+  type LoadModelOptions,
+  type Logger,
+  listBackends,
+} from "./engine.js";
+export { BackendLoadError, type LoadAttempt } from "./load-addon.js";
+export type { LogprobRow, LogprobsOptions, TextOrIds } from "./logprobs.js";
+export { type AvailableMemory, availableMemory, type MemoryNeed, requireMemory } from "./memory.js";
+export type { ForwardOptions, Model, SaveOptions } from "./model.js";

@@ -1,0 +1,143 @@
+// How much memory this process may still take, and the refusal of work that would not fit, with the numbers.
+// Must not allocate or measure models: figures come from `plan()`.
+
+import { readFileSync } from "node:fs";
+import { freemem } from "node:os";
+import { join } from "node:path";
+import { fail } from "../errors/index.js";
+import type { MemoryUse, TrainableModel } from "./contract.js";
+
+export interface AvailableMemory {
+  readonly bytes: number;
+  /** What sets the limit, for messages. */
+  readonly limit: "free memory of the machine" | "memory limit of the control group";
+}
+
+export type ReadText = (path: string) => string | undefined;
+
+const readText: ReadText = (path) => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // No such file on this system or cgroup version: that source says nothing.
+    return undefined;
+  }
+};
+
+/** The smaller of what the machine has left and what the control groups (v1 or v2) still allow. */
+export function availableMemory(options: { readonly read?: ReadText } = {}): AvailableMemory {
+  const { read = readText } = options;
+  const machine = machineMemory(read);
+  const group = controlGroupMemory(read);
+  return group < machine
+    ? { bytes: group, limit: "memory limit of the control group" }
+    : { bytes: machine, limit: "free memory of the machine" };
+}
+
+function machineMemory(read: ReadText): number {
+  const kilobytes = read("/proc/meminfo")?.match(/^MemAvailable:\s+(\d+) kB/m)?.[1];
+  return kilobytes === undefined ? freemem() : Number(kilobytes) * 1024;
+}
+
+function controlGroupMemory(read: ReadText): number {
+  const lines = read("/proc/self/cgroup")?.split("\n") ?? [];
+  let left = Number.POSITIVE_INFINITY;
+  for (const line of lines) {
+    const [, controllers, path] = line.match(/^\d+:([^:]*):(.*)$/) ?? [];
+    if (path === undefined) continue;
+    if (controllers === "") left = Math.min(left, leftInTree(read, "/sys/fs/cgroup", path, versionTwo));
+    else if (controllers?.split(",").includes("memory"))
+      left = Math.min(left, leftInTree(read, "/sys/fs/cgroup/memory", path, versionOne));
+  }
+  return left;
+}
+
+interface GroupFiles {
+  readonly limit: string;
+  readonly used: string;
+  /** Page cache that the kernel gives up first counts as free. */
+  readonly cache: string;
+}
+
+const versionTwo: GroupFiles = { limit: "memory.max", used: "memory.current", cache: "inactive_file" };
+const versionOne: GroupFiles = {
+  limit: "memory.limit_in_bytes",
+  used: "memory.usage_in_bytes",
+  cache: "total_inactive_file",
+};
+
+/** Every group on the way up may have a limit; inside a container the path shown can be one of the host. */
+function leftInTree(read: ReadText, root: string, path: string, files: GroupFiles): number {
+  let left = Number.POSITIVE_INFINITY;
+  for (let parts = path.split("/").filter(Boolean); ; parts = parts.slice(0, -1)) {
+    const folder = join(root, ...parts);
+    const limit = Number(read(join(folder, files.limit))?.trim());
+    const used = Number(read(join(folder, files.used))?.trim());
+    if (Number.isFinite(limit) && Number.isFinite(used)) {
+      const stat = read(join(folder, "memory.stat")) ?? "";
+      const cache = Number(stat.match(new RegExp(`^${files.cache} (\\d+)$`, "m"))?.[1] ?? 0);
+      left = Math.min(left, Math.max(0, limit - used + cache));
+    }
+    if (parts.length === 0) return left;
+  }
+}
+
+const purposes: readonly (readonly [keyof MemoryUse, string])[] = [
+  ["weightsBf16", "weights (bf16)"],
+  ["weightsFp32", "weights (fp32)"],
+  ["gradients", "gradients"],
+  ["optimizer", "optimizer state"],
+  ["activations", "activations"],
+  ["head", "logits of a chunk"],
+];
+
+export interface MemoryNeed {
+  readonly model: Pick<TrainableModel, "plan" | "memory">;
+  /** Trunk rows and targets of the largest batch. */
+  readonly rows: number;
+  readonly targets: number;
+  /** Frozen copies of the model that will be made and evaluated on the same batches. Default 0. */
+  readonly snapshots?: number;
+  readonly available?: AvailableMemory;
+}
+
+/** Before training: throws ATTUNE_MEMORY with the numbers by purpose when the run would not fit. */
+export function requireMemory(need: MemoryNeed): void {
+  const { model, rows, targets, snapshots = 0 } = need;
+  const planned = model.plan({ rows, targets, training: true });
+  const frozen = model.plan({ rows, targets, training: false });
+  const parts = purposes.map(([key, name]) => [name, planned[key]] as const);
+  refuseBeyond({
+    parts: [...parts, ["reference snapshot", snapshots * frozen.total]],
+    held: model.memory().total,
+    available: need.available ?? availableMemory(),
+  });
+}
+
+/** Before loading: the weights alone. */
+export function requireWeightsMemory(bytes: number, available = availableMemory()): void {
+  refuseBeyond({ parts: [["weights", bytes]], held: 0, available });
+}
+
+interface Need {
+  readonly parts: readonly (readonly [name: string, bytes: number])[];
+  readonly held: number;
+  readonly available: AvailableMemory;
+}
+
+function refuseBeyond({ parts, held, available }: Need): void {
+  const total = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
+  if (total - held <= available.bytes) return;
+  const listed = parts.filter(([, bytes]) => bytes > 0).map(([name, bytes]) => `${name} ${gigabytes(bytes)}`);
+  const message =
+    `Expected ${gigabytes(total - held)} of further memory but only ${gigabytes(available.bytes)} are left (${available.limit}). ` +
+    `In all it would hold ${gigabytes(total)}: ${listed.join(", ")}. ` +
+    "Use dtype bf16, smaller micro-batches, shorter rows, or a machine with more memory.";
+  throw fail("ATTUNE_MEMORY", message, {
+    details: { parts: Object.fromEntries(parts), held, available: available.bytes },
+  });
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

@@ -1,0 +1,117 @@
+// What a model is, in numbers: config.json or GGUF metadata -> the configuration that native code takes.
+// Must not read weights, nor guess: what is not understood is an error that names it.
+
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fail, reasonOf } from "../errors/index.js";
+import { configReader } from "./config-reader.js";
+import { ggufModelConfig } from "./gguf-config.js";
+import { huggingFaceConfig } from "./hugging-face-config.js";
+
+export interface RopeScaling {
+  readonly factor: number;
+  readonly lowFrequencyFactor: number;
+  readonly highFrequencyFactor: number;
+  readonly originalMaxPositions: number;
+}
+
+/** Mirrors native/model/config.h. */
+export interface ModelConfig {
+  readonly family: "llama" | "gpt2";
+  readonly vocabulary: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headWidth: number;
+  readonly mlpWidth: number;
+  readonly maxPositions: number;
+  readonly normEpsilon: number;
+  readonly ropeBase: number;
+  /** Llama 3's; undefined = none. */
+  readonly ropeScaling: RopeScaling | undefined;
+  /** Sliding window, 0 = none. */
+  readonly window: number;
+  readonly qkvBias: boolean;
+  readonly outputBias: boolean;
+  readonly mlpBias: boolean;
+  readonly qkNorm: boolean;
+  readonly tied: boolean;
+  /** Sequence classification with one label: a scalar head in place of the LM head. */
+  readonly scoreHead: boolean;
+  /** GGUF of the llama architecture: rows of q and k lie as adjacent rotary pairs. */
+  readonly ggufRopePairs: boolean;
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface ModelDescription {
+  readonly config: ModelConfig;
+  /** What native code opens: the folder or the file. */
+  readonly weights: string;
+  /** config.json of the model, as it is or made from GGUF metadata. */
+  readonly json: Json;
+}
+
+/**
+ * Reads the configuration of a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file.
+ * Throws ATTUNE_FILE, ATTUNE_FORMAT, ATTUNE_MODEL.
+ */
+export async function readModelConfig(options: { readonly path: string }): Promise<ModelDescription> {
+  const { path } = options;
+  const isFolder = await stat(path).then(
+    (entry) => entry.isDirectory(),
+    (error: unknown) => {
+      const text = `Expected a model folder, a .safetensors file or a .gguf file at ${path}, but it cannot be read`;
+      throw fail("ATTUNE_FILE", `${text}: ${reasonOf(error)}`, { cause: error, details: { path } });
+    },
+  );
+  if (isFolder) {
+    await expectWeights(path);
+    return describeFolder(path, path);
+  }
+  if (path.endsWith(".gguf")) return { ...ggufModelConfig({ path }), weights: path };
+  if (path.endsWith(".safetensors")) return describeFolder(dirname(path), path);
+  const text = `Expected a model folder, a .safetensors file or a .gguf file but received ${path}.`;
+  throw fail("ATTUNE_FILE", text, { details: { path } });
+}
+
+async function describeFolder(folder: string, weights: string): Promise<ModelDescription> {
+  const where = join(folder, "config.json");
+  const json = await readConfigFile(where);
+  const config = huggingFaceConfig(configReader({ where, get: (key) => json[key] }));
+  return { config, weights, json };
+}
+
+/** A folder that holds only GGUF files is a common slip: the file is meant. */
+async function expectWeights(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  if (names.some((name) => name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json"))) return;
+  const ggufs = names.filter((name) => name.endsWith(".gguf"));
+  const advice =
+    ggufs.length > 0
+      ? `It holds ${ggufs.join(", ")}: give the path of that file.`
+      : "Give a folder as transformers saves it, or a .gguf file.";
+  const text = `Expected model.safetensors (or an index with shards) in ${folder} but there is none. ${advice}`;
+  throw fail("ATTUNE_FILE", text, { details: { path: folder } });
+}
+
+async function readConfigFile(where: string): Promise<Json> {
+  let text: string;
+  try {
+    text = await readFile(where, "utf8");
+  } catch (error) {
+    const message = `Expected ${where}, which says what the model is, but it cannot be read: ${reasonOf(error)}`;
+    throw fail("ATTUNE_FILE", message, { cause: error, details: { path: where } });
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+  } catch (error) {
+    const message = `Expected JSON in ${where} but it cannot be parsed (${reasonOf(error)}). Is the file complete?`;
+    throw fail("ATTUNE_FORMAT", message, { cause: error, details: { path: where } });
+  }
+  throw fail("ATTUNE_FORMAT", `Expected a JSON object in ${where} but found another value.`, {
+    details: { path: where },
+  });
+}

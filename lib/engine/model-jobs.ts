@@ -1,0 +1,51 @@
+// The life of one native model: its jobs under way, and its disposal while they run.
+// Must not know what the jobs do.
+
+import { fail } from "../errors/index.js";
+import type { JobNumber, ModelHandle, NativeAddon } from "./addon-types.js";
+import { nativeError, runJob } from "./native-job.js";
+
+export class ModelJobs {
+  readonly addon: NativeAddon;
+  readonly #handle: ModelHandle;
+  readonly #running = new Set<JobNumber>();
+  readonly #onDisposed: () => void;
+  #disposal: Promise<void> | undefined;
+
+  constructor(options: { addon: NativeAddon; handle: ModelHandle; onDisposed: () => void }) {
+    this.addon = options.addon;
+    this.#handle = options.handle;
+    this.#onDisposed = options.onDisposed;
+  }
+
+  /** Throws ATTUNE_DISPOSED once disposal has begun. */
+  get handle(): ModelHandle {
+    if (this.#disposal === undefined) return this.#handle;
+    throw fail("ATTUNE_DISPOSED", "The model was disposed. Load it again, or dispose it after its last use.");
+  }
+
+  async run<Result>(
+    signal: AbortSignal | undefined,
+    work: (addon: NativeAddon, handle: ModelHandle, job: JobNumber) => Promise<Result>,
+  ): Promise<Result> {
+    const { handle, addon } = this;
+    return runJob({ addon, signal, running: this.#running }, (job) => work(addon, handle, job));
+  }
+
+  /** Rejects new calls, cancels those under way, waits for them, and frees the weights. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    return this.#disposal;
+  }
+
+  async #dispose(): Promise<void> {
+    for (const job of this.#running) this.addon.cancel(job);
+    try {
+      await this.addon.disposeModel(this.#handle, this.addon.newJob());
+    } catch (error) {
+      throw nativeError(error);
+    } finally {
+      this.#onDisposed();
+    }
+  }
+}

@@ -1,0 +1,141 @@
+// Writes a model as a Hugging Face folder that transformers loads unchanged.
+// A failed save leaves nothing half-written: everything is made in a folder beside the target and moved in at the end.
+
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { AttuneError, fail, reasonOf } from "../errors/index.js";
+import { tokenizerFiles } from "../text/index.js";
+import type { DType } from "./contract.js";
+import type { Json } from "./model-config.js";
+
+const INDEX = "model.safetensors.index.json";
+
+export interface SaveModelOptions {
+  readonly folder: string;
+  readonly dtype: DType;
+  /** config.json of the source. */
+  readonly json: Json;
+  /** Where the model was loaded from: its tokenizer goes along. */
+  readonly source: string;
+  /** Puts model.safetensors into a folder that exists. */
+  readonly writeWeights: (folder: string) => Promise<void>;
+}
+
+/** Throws ATTUNE_OUTPUT with the folder and the system's reason. */
+export async function saveModel(options: SaveModelOptions): Promise<void> {
+  const folder = resolve(options.folder);
+  const name = `.${basename(folder)}.${randomBytes(6).toString("hex")}.partial`;
+  // Inside a folder that exists: its parent may belong to somebody else.
+  const staging = join((await isFolder(folder)) ? folder : dirname(folder), name);
+  const made = await makeFolder(staging);
+  try {
+    await options.writeWeights(staging);
+    const tokenizer = await tokenizerFiles({ path: options.source });
+    for (const { name, contents } of [...tokenizer, ...configFiles(options, tokenizer)])
+      await writeSynced(join(staging, name), contents);
+    await syncFolder(staging);
+    await moveInto(staging, folder);
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    await removeMade(made, folder);
+    if (error instanceof AttuneError || !(error instanceof Error) || !("syscall" in error)) throw error;
+    throw unwritable(folder, error);
+  }
+}
+
+function unwritable(folder: string, error: unknown): AttuneError {
+  const text = `Expected to write a model to ${folder} but could not: ${reasonOf(error)}. Choose a folder you may write to, with enough free space.`;
+  return fail("ATTUNE_OUTPUT", text, { cause: error, details: { path: folder } });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const entry = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw unwritable(path, error);
+  });
+  if (entry === undefined || entry.isDirectory()) return entry !== undefined;
+  throw fail("ATTUNE_OUTPUT", `Expected a folder at ${path} but it is a file.`, { details: { path } });
+}
+
+/** The first folder that had to be made on the way, or undefined. */
+async function makeFolder(folder: string): Promise<string | undefined> {
+  try {
+    return await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw unwritable(dirname(folder), error);
+  }
+}
+
+/** Parents made for a save that failed go away again, as far as they are empty. */
+async function removeMade(made: string | undefined, folder: string): Promise<void> {
+  if (made === undefined) return;
+  for (let parent = dirname(folder); parent.length >= made.length; parent = dirname(parent)) {
+    const removed = await rmdir(parent).then(
+      () => true,
+      () => false,
+    );
+    if (!removed) return;
+  }
+}
+
+function configFiles(
+  { json, dtype }: SaveModelOptions,
+  tokenizer: readonly { readonly name: string }[],
+): { readonly name: string; readonly contents: Uint8Array }[] {
+  const files = [{ name: "config.json", contents: encode(configOf(json, dtype)) }];
+  if (!tokenizer.some(({ name }) => name === "generation_config.json")) {
+    const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter((key) => json[key] !== undefined);
+    const generation = Object.fromEntries(ids.map((key) => [key, json[key]]));
+    files.push({ name: "generation_config.json", contents: encode(generation) });
+  }
+  return files;
+}
+
+/** The source's config.json with the number format of the saved weights. */
+function configOf(json: Json, dtype: DType): Json {
+  const name = dtype === "fp32" ? "float32" : "bfloat16";
+  const spelled = ["dtype", "torch_dtype"].filter((key) => key in json);
+  const keys = spelled.length > 0 ? spelled : ["torch_dtype"];
+  return { ...json, ...Object.fromEntries(keys.map((key) => [key, name])) };
+}
+
+function encode(value: object): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+async function writeSynced(path: string, contents: Uint8Array): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(contents);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** One rename where the target is new; otherwise file by file, config.json last: without it nothing loads the folder. */
+async function moveInto(staging: string, folder: string): Promise<void> {
+  if (dirname(staging) !== folder) {
+    await rename(staging, folder);
+    await syncFolder(dirname(folder));
+    return;
+  }
+  const names = (await readdir(staging)).sort(
+    (a, b) => Number(a === "config.json") - Number(b === "config.json"),
+  );
+  // An index of an earlier model would point at its shards.
+  if (!names.includes(INDEX)) await rm(join(folder, INDEX), { force: true });
+  for (const name of names) await rename(join(staging, name), join(folder, name));
+  await rmdir(staging);
+  await syncFolder(folder);
+}

@@ -1,0 +1,24 @@
+// The public names of attune, and nothing else. Importing them does not load the addon: createEngine does.
+
+export * from "./engine/index.js";
+export { AttuneError, type ErrorCode, type ErrorDetails, errorCodes } from "./errors/index.js";
+export { loadTokenizer, type Tokenizer } from "./text/index.js";
+export {
+  attuneVersion,
+  type Clock,
+  type DpoMetrics,
+  type DpoOptions,
+  dpo,
+  Run,
+  type RunInputs,
+  type SavedEvent,
+  type SftMetrics,
+  type SftOptions,
+  type SharedMetrics,
+  type StartEvent,
+  type StepEvent,
+  sft,
+  type TrainEvent,
+  type TrainResult,
+  type TrainRun,
+} from "./train/index.js";

@@ -1,0 +1,19 @@
+// Public names of the train room. Must not import cli, server or feedback.
+
+export { type DpoOptions, dpo } from "./dpo.js";
+export { attuneVersion, machineLine, versions } from "./machine.js";
+export type { DpoMetrics, SftMetrics, SharedMetrics } from "./metrics.js";
+export { Run } from "./run.js";
+export type { RunRecord, RunStatus } from "./run-folder.js";
+export type {
+  Clock,
+  RunInputs,
+  SavedEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  TrainResult,
+  TrainRun,
+} from "./run-types.js";
+export { type ScheduleName, type ScheduleOptions, scheduleMultiplier, warmupSteps } from "./schedule.js";
+export { type SftOptions, sft } from "./sft.js";

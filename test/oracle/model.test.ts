@@ -1,0 +1,39 @@
+// Every model case of the oracle on every instruction set: layers, head, gradients, AdamW, in fp32 and bf16.
+// Must not name a case: whatever the folder holds is run, and an empty folder fails.
+
+import { expect } from "chai";
+import { printFigures } from "../support/oracle-compare.js";
+import { isaTitle, testedIsas } from "../support/oracle-engines.js";
+import { oracleEntries } from "../support/oracle-folder.js";
+import { ExpectedModel, type LanguageFigures, modelCaseKind, type RewardFigures } from "./expected-model.js";
+import { languageModelCase } from "./language-model-case.js";
+import { realModelCase } from "./real-model-case.js";
+import { rewardModelCase } from "./reward-model-case.js";
+
+describe("oracle: model", () => {
+  const isas = testedIsas();
+  let cases = 0;
+  for (const name of oracleEntries("model")) {
+    const kind = modelCaseKind(name);
+    if (kind === "none") continue;
+    cases += 1;
+    if (kind === "adapter") {
+      it(`${name}: a LoRA adapter (later issue)`);
+    } else if (kind === "real") {
+      const best = isas[0];
+      if (best !== undefined) describe(`${name}, ${isaTitle(best)}`, () => realModelCase(name, best));
+    } else if (kind === "reward") {
+      const expected = new ExpectedModel<RewardFigures>(name);
+      for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => rewardModelCase(expected, isa));
+    } else {
+      const expected = new ExpectedModel<LanguageFigures>(name);
+      for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => languageModelCase(expected, isa));
+    }
+  }
+
+  it("found cases", () => {
+    expect(cases).to.be.greaterThan(0);
+  });
+
+  after(() => printFigures("model"));
+});

@@ -1,0 +1,91 @@
+// The form of the files below trainer/, as README.md there defines it, and which of them this version trains.
+// Must not import the library.
+
+import { readFileSync } from "node:fs";
+import { oraclePath, readOracleJson } from "../support/oracle-folder.js";
+import type { Tolerance } from "../support/oracle-compare.js";
+
+export interface ExpectedRow {
+  readonly prompt: readonly number[];
+  readonly completion?: readonly number[];
+  readonly chosen?: readonly number[];
+  readonly rejected?: readonly number[];
+}
+
+type Sums = Readonly<Record<string, number>>;
+
+export interface ExpectedRun {
+  readonly steps: readonly (Sums & { readonly loss: number; readonly grad_norm: number })[];
+  readonly first_step_grad_l2_after_clipping: Sums;
+  readonly start: Readonly<Record<string, { readonly l2: number; readonly sum: number }>>;
+  readonly final: Readonly<Record<string, { readonly l2: number; readonly sum: number }>>;
+  readonly probe: readonly (ExpectedRow & { readonly start: Sums; readonly end: Sums })[];
+}
+
+export interface TrainerSettings {
+  readonly learning_rate: number;
+  readonly schedule: string;
+  readonly weight_decay: number;
+  readonly max_grad_norm: number;
+  readonly rows_per_micro_batch: number;
+  readonly gradient_accumulation: number;
+  readonly optimizer_steps: number;
+  readonly loss: string;
+  readonly beta?: number;
+  readonly label_smoothing?: number;
+}
+
+export interface TrainerFile {
+  readonly case: string;
+  readonly algorithm: string;
+  readonly model: string;
+  readonly reference_model: string | null;
+  readonly rows: string;
+  readonly settings?: TrainerSettings;
+  readonly float64: ExpectedRun;
+  readonly batches: readonly (readonly ExpectedRow[])[];
+}
+
+export type TrainedCase = TrainerFile & { readonly settings: TrainerSettings; readonly data: string };
+
+export const startingModel = "the starting model";
+
+/** The case, or why it belongs to a later version. */
+export function trainerCase(algorithm: string, file: string): TrainedCase | { readonly later: string } {
+  const content = readOracleJson<TrainerFile>("trainer", algorithm, file);
+  const { settings } = content;
+  if (algorithm !== "sft" && algorithm !== "dpo") return { later: algorithm };
+  if (settings === undefined) return { later: "no run" };
+  const data = oraclePath("trainer", algorithm, content.rows);
+  if (hasMessages(data)) return { later: "chat rows" };
+  if (algorithm === "dpo" && settings.loss !== "sigmoid") return { later: `loss ${settings.loss}` };
+  if (algorithm === "dpo" && content.reference_model !== startingModel) return { later: "another reference" };
+  return { ...content, settings, data };
+}
+
+/** Rows in a chat's form: some column of the first row is a list of messages. */
+function hasMessages(path: string): boolean {
+  const [first = "{}"] = readFileSync(path, "utf8").split("\n");
+  const row = JSON.parse(first) as Readonly<Record<string, unknown>>;
+  return "messages" in row || Object.values(row).some((value) => Array.isArray(value));
+}
+
+/** Loss of the first step, and of later ones, which carry the noise of the steps before. */
+export function lossTolerance(step: number): Tolerance {
+  return step === 0 ? { relative: 1e-5, absolute: 1e-6 } : { relative: 1e-4, absolute: 1e-5 };
+}
+
+export const gradientTolerance: Tolerance = { relative: 2e-4, absolute: 1e-6 };
+/** Means of log-probs, rewards, logits. */
+export const metricTolerance: Tolerance = { relative: 2e-4, absolute: 1e-4 };
+export const probeTolerances = {
+  start: { relative: 1e-5, absolute: 1e-4 },
+  end: { relative: 2e-4, absolute: 1e-3 },
+} as const;
+export const finalTolerance: Tolerance = { relative: 1e-5, absolute: 1e-6 };
+export const sumBar = 2e-3;
+
+/** What TRL reports as means of micro-batch means under accumulation, which this library never forms. */
+export function isMicroBatchMean(metric: string): boolean {
+  return ["mean_token_accuracy", "min_reward", "max_reward", "entropy"].includes(metric) || metric.startsWith("logits/");
+}

@@ -1,0 +1,118 @@
+// A loaded model that also keeps what a trainer asked of it: batches, native counters, gradients of the first update.
+// Must not change anything that passes through.
+
+import type { PackedBatch } from "../../lib/data/index.js";
+import type {
+  FrozenModel,
+  JobOptions,
+  LossSpec,
+  StepResult,
+  TrainableModel,
+  UpdateOptions,
+  UpdateResult,
+} from "../../lib/engine/contract.js";
+
+export interface RecordedStep {
+  readonly batch: PackedBatch;
+  readonly loss: LossSpec;
+  readonly result: StepResult;
+}
+
+export interface RecordedUpdate {
+  /** The micro-batches whose gradients were gathered. */
+  readonly steps: readonly RecordedStep[];
+  readonly options: UpdateOptions;
+  readonly result: UpdateResult;
+}
+
+export class RecordedModel implements TrainableModel {
+  readonly updates: RecordedUpdate[] = [];
+  /** By the parameters' names, before the first update. */
+  readonly firstGradients = new Map<string, Float32Array>();
+  readonly #inner: TrainableModel;
+  #steps: RecordedStep[] = [];
+
+  constructor(inner: TrainableModel) {
+    this.#inner = inner;
+  }
+
+  get dtype() {
+    return this.#inner.dtype;
+  }
+
+  get vocabularySize() {
+    return this.#inner.vocabularySize;
+  }
+
+  get maxPositions() {
+    return this.#inner.maxPositions;
+  }
+
+  get parameters() {
+    return this.#inner.parameters;
+  }
+
+  get source() {
+    return this.#inner.source;
+  }
+
+  async step(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult> {
+    const result = await this.#inner.step(batch, loss, options);
+    this.#steps.push({ batch, loss, result });
+    return result;
+  }
+
+  async update(options: UpdateOptions): Promise<UpdateResult> {
+    if (this.updates.length === 0) {
+      for (const { name } of this.tensors()) this.firstGradients.set(name, await this.#inner.gradient(name));
+    }
+    const result = await this.#inner.update(options);
+    this.updates.push({ steps: this.#steps, options, result });
+    this.#steps = [];
+    return result;
+  }
+
+  memory() {
+    return this.#inner.memory();
+  }
+
+  plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }) {
+    return this.#inner.plan(options);
+  }
+
+  forward(...rest: Parameters<FrozenModel["forward"]>) {
+    return this.#inner.forward(...rest);
+  }
+
+  clearGradients() {
+    return this.#inner.clearGradients();
+  }
+
+  snapshot() {
+    return this.#inner.snapshot();
+  }
+
+  save(...rest: Parameters<TrainableModel["save"]>) {
+    return this.#inner.save(...rest);
+  }
+
+  tensors() {
+    return this.#inner.tensors();
+  }
+
+  parameter(name: string) {
+    return this.#inner.parameter(name);
+  }
+
+  gradient(name: string) {
+    return this.#inner.gradient(name);
+  }
+
+  dispose() {
+    return this.#inner.dispose();
+  }
+
+  [Symbol.asyncDispose]() {
+    return this.dispose();
+  }
+}

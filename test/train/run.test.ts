@@ -1,0 +1,78 @@
+// What a Run promises to whoever iterates it, awaits it or stops it.
+
+import { expect } from "chai";
+import { Run } from "../../lib/train/index.js";
+
+async function collect<Event>(run: AsyncIterable<Event>): Promise<Event[]> {
+  const events: Event[] = [];
+  for await (const event of run) events.push(event);
+  return events;
+}
+
+describe("a run", () => {
+  it("gives its events in order and then its result", async () => {
+    const run = new Run<number, string>({
+      work: async ({ emit }) => {
+        emit(1);
+        await new Promise((resolve) => setImmediate(resolve));
+        emit(2);
+        return "end";
+      },
+    });
+    expect(await collect(run)).to.deep.equal([1, 2]);
+    expect(await run.result).to.equal("end");
+  });
+
+  it("starts its work after the caller got hold of it", async () => {
+    let started = false;
+    const run = new Run<number, void>({
+      work: async () => {
+        started = true;
+      },
+    });
+    expect(started).to.equal(false);
+    await run.result;
+    expect(started).to.equal(true);
+  });
+
+  it("ends the iteration with the error that rejects its result", async () => {
+    const run = new Run<number, void>({
+      work: async () => {
+        throw new Error("broken");
+      },
+    });
+    const errors = await Promise.all(
+      [collect(run), run.result].map((promise) => promise.then(() => "no error", (error: Error) => error.message)),
+    );
+    expect(errors).to.deep.equal(["broken", "broken"]);
+  });
+
+  it("lets the work see that it was asked to stop, and resolves with its result", async () => {
+    const run = new Run<number, number>({
+      work: async (control) => {
+        let steps = 0;
+        while (!control.stopping) {
+          steps += 1;
+          control.emit(steps);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        return steps;
+      },
+    });
+    for await (const event of run) {
+      if (event === 3) void run.stop();
+    }
+    expect(await run.result).to.equal(3);
+  });
+
+  it("ends with the error of a listener", async () => {
+    const run = new Run<number, void>({
+      work: async ({ emit }) => emit(1),
+      onEvent: () => {
+        throw new Error("listener");
+      },
+    });
+    const message = await run.result.then(() => "no error", (error: Error) => error.message);
+    expect(message).to.equal("listener");
+  });
+});
