@@ -3,7 +3,7 @@
 // Must not need anything but Node before it has checked what is there.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -94,6 +94,8 @@ function buildNative(wanted) {
 function buildScripts() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"]);
+  // `npx attune` inside the repository runs the file itself.
+  chmodSync(join(root, "dist/cli/main.js"), 0o755);
 }
 
 function main(args) {

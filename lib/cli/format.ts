@@ -9,7 +9,8 @@ export function grouped(value: number): string {
 export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-3) return value.toExponential(1).replace(".0e", "e");
+  if (size === 0) return "0";
+  if (size < 1e-3) return value.toExponential(1).replace(".0e", "e");
   return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
 }
 

@@ -10,7 +10,7 @@ import { requireWeightsMemory } from "./memory.js";
 import { LoadedFrozenModel, LoadedModel, type Model } from "./model.js";
 import { type ModelConfig, readModelConfig } from "./model-config.js";
 import { ModelJobs } from "./model-jobs.js";
-import { callNative, runJob, withProgress } from "./native-job.js";
+import { callNative, runJob } from "./native-job.js";
 import { expectDType, expectKeys, expectOneOf, threadCount } from "./options.js";
 
 export interface Logger {
@@ -167,12 +167,8 @@ class NativeEngine implements Engine {
     const addon = this.#addon;
     const either =
       signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
-    return runJob({ addon, signal: either }, (job) =>
-      withProgress(
-        onProgress,
-        () => addon.cancel(job),
-        (progress) => addon.loadModel(this.#handle, job, config, dtype, weights, progress),
-      ),
+    return runJob({ addon, signal: either, onProgress }, (job, progress) =>
+      addon.loadModel(this.#handle, job, config, dtype, weights, progress),
     );
   }
 

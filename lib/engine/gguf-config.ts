@@ -203,8 +203,9 @@ function jsonOf({ architecture, header }: GgufModel, config: ModelConfig): Json 
     architectures: [mistral ? "MistralForCausalLM" : classes[architecture]],
     model_type: mistral ? "mistral" : architecture,
     vocab_size: config.vocabulary,
-    ...(bosId === undefined ? {} : { bos_token_id: bosId }),
-    ...(eosIds[0] === undefined ? {} : { eos_token_id: eosIds[0] }),
+    // Null rather than absent: transformers' own defaults are ids of other vocabularies.
+    bos_token_id: bosId ?? null,
+    eos_token_id: eosIds[0] ?? null,
     tie_word_embeddings: config.tied,
     torch_dtype: "float32",
   };

@@ -2,8 +2,17 @@
 // Must not know what the jobs do.
 
 import { fail } from "../errors/index.js";
-import type { JobNumber, ModelHandle, NativeAddon } from "./addon-types.js";
-import { nativeError, runJob } from "./native-job.js";
+import type { JobNumber, ModelHandle, NativeAddon, NativeProgress } from "./addon-types.js";
+import { nativeError, type RunJobOptions, runJob } from "./native-job.js";
+
+export interface ModelCall {
+  readonly addon: NativeAddon;
+  readonly handle: ModelHandle;
+  readonly job: JobNumber;
+  readonly progress: NativeProgress | undefined;
+}
+
+type ModelWork<Result> = (call: ModelCall) => Promise<Result>;
 
 export class ModelJobs {
   readonly addon: NativeAddon;
@@ -25,11 +34,13 @@ export class ModelJobs {
   }
 
   async run<Result>(
-    signal: AbortSignal | undefined,
-    work: (addon: NativeAddon, handle: ModelHandle, job: JobNumber) => Promise<Result>,
+    options: Pick<RunJobOptions, "signal" | "onProgress">,
+    work: ModelWork<Result>,
   ): Promise<Result> {
     const { handle, addon } = this;
-    return runJob({ addon, signal, running: this.#running }, (job) => work(addon, handle, job));
+    return runJob({ addon, running: this.#running, ...options }, (job, progress) =>
+      work({ addon, handle, job, progress }),
+    );
   }
 
   /** Rejects new calls, cancels those under way, waits for them, and frees the weights. */

@@ -21,7 +21,7 @@ import type {
 import { type LogprobRow, type LogprobsOptions, rowLogprobs } from "./logprobs.js";
 import type { ModelDescription } from "./model-config.js";
 import type { ModelJobs } from "./model-jobs.js";
-import { callNative, withProgress } from "./native-job.js";
+import { callNative } from "./native-job.js";
 import { expectDType } from "./options.js";
 import { saveModel } from "./save-model.js";
 
@@ -80,20 +80,23 @@ export class LoadedFrozenModel implements FrozenModel {
   }
 
   memory(): MemoryUse {
-    return callNative(() => this.jobs.addon.memoryOf(this.jobs.handle));
+    const { addon, handle } = this.jobs;
+    return callNative(() => addon.memoryOf(handle));
   }
 
   async forward(batch: PackedBatch, options: ForwardOptions = {}): Promise<ForwardResult> {
     const { temperature = 1, hidden = false, logits = false, signal } = options;
     if (!(temperature > 0 && Number.isFinite(temperature)))
       throw fail("ATTUNE_OPTION", `Expected temperature above 0 but received ${temperature}.`);
-    return this.jobs.run(signal, (addon, handle, job) =>
+    return this.jobs.run({ signal }, ({ addon, handle, job }) =>
       addon.forward(handle, job, batch, temperature, hidden, logits),
     );
   }
 
   async scores(batch: PackedBatch, options: JobOptions = {}): Promise<Float32Array> {
-    return this.jobs.run(options.signal, (addon, handle, job) => addon.score(handle, job, batch));
+    return this.jobs.run({ signal: options.signal }, ({ addon, handle, job }) =>
+      addon.score(handle, job, batch),
+    );
   }
 
   dispose(): Promise<void> {
@@ -128,38 +131,35 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
 
   plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse {
     const { rows, targets, training } = options;
-    return callNative(() => this.jobs.addon.plan(this.jobs.handle, rows, targets, training));
+    const { addon, handle } = this.jobs;
+    return callNative(() => addon.plan(handle, rows, targets, training));
   }
 
   async step(batch: PackedBatch, loss: LossSpec, options: JobOptions = {}): Promise<StepResult> {
-    const result = await this.jobs.run(options.signal, (addon, handle, job) =>
+    const result = await this.jobs.run({ signal: options.signal }, ({ addon, handle, job }) =>
       addon.step(handle, job, batch, loss),
     );
     return { ...result, completions: completionSums(result.completions) };
   }
 
   async update(options: UpdateOptions): Promise<UpdateResult> {
-    return this.jobs.run(undefined, (addon, handle, job) => addon.update(handle, job, options));
+    return this.jobs.run({}, ({ addon, handle, job }) => addon.update(handle, job, options));
   }
 
   async clearGradients(): Promise<void> {
-    return this.jobs.run(undefined, (addon, handle, job) => addon.clearGradients(handle, job));
+    return this.jobs.run({}, ({ addon, handle, job }) => addon.clearGradients(handle, job));
   }
 
   async snapshot(): Promise<FrozenModel> {
-    return this.#adopt(await this.jobs.run(undefined, (addon, handle, job) => addon.snapshot(handle, job)));
+    return this.#adopt(await this.jobs.run({}, ({ addon, handle, job }) => addon.snapshot(handle, job)));
   }
 
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
     const { signal, onProgress } = options;
     const dtype = expectDType(options.dtype ?? this.dtype);
     const writeWeights = (into: string): Promise<void> =>
-      this.jobs.run(signal, (addon, handle, job) =>
-        withProgress(
-          onProgress,
-          () => addon.cancel(job),
-          (progress) => addon.save(handle, job, into, dtype, progress),
-        ),
+      this.jobs.run({ signal, onProgress }, ({ addon, handle, job, progress }) =>
+        addon.save(handle, job, into, dtype, progress),
       );
     await saveModel({ folder, dtype, json: this.#model.json, source: this.source, writeWeights });
   }
@@ -169,11 +169,11 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
   }
 
   async parameter(name: string): Promise<Float32Array> {
-    return this.jobs.run(undefined, (addon, handle, job) => addon.parameter(handle, job, name));
+    return this.jobs.run({}, ({ addon, handle, job }) => addon.parameter(handle, job, name));
   }
 
   async gradient(name: string): Promise<Float32Array> {
-    return this.jobs.run(undefined, (addon, handle, job) => addon.gradient(handle, job, name));
+    return this.jobs.run({}, ({ addon, handle, job }) => addon.gradient(handle, job, name));
   }
 
   tokenizer(): Promise<Tokenizer> {

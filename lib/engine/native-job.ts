@@ -7,23 +7,30 @@ import type { JobNumber, NativeAddon, NativeProgress } from "./addon-types.js";
 export interface RunJobOptions {
   readonly addon: NativeAddon;
   readonly signal?: AbortSignal | undefined;
+  /** Told fractions of the work; what it throws cancels the job and is thrown once that has ended. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
   /** Jobs under way of one owner, which cancels them when it is disposed. */
   readonly running?: Set<JobNumber>;
 }
 
 /** Starts `work` under a new job number. Rejects with `signal.reason` when the signal cancelled it. */
 export async function runJob<Result>(
-  { addon, signal, running }: RunJobOptions,
-  work: (job: JobNumber) => Promise<Result>,
+  options: RunJobOptions,
+  work: (job: JobNumber, progress: NativeProgress | undefined) => Promise<Result>,
 ): Promise<Result> {
+  const { addon, signal, onProgress, running } = options;
   signal?.throwIfAborted();
   const job = addon.newJob();
   const abort = (): void => addon.cancel(job);
+  const guard = onProgress === undefined ? undefined : guardProgress(onProgress, abort);
   signal?.addEventListener("abort", abort, { once: true });
   running?.add(job);
   try {
-    return await work(job);
+    const result = await work(job, guard?.progress);
+    guard?.rethrow();
+    return result;
   } catch (error) {
+    guard?.rethrow();
     const named = nativeError(error);
     if (signal?.aborted && named.code === "ATTUNE_ABORTED") throw signal.reason;
     throw named;
@@ -31,6 +38,31 @@ export async function runJob<Result>(
     running?.delete(job);
     signal?.removeEventListener("abort", abort);
   }
+}
+
+interface ProgressGuard {
+  /** Never throws: native code must not meet an exception of a user. */
+  readonly progress: NativeProgress;
+  /** Throws what the user's callback threw, if it did. */
+  rethrow(): void;
+}
+
+function guardProgress(onProgress: (fraction: number) => void, cancel: () => void): ProgressGuard {
+  let failure: { readonly error: unknown } | undefined;
+  return {
+    progress: (fraction) => {
+      if (failure !== undefined) return;
+      try {
+        onProgress(fraction);
+      } catch (error) {
+        failure = { error };
+        cancel();
+      }
+    },
+    rethrow: () => {
+      if (failure !== undefined) throw failure.error;
+    },
+  };
 }
 
 /** For the functions that return at once. */
@@ -47,32 +79,4 @@ export function nativeError(error: unknown): AttuneError {
   if (error instanceof AttuneError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return fail(isErrorCode(code) ? code : "ATTUNE_INTERNAL", reasonOf(error), { cause: error });
-}
-
-/**
- * Runs `work` with a progress callback that never throws into native code: the first exception of `onProgress` cancels
- * the work and is thrown once it has ended.
- */
-export async function withProgress<Result>(
-  onProgress: ((fraction: number) => void) | undefined,
-  cancel: () => void,
-  work: (progress: NativeProgress | undefined) => Promise<Result>,
-): Promise<Result> {
-  if (onProgress === undefined) return work(undefined);
-  const failures: unknown[] = [];
-  const progress: NativeProgress = (fraction) => {
-    if (failures.length > 0) return;
-    try {
-      onProgress(fraction);
-    } catch (error) {
-      failures.push(error);
-      cancel();
-    }
-  };
-  try {
-    return await work(progress);
-  } finally {
-    // biome-ignore lint/correctness/noUnsafeFinally: the caller's own error is the cause of the cancelled work.
-    if (failures.length > 0) throw failures[0];
-  }
 }

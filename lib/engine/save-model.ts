@@ -85,7 +85,9 @@ function configFiles(
 ): { readonly name: string; readonly contents: Uint8Array }[] {
   const files = [{ name: "config.json", contents: encode(configOf(json, dtype)) }];
   if (!tokenizer.some(({ name }) => name === "generation_config.json")) {
-    const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter((key) => json[key] !== undefined);
+    const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter(
+      (key) => typeof json[key] === "number",
+    );
     const generation = Object.fromEntries(ids.map((key) => [key, json[key]]));
     files.push({ name: "generation_config.json", contents: encode(generation) });
   }

@@ -77,9 +77,13 @@ export const loopOptions = {
 };
 
 export const rowOptions = {
-  shuffle: option(z.boolean().default(true), "draw a new order of the rows every epoch (file order instead)", {
-    group: "Rows",
-  }),
+  shuffle: option(
+    z.boolean().default(true),
+    "draw a new order of the rows every epoch (file order instead)",
+    {
+      group: "Rows",
+    },
+  ),
   maxLength: option(
     z.number().int().min(2).default(1024),
     "tokens of prompt and completion together; longer rows are dropped or cut, and counted",
@@ -98,10 +102,14 @@ export const machineOptions = {
     "type of weights and activations in the arithmetic; bf16 keeps fp32 master weights",
     { group: "Machine" },
   ),
-  threads: option(count().max(1024).optional(), "threads of the engine (default: ATTUNE_THREADS, else all cores)", {
-    group: "Machine",
-    value: "N",
-  }),
+  threads: option(
+    count().max(1024).optional(),
+    "threads of the engine (default: ATTUNE_THREADS, else all cores)",
+    {
+      group: "Machine",
+      value: "N",
+    },
+  ),
   device: option(z.enum(["auto", "cpu", "cuda"]).default("auto"), "where to compute", { group: "Machine" }),
 };
 

@@ -50,6 +50,7 @@ async function train<Metrics extends SharedMetrics>(
     const { output } = settings;
     control.emit({ type: "start", command, rows: place.counts, steps, parameters, output });
     await loop(place, log, control);
+    inputs.signal?.throwIfAborted();
     const { first, last } = log;
     if (first === undefined || last === undefined) throw new Error("a run without a step");
     await model.save(folder.modelFolder);

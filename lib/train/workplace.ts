@@ -84,7 +84,8 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
   await checkOutput(settings.output);
   const { model, close } = await openModel(settings, inputs, job);
   try {
-    const { rows: data, counts } = await readRows(request, model);
+    const maxLength = effectiveLength(request, model);
+    const { rows: data, counts } = await readRows(request, model, maxLength);
     const steps = plannedSteps(settings, data.length);
     const order = { rowCount: data.length, ...settings };
     requireMemory(memoryNeed(request, model, data));
@@ -100,7 +101,11 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
         rows: counts,
         stepsPlanned: steps,
       },
-      configText(schema, { ...settings }, `attune ${attuneVersion} ${command}: every option of this run`),
+      configText(
+        schema,
+        { ...settings, maxLength },
+        `attune ${attuneVersion} ${command}: every option of this run`,
+      ),
     );
     return {
       model,
@@ -117,6 +122,7 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
       *plan() {
         for (const rows of stepRows(order)) {
           if (rows.step === steps) return;
+          inputs.signal?.throwIfAborted();
           yield rows;
         }
       },
@@ -152,23 +158,31 @@ async function openModel<Metrics extends SharedMetrics>(
   }
 }
 
-async function readRows<Metrics extends SharedMetrics>(
-  { settings, inputs, rows, lengthGiven }: OpenWorkplace<Metrics>,
+/** The default gives way to a model of fewer positions; a length that was asked for does not. */
+function effectiveLength<Metrics extends SharedMetrics>(
+  { settings, lengthGiven }: OpenWorkplace<Metrics>,
   model: TrainableModel,
+): number {
+  if (!lengthGiven || settings.maxLength <= model.maxPositions)
+    return Math.min(settings.maxLength, model.maxPositions);
+  throw fail(
+    "ATTUNE_OPTION",
+    `Expected max-length to be at most ${model.maxPositions}, the positions of ${model.source}, ` +
+      `but received ${settings.maxLength}.`,
+  );
+}
+
+async function readRows<Metrics extends SharedMetrics>(
+  { settings, inputs, rows }: OpenWorkplace<Metrics>,
+  model: TrainableModel,
+  maxLength: number,
 ) {
-  if (lengthGiven && settings.maxLength > model.maxPositions) {
-    throw fail(
-      "ATTUNE_OPTION",
-      `Expected max-length to be at most ${model.maxPositions}, the positions of ${model.source}, ` +
-        `but received ${settings.maxLength}.`,
-    );
-  }
   const tokenizer = await loadTokenizer({ path: model.source });
   return loadRows({
     ...rows,
     data: inputs.data,
     tokenizer,
-    maxLength: Math.min(settings.maxLength, model.maxPositions),
+    maxLength,
     skipBadRows: settings.skipBadRows,
     vocabularySize: model.vocabularySize,
     ...(inputs.signal === undefined ? {} : { signal: inputs.signal }),

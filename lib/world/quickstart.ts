@@ -104,8 +104,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
 
 /** A tiny model from random weights learns with rates far above those of a trained one. */
 const trainingSettings = {
-  sft: { epochs: 10, batchSize: 16, learningRate: 3e-3, schedule: "cosine", warmupRatio: 0.05 },
-  dpo: { epochs: 3, batchSize: 16, learningRate: 5e-4, schedule: "linear", beta: 0.1 },
+  sft: { epochs: 10, batchSize: 16, learningRate: 3e-3, schedule: "cosine", warmupRatio: 0.05, logEvery: 10 },
+  dpo: { epochs: 3, batchSize: 16, learningRate: 5e-4, schedule: "linear", beta: 0.1, logEvery: 10 },
 } as const;
 
 function ended(started: number): { readonly seconds: number } {

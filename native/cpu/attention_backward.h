@@ -93,13 +93,12 @@ inline void differentiate_row(float* scores, float* dp, int64_t n, float lse, fl
     }
 }
 
-namespace {
-// row[kTileKeys] = 0 outside [first, last)
-inline void clear_outside(float* row, int64_t first, int64_t last) {
-    for (int64_t j = 0; j < first; ++j) row[j] = 0;
-    for (int64_t j = last; j < kTileKeys; ++j) row[j] = 0;
+// row[width] = 0 outside [first, last); all are whole vectors
+template <class V>
+inline void clear_outside(float* row, int64_t first, int64_t last, int64_t width) {
+    for (int64_t j = 0; j < first; j += V::kLanes) V::zero().store(row + j);
+    for (int64_t j = last; j < width; j += V::kLanes) V::zero().store(row + j);
 }
-}  // namespace
 
 // p and ds of all rows of the block against one tile, zero where a query sees nothing; dquery +=
 template <class V>
@@ -128,8 +127,8 @@ void differentiate_tile(const BackwardBlock& block, int64_t rows, const Attentio
             mask_scores(p + i * kTileKeys, n, own.first - from, own.last - from);
             differentiate_row<V>(p + i * kTileKeys, ds + i * kTileKeys, n, block.lse[row + i],
                                  block.delta[row + i]);
-            clear_outside(p + i * kTileKeys - from, from, from + n);
-            clear_outside(ds + i * kTileKeys - from, from, from + n);
+            clear_outside<V>(p + i * kTileKeys - from, from, from + n, tile.width);
+            clear_outside<V>(ds + i * kTileKeys - from, from, from + n, tile.width);
         }
         if (n > 0)
             product<V, true>(block.dquery + row * padded, padded, count, padded, {ds, kTileKeys, 1},

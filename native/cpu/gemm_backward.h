@@ -93,24 +93,29 @@ Status linear_backward_input(Mat dx, ConstMat dy, Weight w, int32_t accumulate, 
     return backward_input_in<V, PlainFormat<V>, bf16_t>(dx, dy, w, add, stream);
 }
 
+// Packing reads blocks of kPackRows rows by kPackColumns columns: whole cache lines in runs, each page once.
+inline constexpr int64_t kPackRows = 64;  // even: pairs of rows stay together
+inline constexpr int64_t kPackColumns = 192;
+
 // Rows [first, first + count) of x as micropanels of columns: [ceil(K/kTileRows)][padded][kTileRows](2)
 template <class V, class F>
 void pack_all_columns(typename F::A* out, const ConstMat& x, int64_t first, int64_t count, int64_t padded,
                       Stream* stream) {
     using A = typename F::A;
+    constexpr int64_t kGroup = kPackColumns / kTileRows<V>;
     const int64_t micropanels = divide_up(x.cols, kTileRows<V>);
-    stream->pool->parallel(divide_up(micropanels, kPackGroup), [&](int64_t task, int) {
-        constexpr int64_t kRows = 64;  // their columns stay in L1 from one micropanel to the next
-        const int64_t end = std::min((task + 1) * kPackGroup, micropanels);
+    const int64_t groups = divide_up(micropanels, kGroup);
+    stream->pool->parallel(groups * divide_up(padded, kPackRows), [&](int64_t task, int) {
+        const int64_t begin = task % groups * kGroup, end = std::min(begin + kGroup, micropanels);
+        const int64_t row = task / groups * kPackRows;
         with_element(x.dtype, [&](auto element) {
             using From = typename decltype(element)::Type;
             if constexpr (sizeof(A) == 4 || sizeof(From) == 2)
-                for (int64_t row = 0; row < padded; row += kRows)
-                    for (int64_t i = task * kPackGroup; i < end; ++i)
-                        pack_columns<V>(out + (i * padded + row) * kTileRows<V>,
-                                        row_of<From>(x, first + row) + i * kTileRows<V>, x.stride,
-                                        std::min<int64_t>(kTileRows<V>, x.cols - i * kTileRows<V>),
-                                        std::min(kRows, count - row), std::min(kRows, padded - row));
+                for (int64_t i = begin; i < end; ++i)
+                    pack_columns<V>(out + (i * padded + row) * kTileRows<V>,
+                                    row_of<From>(x, first + row) + i * kTileRows<V>, x.stride,
+                                    std::min<int64_t>(kTileRows<V>, x.cols - i * kTileRows<V>),
+                                    std::min(kPackRows, count - row), std::min(kPackRows, padded - row));
         });
     });
 }
@@ -119,17 +124,18 @@ void pack_all_columns(typename F::A* out, const ConstMat& x, int64_t first, int6
 template <class V, class F>
 void pack_all_panels(typename F::B* out, const ConstMat& dy, int64_t first, int64_t count, int64_t panel,
                      int64_t panels, int64_t padded, Stream* stream) {
-    stream->pool->parallel(divide_up(panels, kPackGroup), [&](int64_t task, int) {
-        constexpr int64_t kRows = 32;  // even; adjacent panels share pages
-        const int64_t end = std::min((task + 1) * kPackGroup, panels);
+    constexpr int64_t kGroup = kPackColumns / kPanel;
+    const int64_t groups = divide_up(panels, kGroup);
+    stream->pool->parallel(groups * divide_up(count, kPackRows), [&](int64_t task, int) {
+        const int64_t begin = task % groups * kGroup, end = std::min(begin + kGroup, panels);
+        const int64_t row = task / groups * kPackRows;
         with_element(dy.dtype, [&](auto element) {
             using From = typename decltype(element)::Type;
-            for (int64_t row = 0; row < count; row += kRows)
-                for (int64_t p = task * kPackGroup; p < end; ++p)
-                    pack_panel<V>(out + (p * padded + row) * kPanel,
-                                  row_of<From>(dy, first + row) + (panel + p) * kPanel, dy.stride,
-                                  std::min(kPanel, dy.cols - (panel + p) * kPanel),
-                                  std::min(kRows, count - row));
+            for (int64_t p = begin; p < end; ++p)
+                pack_panel<V>(out + (p * padded + row) * kPanel,
+                              row_of<From>(dy, first + row) + (panel + p) * kPanel, dy.stride,
+                              std::min(kPanel, dy.cols - (panel + p) * kPanel),
+                              std::min(kPackRows, count - row));
         });
     });
 }

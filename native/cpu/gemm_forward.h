@@ -15,6 +15,7 @@ namespace attune {
 namespace {
 
 inline constexpr int64_t kSlabBytes = 8 << 20;  // a packed operand that is not live, at most about this
+inline constexpr int64_t kWidenRows = 128;      // so many rows pay for a widened copy of bf16 panels
 inline constexpr int64_t kPackGroup = 4;        // micropanels or panels packed by one task
 
 template <class V>
@@ -89,25 +90,74 @@ int64_t slab_rows(int64_t depth, int64_t element_size) {
     return std::max<int64_t>(kSlabBytes / micropanel, kRowBlock) * kTileRows<V>;
 }
 
+// Rows [first, first + rows) of y from packed rows against panels [panel, panel + panels) at b.
+template <class V, class F>
+bool forward_panels(const Mat& y, const Epilogue& epilogue, int64_t first, const PackedGemm<F>& gemm,
+                    int64_t panel, Stream* stream) {
+    return gemm_run<V>(gemm, stream, [&](int64_t row, int64_t count, int64_t p, const float* tile) {
+        store_epilogue<V>(y, epilogue, first + row, count, panel + p, tile);
+    });
+}
+
+// bf16 panels [K'/2][32][2] to fp32 panels [K'][32], one after the other.
+template <class V>
+void widen_panels(float* out, const bf16_t* panels, int64_t count, int64_t K, Stream* stream) {
+    const int64_t elements = even(K) * kPanel;
+    stream->pool->parallel(count, [&](int64_t panel, int) {
+        const bf16_t* from = panels + panel * elements;
+        float* to = out + panel * elements;
+        for (int64_t i = 0; i < elements; i += 2 * kPanel) {
+            for (int64_t n = 0; n < kPanel; n += V::kLanes) {
+                V first, second;
+                V::load_pairs(from + i + 2 * n, first, second);
+                first.store(to + i + n);
+                second.store(to + i + kPanel + n);
+            }
+        }
+    });
+}
+
+// Many rows against bf16 weights without bf16 arithmetic: panels are widened in slabs instead of in every
+// tile. The products and their order are those of StorageFormat, so that the bits are the same.
+template <class V>
+Status forward_widened(const Mat& y, const Epilogue& epilogue, const float* a, int64_t first, int64_t rows,
+                       const Weight& w, Stream* stream) {
+    const int64_t elements = even(w.K) * kPanel;
+    const int64_t panels = divide_up(w.N, kPanel);
+    const int64_t slab = std::min(panels, std::max<int64_t>(kSlabBytes / 4 / elements, 8));
+    float* b = gemm_scratch<float>(stream, kSlotB, slab * elements);
+    if (b == nullptr) return Status::Memory;
+    for (int64_t panel = 0; panel < panels; panel += slab) {
+        const int64_t count = std::min(slab, panels - panel);
+        widen_panels<V>(b, static_cast<const bf16_t*>(w.data) + panel * elements, count, w.K, stream);
+        const PackedGemm<PlainFormat<V>> gemm{a, b, rows, count, even(w.K), elements};
+        if (!forward_panels<V>(y, epilogue, first, gemm, panel, stream)) return Status::Memory;
+    }
+    return Status::Ok;
+}
+
 template <class V, class F>
 Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilogue& epilogue,
                   Stream* stream) {
     using A = typename F::A;
+    constexpr bool kWidens = sizeof(A) != sizeof(typename F::B);
     const int64_t padded = divide_up(w.K, F::kStep) * F::kStep;
     const int64_t slab = slab_rows<V>(padded, sizeof(A));
     for (int64_t first = 0; first < x.rows; first += slab) {
         const int64_t rows = std::min(slab, x.rows - first);
-        const int64_t packed = divide_up(rows, kTileRows<V>) * kTileRows<V> * padded;
-        A* a = gemm_scratch<A>(stream, kSlotA, packed);
+        A* a = gemm_scratch<A>(stream, kSlotA, divide_up(rows, kTileRows<V>) * kTileRows<V> * padded);
         if (a == nullptr) return Status::Memory;
         pack_all_rows<V>(a, x, first, rows, 0, w.K, padded, stream);
-        const PackedGemm<F> gemm{a,    static_cast<const typename F::B*>(w.data),
-                                 rows, divide_up(w.N, kPanel),
-                                 w.K,  even(w.K) * kPanel};
-        const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
-            store_epilogue<V>(y, epilogue, first + row, count, panel, tile);
-        };
-        if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
+        if constexpr (kWidens) {
+            if (rows >= kWidenRows) {
+                const Status status = forward_widened<V>(y, epilogue, a, first, rows, w, stream);
+                if (status != Status::Ok) return status;
+                continue;
+            }
+        }
+        const auto* b = static_cast<const typename F::B*>(w.data);
+        const PackedGemm<F> gemm{a, b, rows, divide_up(w.N, kPanel), w.K, even(w.K) * kPanel};
+        if (!forward_panels<V>(y, epilogue, first, gemm, 0, stream)) return Status::Memory;
     }
     return Status::Ok;
 }

@@ -128,6 +128,10 @@ void pack_columns(To* out, const From* x, int64_t stride, int64_t count, int64_t
     const From zeros[kLanes] = {};
     for (int64_t l = 0; l < padded; l += kPairs) {
         const From* row = l < rows ? x + l * stride : zeros;
+        if (sizeof(To) == sizeof(From) && kPairs == 1 && count == kLanes) {
+            std::memcpy(out + l * kLanes, row, sizeof(To) * kLanes);
+            continue;
+        }
         const From* next = l + 1 < rows ? x + (l + 1) * stride : zeros;
         uint32_t words[kLanes] = {};
         if (count == kLanes)  // a constant number, to be turned into vectors

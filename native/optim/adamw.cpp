@@ -32,7 +32,10 @@ double gradient_norm(const Ops& ops, const float* x, int64_t n, Stream& stream) 
 }
 
 AdamW adamw_step(const AdamWOptions& o, int64_t t, double norm) {
+    // The kernel works with float betas: corrections must be those of the same numbers (0.999f for 0.999
+    // would cost 1e-5 of v).
     const auto power = static_cast<double>(t);
+    const auto as_float = [](double beta) { return static_cast<double>(static_cast<float>(beta)); };
     const double scale = o.max_grad_norm > 0 ? std::fmin(1.0, o.max_grad_norm / (norm + 1e-6)) : 1.0;
     AdamW step;
     step.learning_rate = static_cast<float>(o.learning_rate);
@@ -40,8 +43,8 @@ AdamW adamw_step(const AdamWOptions& o, int64_t t, double norm) {
     step.beta2 = static_cast<float>(o.beta2);
     step.epsilon = static_cast<float>(o.epsilon);
     step.weight_decay = static_cast<float>(o.weight_decay);
-    step.correction1 = static_cast<float>(1 - std::pow(o.beta1, power));
-    step.correction2 = static_cast<float>(1 - std::pow(o.beta2, power));
+    step.correction1 = static_cast<float>(1 - std::pow(as_float(o.beta1), power));
+    step.correction2 = static_cast<float>(1 - std::pow(as_float(o.beta2), power));
     step.gradient_scale = static_cast<float>(scale);
     return step;
 }

@@ -17,11 +17,11 @@ constexpr int64_t kRows = 4096, kWidth = 576, kHidden = 1536, kVocabulary = 4915
 template <class Body>
 void report(const BenchContext& context, const char* op, DType dtype, int64_t bytes, Body&& body) {
     const Timing timing = measure(body, 0.3);
-    std::printf(
-        R"({"bench":"rows","op":"%s","dtype":"%s","isa":"%s","threads":%d,"ms":%.4f,"min_ms":%.4f,"gb_s":%.2f})"
-        "\n",
-        op, dtype_name(dtype), context.ops.name, context.threads, timing.median_ms, timing.min_ms,
-        static_cast<double>(bytes) / timing.median_ms * 1e-6);
+    std::printf(R"({"bench":"rows","op":"%s","dtype":"%s","isa":"%s","threads":%d,)", op, dtype_name(dtype),
+                context.ops.name, context.threads);
+    std::printf(R"("ms":%.4f,"min_ms":%.4f,"gb_s":%.2f})", timing.median_ms, timing.min_ms,
+                static_cast<double>(bytes) / timing.median_ms * 1e-6);
+    std::printf("\n");
     std::fflush(stdout);
 }
 

@@ -55,9 +55,9 @@ export async function checkAdamWCase({ one, inputs, checks }: AdamWCaseOptions):
     state = next as typeof state;
     compare.within("AdamW gradient norm", gradNorm, expected.grad_norm, valueTolerance);
     compare.within("AdamW parameters", state.parameter, expected.params, valueTolerance);
-    // Moments are small: relative to their own size.
-    compare.within("AdamW m", state.m, expected.m, { relative: 1e-5, absolute: 1e-8 });
-    compare.within("AdamW v", state.v, expected.v, { relative: 1e-5, absolute: 1e-10 });
+    // Moments are small: the tolerance of gradients, relative to their own size (1 - 0.999 in float32 is off by 1.3e-5).
+    compare.within("AdamW m", state.m, expected.m, { relative: 2e-5, absolute: 1e-8 });
+    compare.within("AdamW v", state.v, expected.v, { relative: 2e-5, absolute: 1e-10 });
   }
 }
 

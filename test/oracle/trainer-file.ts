@@ -2,8 +2,8 @@
 // Must not import the library.
 
 import { readFileSync } from "node:fs";
-import { oraclePath, readOracleJson } from "../support/oracle-folder.js";
 import type { Tolerance } from "../support/oracle-compare.js";
+import { oraclePath, readOracleJson } from "../support/oracle-folder.js";
 
 export interface ExpectedRow {
   readonly prompt: readonly number[];
@@ -87,5 +87,8 @@ export const sumBar = 2e-3;
 
 /** What TRL reports as means of micro-batch means under accumulation, which this library never forms. */
 export function isMicroBatchMean(metric: string): boolean {
-  return ["mean_token_accuracy", "min_reward", "max_reward", "entropy"].includes(metric) || metric.startsWith("logits/");
+  return (
+    ["mean_token_accuracy", "min_reward", "max_reward", "entropy"].includes(metric) ||
+    metric.startsWith("logits/")
+  );
 }

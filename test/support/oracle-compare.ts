@@ -85,7 +85,8 @@ export class Comparison {
     const { family, isa, dtype, name } = this.subject;
     const key = [family, dtype, quantity, isa].join("\t");
     const known = worst.get(key);
-    if (known === undefined || error / bar > known.error / known.bar) worst.set(key, { error, bar, name });
+    if (known === undefined || share({ error, bar, name }) > share(known))
+      worst.set(key, { error, bar, name });
     expect(error, `${quantity} of ${name}${where === "" ? "" : ` (${where})`}`).to.be.at.most(bar);
   }
 
@@ -146,17 +147,25 @@ export class Comparison {
   }
 }
 
-/** One line per quantity and type with the worst case of each instruction set, as `error of bar`. */
+/** One line per quantity and type: the worst error beside its bar, and each instruction set's worst as a share of it. */
 export function worstFigures(family: string): readonly string[] {
-  const lines = new Map<string, string[]>();
-  for (const [key, { error, bar, name }] of worst) {
-    const [of, dtype, quantity, isa] = key.split("\t");
+  const quantities = new Map<string, (Worst & { readonly isa: string })[]>();
+  for (const [key, figure] of worst) {
+    const [of, dtype, quantity, isa = ""] = key.split("\t");
     if (of !== family) continue;
     const title = `${dtype} ${quantity}`;
-    const figure = `${isa} ${error.toExponential(1)} of ${bar.toExponential(1)} (${name})`;
-    lines.set(title, [...(lines.get(title) ?? []), figure]);
+    quantities.set(title, [...(quantities.get(title) ?? []), { ...figure, isa }]);
   }
-  return [...lines].map(([title, figures]) => `${family} ${title}: ${figures.join("; ")}`);
+  return [...quantities].map(([title, figures]) => {
+    const [first] = figures.toSorted((one, other) => share(other) - share(one));
+    const shares = figures.map((figure) => `${figure.isa} ${(100 * share(figure)).toPrecision(2)} %`);
+    const top = `${first?.error.toExponential(1)} of ${first?.bar.toExponential(1)} (${first?.name})`;
+    return `${family} ${title}: ${top}; ${shares.join(", ")}`;
+  });
+}
+
+function share({ error, bar }: Worst): number {
+  return error === 0 ? 0 : error / bar;
 }
 
 /** Prints the worst figures of a family; for the end of its tests. */

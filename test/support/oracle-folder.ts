@@ -1,7 +1,7 @@
 // Finds the expected values: the folder of ATTUNE_ORACLE, else ../shared/oracle beside the repository, and what lies in it.
 // Must not know any family's content: cases are what the folder lists.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,7 +15,7 @@ export const oracleFolder = given === undefined || given === "" ? join(beside, "
 /** Sorted names of what lies in a folder of the oracle; none when there is no such folder. */
 export function oracleEntries(...path: readonly string[]): readonly string[] {
   const folder = join(oracleFolder, ...path);
-  return existsSync(folder) ? readdirSync(folder).sort() : [];
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder).sort() : [];
 }
 
 export function oraclePath(...path: readonly string[]): string {

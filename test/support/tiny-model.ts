@@ -90,6 +90,7 @@ function configOf(sizes: Sizes): Record<string, unknown> {
     model_type: sizes.kind === "reward" ? "llama" : sizes.kind,
     dtype: "float32",
     vocab_size: sizes.vocabularySize,
+    bos_token_id: null,
     eos_token_id: TINY_EOS,
     tie_word_embeddings: sizes.tied,
     transformers_version: "5.0.0",

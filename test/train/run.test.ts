@@ -42,7 +42,12 @@ describe("a run", () => {
       },
     });
     const errors = await Promise.all(
-      [collect(run), run.result].map((promise) => promise.then(() => "no error", (error: Error) => error.message)),
+      [collect(run), run.result].map((promise) =>
+        promise.then(
+          () => "no error",
+          (error: Error) => error.message,
+        ),
+      ),
     );
     expect(errors).to.deep.equal(["broken", "broken"]);
   });
@@ -72,7 +77,10 @@ describe("a run", () => {
         throw new Error("listener");
       },
     });
-    const message = await run.result.then(() => "no error", (error: Error) => error.message);
+    const message = await run.result.then(
+      () => "no error",
+      (error: Error) => error.message,
+    );
     expect(message).to.equal("listener");
   });
 });

@@ -1,0 +1,55 @@
+// Runs the command line inside the test's process and keeps what it wrote. Must not touch the process.
+
+import { runCommandLine } from "../../lib/cli/program.js";
+import type { Terminal } from "../../lib/cli/terminal.js";
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandLineOptions {
+  /** Called with everything written to standard error so far, after each piece. */
+  readonly onProgress?: (stderr: string, interrupt: () => void) => void;
+  readonly isTTY?: boolean;
+  readonly debug?: boolean;
+}
+
+export async function commandLine(
+  args: readonly string[],
+  options: CommandLineOptions = {},
+): Promise<Outcome> {
+  let stdout = "";
+  let stderr = "";
+  const listeners = new Set<() => void>();
+  const interrupt = () => {
+    for (const listener of listeners) listener();
+  };
+  const terminal: Terminal = {
+    stdout: {
+      columns: 100,
+      write(text) {
+        stdout += text;
+      },
+    },
+    stderr: {
+      isTTY: options.isTTY ?? false,
+      columns: 100,
+      write(text) {
+        stderr += text;
+        options.onProgress?.(stderr, interrupt);
+      },
+    },
+    debug: options.debug ?? false,
+    onInterrupt(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    quit: (code) => {
+      throw new Error(`quit with ${code}`);
+    },
+  };
+  const code = await runCommandLine(args, terminal);
+  return { code, stdout, stderr };
+}

@@ -1,0 +1,152 @@
+// Options: one declaration gives checks, flags, YAML keys and docs.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import {
+  checkOptions,
+  commandSchemas,
+  configText,
+  dpoOptions,
+  optionsMarkdown,
+  optionTable,
+  readConfigFile,
+  sftOptions,
+} from "../../lib/options/index.js";
+import { failureOf } from "../errors/expect-failure.js";
+
+const needed = { model: "m", data: "d", output: "o" };
+const check = (values: Record<string, unknown>) =>
+  checkOptions({ schema: dpoOptions, command: "dpo", values: { ...needed, ...values } });
+
+describe("options", () => {
+  it("fill in the defaults", () => {
+    expect(check({})).to.deep.include({
+      beta: 0.1,
+      learningRate: 1e-6,
+      epochs: 1,
+      shuffle: true,
+      dtype: "fp32",
+    });
+    const sft = checkOptions({ schema: sftOptions, command: "sft", values: needed });
+    expect(sft).to.deep.include({
+      learningRate: 2e-5,
+      batchSize: 8,
+      microBatchTokens: 2048,
+      maxLength: 1024,
+    });
+  });
+
+  it("treat undefined as not given", () => {
+    expect(check({ beta: undefined }).beta).to.equal(0.1);
+  });
+
+  const wrong: readonly [string, Record<string, unknown>, string][] = [
+    ["an unknown name, with the nearest", { bta: 1 }, 'Unknown option for dpo: "bta". Did you mean "beta"?'],
+    [
+      "a number out of range",
+      { beta: -1 },
+      "Expected beta to be a number > 0 but received -1. Default: 0.1.",
+    ],
+    ["text for a number", { beta: "x" }, 'Expected beta to be a number > 0 but received "x". Default: 0.1.'],
+    ["NaN", { beta: Number.NaN }, "Expected beta to be a number > 0 but received NaN. Default: 0.1."],
+    ["infinity", { beta: Number.POSITIVE_INFINITY }, "but received Infinity"],
+    [
+      "a fraction for a count",
+      { batchSize: 1.5 },
+      "Expected batchSize to be a whole number >= 1 but received 1.5",
+    ],
+    [
+      "a choice that does not exist",
+      { dtype: "fp16" },
+      'Expected dtype to be one of fp32, bf16 but received "fp16"',
+    ],
+    ["a loss of a later version", { loss: "ipo" }, 'Expected loss to be sigmoid but received "ipo"'],
+    ["smoothing of half and more", { labelSmoothing: 0.5 }, "a number >= 0 and < 0.5 but received 0.5"],
+    ["text for a switch", { shuffle: "no" }, 'Expected shuffle to be true or false but received "no"'],
+  ];
+  for (const [what, values, text] of wrong) {
+    it(`refuse ${what}`, async () => {
+      const error = await failureOf(() => check(values));
+      expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OPTION", 2]);
+      expect(error.message).to.include(text);
+    });
+  }
+
+  it("name a missing one as the command line spells it", async () => {
+    const error = await failureOf(() =>
+      checkOptions({ schema: dpoOptions, command: "dpo", values: { model: "m" }, spelling: "flag" }),
+    );
+    expect(error.message).to.match(/^dpo needs --data: /);
+  });
+
+  it("are all described, under unique names, for every command", () => {
+    for (const [command, schema] of Object.entries(commandSchemas)) {
+      const rows = optionTable(schema);
+      expect(new Set(rows.map(({ name }) => name)).size, command)
+        .to.equal(rows.length)
+        .and.to.be.above(0);
+      for (const row of rows) expect(row.description, `${command} ${row.name}`).to.not.equal("");
+    }
+  });
+
+  it("appear in the docs table with flag, default and range", () => {
+    expect(optionsMarkdown(dpoOptions))
+      .to.include("| `--beta X` | 0.1 | ")
+      .and.to.include("(a number > 0) |");
+  });
+});
+
+describe("a configuration file", () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "attune-config-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const read = (text: string) => {
+    const file = join(folder, "run.yaml");
+    writeFileSync(file, text);
+    return readConfigFile({ file, schema: dpoOptions, command: "dpo" });
+  };
+
+  it("uses the flags' names without dashes in front", () => {
+    expect(read("learning-rate: 1e-5\nmax-steps: 3\n")).to.deep.equal({ learningRate: 1e-5, maxSteps: 3 });
+  });
+
+  it("may switch off either way", () => {
+    expect(read("shuffle: false")).to.deep.equal({ shuffle: false });
+    expect(read("no-shuffle: true")).to.deep.equal({ shuffle: false });
+  });
+
+  it("may be empty", () => {
+    expect(read("# nothing\n")).to.deep.equal({});
+  });
+
+  it("reads back what a run wrote", () => {
+    const settings = check({ learningRate: 3e-6, cache: "off", shuffle: false, threads: 2 });
+    expect(check(read(configText(dpoOptions, settings, "all")))).to.deep.equal(settings);
+  });
+
+  const wrong: readonly [string, string, string][] = [
+    ["an unknown key, with the nearest", "learning-rte: 1", 'Did you mean "learning-rate"?'],
+    ["a name as code spells it", "learningRate: 1", 'Did you mean "learning-rate"?'],
+    ["a wrong value", "beta: -2", "Expected beta to be a number > 0 but received -2"],
+    ["a list", "- beta", "expected a map of options"],
+    ["broken YAML", "beta: [1", "is not valid YAML"],
+  ];
+  for (const [what, text, message] of wrong) {
+    it(`is refused with ${what}`, async () => {
+      const error = await failureOf(() => read(text));
+      expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_CONFIG", 2]);
+      expect(error.message).to.include("run.yaml").and.include(message);
+    });
+  }
+
+  it("is refused when it is missing", async () => {
+    const file = join(folder, "none.yaml");
+    const error = await failureOf(() => readConfigFile({ file, schema: dpoOptions, command: "dpo" }));
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_FILE", 2]);
+  });
+});

@@ -1,0 +1,32 @@
+// Every training run of the oracle, step by step, on every instruction set.
+// Must not name a case: whatever the folder holds is run or listed as pending, and an empty folder fails.
+
+import { expect } from "chai";
+import { printFigures } from "../support/oracle-compare.js";
+import { isaTitle, testedIsas } from "../support/oracle-engines.js";
+import { oracleEntries } from "../support/oracle-folder.js";
+import { trainerCaseTests } from "./trainer-case.js";
+import { trainerCase } from "./trainer-file.js";
+
+describe("oracle: trainer", () => {
+  let run = 0;
+  for (const algorithm of oracleEntries("trainer")) {
+    const files = oracleEntries("trainer", algorithm).filter((name) => name.endsWith(".json"));
+    for (const file of files) {
+      const one = trainerCase(algorithm, file);
+      if ("later" in one) {
+        it(`${algorithm}/${file}: ${one.later} (later issue)`);
+        continue;
+      }
+      run += 1;
+      for (const isa of testedIsas())
+        describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => trainerCaseTests(one, isa));
+    }
+  }
+
+  it("found cases", () => {
+    expect(run).to.be.greaterThan(0);
+  });
+
+  after(() => printFigures("trainer"));
+});

@@ -1,0 +1,108 @@
+// The folder of a run: what it refuses, what it holds at which moment.
+
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { fail } from "../../lib/errors/index.js";
+import { checkOutput, RunFolder, type RunStart } from "../../lib/train/run-folder.js";
+import { failureOf } from "../errors/expect-failure.js";
+
+const start: RunStart = {
+  command: "sft",
+  versions: { attune: "0" },
+  machine: "here",
+  seed: 7,
+  hashes: { "rows.jsonl": "ab" },
+  rows: { read: 3, kept: 2 },
+  stepsPlanned: 5,
+};
+
+describe("a run's folder", () => {
+  let parent = "";
+  let folder = "";
+  beforeEach(() => {
+    parent = mkdtempSync(join(tmpdir(), "attune-run-"));
+    folder = join(parent, "deep", "run");
+  });
+  afterEach(() => rmSync(parent, { recursive: true }));
+
+  const create = () => RunFolder.create({ folder, clock: () => new Date(0) }, start, "epochs: 1\n");
+  const record = () => JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as Record<string, unknown>;
+
+  it("is not made by the check", async () => {
+    await checkOutput(folder);
+    expect(existsSync(join(parent, "deep"))).to.equal(false);
+  });
+
+  for (const name of ["run.json", "metrics.jsonl", "model"]) {
+    it(`is refused when it already holds ${name}`, async () => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, name), "");
+      const error = await failureOf(() => checkOutput(folder));
+      expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT_EXISTS", 2]);
+      expect(error.message).to.include(folder).and.include(name);
+    });
+  }
+
+  it("may exist already when it holds no run", async () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "notes.txt"), "");
+    await checkOutput(folder);
+  });
+
+  it("is refused below a file", async () => {
+    writeFileSync(join(parent, "deep"), "");
+    const error = await failureOf(() => checkOutput(folder));
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
+  });
+
+  it("says running from the start, with the counts of rows", async () => {
+    const run = await create();
+    expect(record()).to.deep.include({
+      status: "running",
+      seed: 7,
+      stepsDone: 0,
+      rows: { read: 3, kept: 2 },
+    });
+    run.finish("done", 5);
+  });
+
+  it("holds whole lines of metrics while the run goes on", async () => {
+    const run = await create();
+    run.metrics.write({ step: 1, loss: 0.5 });
+    expect(readFileSync(join(folder, "metrics.jsonl"), "utf8")).to.equal('{"step":1,"loss":0.5}\n');
+    run.finish("done", 1);
+  });
+
+  it("says done with the steps, and leaves no temporary file", async () => {
+    (await create()).finish("done", 5, { loss: 1 });
+    expect(record()).to.deep.include({ status: "done", stepsDone: 5, result: { loss: 1 } });
+    expect(readdirSync(folder).toSorted()).to.deep.equal(["config.yaml", "metrics.jsonl", "run.json"]);
+  });
+
+  it("keeps code, message and details of the error that ended it", async () => {
+    const run = await create();
+    run.failed(2, fail("ATTUNE_NOT_FINITE", "no", { details: { step: 3 } }));
+    expect(record()).to.deep.include({
+      status: "failed",
+      stepsDone: 2,
+      error: { code: "ATTUNE_NOT_FINITE", message: "no", details: { step: 3 } },
+    });
+  });
+
+  it("ends only once", async () => {
+    const run = await create();
+    run.finish("interrupted", 2);
+    run.failed(2, new Error("later"));
+    expect(record()).to.deep.include({ status: "interrupted" });
+  });
+});
