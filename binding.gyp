@@ -5,7 +5,7 @@
     "defines": ["<!@(node native/list.cjs defines)"],
     "include_dirs": ["native"],
     "cflags!": ["-fno-exceptions", "-O2"],
-    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20", "-O2"],
+    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-O2"],
     "cflags_cc": ["-std=gnu++20", "-fvisibility=hidden", "-Wall", "-Wextra"]
   },
   "targets": [

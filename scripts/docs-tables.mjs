@@ -1,22 +1,34 @@
-// Keeps the options tables of the docs current: each stands between two markers and is made from the schema.
+// Keeps the generated tables of the docs current: options come from the schemas, error codes from their table.
 // Without --write it only compares, and fails when a table is stale or when there was none to compare.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { errorCodes } from "../lib/errors/index.ts";
 import { commandSchemas, optionsMarkdown } from "../lib/options/index.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const marked = /(<!-- options (\S+): generated -->\n)([\s\S]*?)(\n<!-- end of options -->)/g;
+const marked = /(<!-- (options|errors) (\S+): generated -->\n)([\s\S]*?)(\n<!-- end of \2 -->)/g;
+
+function optionsTable(name) {
+  const schema = commandSchemas[name];
+  if (schema === undefined) throw new Error(`no options are declared for "${name}"`);
+  return optionsMarkdown(schema);
+}
+
+function errorsTable() {
+  const rows = Object.entries(errorCodes).map(([code, { meaning, exitCode }]) => {
+    return `| \`${code}\` | ${exitCode} | ${meaning} |`;
+  });
+  return ["| code | exit | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+}
 
 /** The page with its tables made new, and how many there were. */
 function renewed(text) {
   let tables = 0;
-  const page = text.replaceAll(marked, (_, open, name, __, close) => {
-    const schema = commandSchemas[name];
-    if (schema === undefined) throw new Error(`no options are declared for "${name}"`);
+  const page = text.replaceAll(marked, (_, open, kind, name, __, close) => {
     tables += 1;
-    return `${open}${optionsMarkdown(schema)}${close}`;
+    return `${open}${kind === "errors" ? errorsTable() : optionsTable(name)}${close}`;
   });
   return { page, tables };
 }
@@ -34,9 +46,9 @@ for (const entry of readdirSync(join(root, "docs"), { withFileTypes: true, recur
   if (write) writeFileSync(path, page);
   else {
     stale += 1;
-    console.error(`${path.slice(root.length + 1)}: the options table is stale; run: npm run format`);
+    console.error(`${path.slice(root.length + 1)}: a generated table is stale; run: npm run format`);
   }
 }
-if (tables === 0) console.error("no options table was found below docs/");
+if (tables === 0) console.error("no generated table was found below docs/");
 console.log(`docs tables: ${tables}, stale: ${stale}`);
 process.exitCode = tables === 0 || stale > 0 ? 1 : 0;

@@ -1,6 +1,7 @@
 // Shows a run while it goes on: a live line on a terminal, plain lines elsewhere, both on standard error.
 // Must not decide anything about the run.
 
+import { type DropReason, dropReasons } from "../data/index.js";
 import type { DpoMetrics, SftMetrics, StartEvent, StepEvent, TrainEvent } from "../train/index.js";
 import { bytes, duration, grouped, short } from "./format.js";
 import type { Output } from "./terminal.js";
@@ -51,7 +52,7 @@ function startText({ command, rows, steps, parameters, output }: StartEvent): st
       `${grouped(steps)} steps -> ${output}`,
   ];
   for (const [reason, count] of Object.entries(rows.dropped)) {
-    lines.push(`  ${grouped(count)} dropped: ${reason.replaceAll("_", " ")}`);
+    lines.push(`  ${grouped(count)} dropped: ${dropReasons[reason as DropReason]}`);
   }
   if (rows.truncated > 0) lines.push(`  ${grouped(rows.truncated)} cut to the maximum length`);
   if (rows.bad > 0)

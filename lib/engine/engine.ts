@@ -125,7 +125,8 @@ class NativeEngine implements Engine {
   readonly backends = listBackends();
   readonly #addon: NativeAddon;
   readonly #handle: EngineHandle;
-  readonly #models = new Set<LoadedFrozenModel>();
+  /** Weak: a model that nobody holds any more is freed by its finalizer, without dispose(). */
+  readonly #models = new Set<WeakRef<LoadedFrozenModel>>();
   /** Cancels loading when the engine is disposed. */
   readonly #closing = new AbortController();
   #disposal: Promise<void> | undefined;
@@ -173,15 +174,26 @@ class NativeEngine implements Engine {
   }
 
   #adopt<Loaded extends LoadedFrozenModel>(handle: ModelHandle, make: (jobs: ModelJobs) => Loaded): Loaded {
-    const onDisposed = (): void => void this.#models.delete(model);
+    const onDisposed = (): void => void this.#models.delete(reference);
     const model = make(new ModelJobs({ addon: this.#addon, handle, onDisposed }));
-    this.#models.add(model);
+    const reference = new WeakRef<LoadedFrozenModel>(model);
+    this.#models.add(reference);
     return model;
+  }
+
+  /** Models still held by somebody; forgets the others. */
+  #living(): LoadedFrozenModel[] {
+    return [...this.#models].flatMap((reference) => {
+      const model = reference.deref();
+      if (model !== undefined) return [model];
+      this.#models.delete(reference);
+      return [];
+    });
   }
 
   memory(): EngineMemory {
     const scratch = callNative(() => this.#addon.engineMemory(this.#handle));
-    const models = [...this.#models].map((model) => model.memory());
+    const models = this.#living().map((model) => model.memory());
     const sum = (key: keyof MemoryUse): number => models.reduce((total, use) => total + use[key], 0);
     return {
       weightsBf16: sum("weightsBf16"),
@@ -206,7 +218,7 @@ class NativeEngine implements Engine {
 
   async #dispose(): Promise<void> {
     this.#closing.abort(disposed());
-    await Promise.all([...this.#models].map((model) => model.dispose()));
+    await Promise.all(this.#living().map((model) => model.dispose()));
     await runJob({ addon: this.#addon }, (job) => this.#addon.disposeEngine(this.#handle, job));
   }
 

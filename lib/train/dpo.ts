@@ -55,6 +55,7 @@ async function loop(
   const frozen = await model.snapshot();
   try {
     const reference = new Reference({ model: frozen, data, cache, job });
+    log.start();
     for (const { step, epoch, rows } of place.plan()) {
       const batches = packStep({ data, rows, microBatchTokens: settings.microBatchTokens });
       const sums = new MetricSums<PairSum>();
@@ -88,5 +89,6 @@ async function loop(
 async function openCache(place: Workplace, settings: DpoSettings): Promise<ReferenceCache | undefined> {
   if (settings.cache === "off") return undefined;
   const folder = settings.cache ?? join(place.folder.folder, "reference");
-  return ReferenceCache.open({ folder, key: referenceKey(await place.startHash(), place.model) });
+  const weights = await place.startHash({ shared: settings.cache !== undefined });
+  return ReferenceCache.open({ folder, key: referenceKey(weights, place.model) });
 }

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { FrozenModel, TrainableModel } from "../engine/contract.js";
 
 /** SHA-256 of a file's bytes, in hex. */
@@ -50,9 +50,4 @@ export function tokensHash(parts: readonly Int32Array[]): string {
 export function referenceKey(weights: string, model: Pick<FrozenModel, "dtype" | "parameters">): string {
   const text = `reference 1 ${weights} ${model.dtype} ${model.parameters}`;
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
-}
-
-/** A short name of a path for run.json. */
-export function shortName(path: string): string {
-  return basename(path) || path;
 }

@@ -46,6 +46,7 @@ async function loop(
   control: TrainControl<SftMetrics>,
 ): Promise<void> {
   const { model, data, job } = place;
+  log.start();
   for (const { step, epoch, rows } of place.plan()) {
     const batches = packStep({ data, rows, microBatchTokens: settings.microBatchTokens });
     // Targets of the whole step, so that a token weighs the same in whatever micro-batch it lies.

@@ -32,6 +32,11 @@ export class StepLog<Metrics extends SharedMetrics> {
     this.#clock = new StepClock(options.clock.now);
   }
 
+  /** Setup is over: the first step is measured from here. */
+  start(): void {
+    this.#clock.lap();
+  }
+
   /** Steps finished. */
   get done(): number {
     return this.#done;

@@ -5,12 +5,12 @@ import type { z } from "zod";
 import {
   type LoadRowsOptions,
   loadRows,
-  packStep,
   type RowCounts,
   type StepRows,
   stepRows,
   stepsPerEpoch,
   type TokenisedRow,
+  trunkRowsOf,
 } from "../data/index.js";
 import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { createEngine, type MemoryNeed, requireMemory } from "../engine/index.js";
@@ -69,8 +69,11 @@ export interface Workplace {
   readonly job: JobOptions;
   /** The rows of each step, `steps` of them. */
   plan(): Generator<StepRows>;
-  /** Of the weights at the start: what cached reference log-probs belong to. */
-  startHash(): Promise<string>;
+  /**
+   * Of the weights at the start: what cached reference log-probs belong to. A model in memory may have been trained, so
+   * its weights themselves are read, but only when other runs may see the cache (`shared`).
+   */
+  startHash(options: { readonly shared: boolean }): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -126,7 +129,7 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
           yield rows;
         }
       },
-      startHash: () => (typeof inputs.model === "string" ? modelFilesHash(inputs.model) : weightsHash(model)),
+      startHash: ({ shared }) => startHash(inputs.model, shared),
       close,
     };
   } catch (error) {
@@ -189,12 +192,17 @@ async function readRows<Metrics extends SharedMetrics>(
   });
 }
 
+async function startHash(model: string | TrainableModel, shared: boolean): Promise<string> {
+  if (typeof model === "string") return modelFilesHash(model);
+  return shared ? weightsHash(model) : "of this run alone";
+}
+
 /** All epochs, or `maxSteps` if that is less. */
 function plannedSteps({ epochs, maxSteps, batchSize }: SharedSettings, rowCount: number): number {
   return Math.min(epochs * stepsPerEpoch({ rowCount, batchSize }), maxSteps ?? Number.POSITIVE_INFINITY);
 }
 
-/** The largest micro-batch of the first epoch stands for all: later epochs only mix the same rows anew. */
+/** Bounds on the largest micro-batch of the first epoch, which stands for all: later ones only mix the rows anew. */
 function memoryNeed<Metrics extends SharedMetrics>(
   { settings, snapshots }: OpenWorkplace<Metrics>,
   model: TrainableModel,
@@ -202,17 +210,34 @@ function memoryNeed<Metrics extends SharedMetrics>(
 ): MemoryNeed {
   const order = { rowCount: data.length, ...settings };
   const perEpoch = stepsPerEpoch(order);
-  const { microBatchTokens } = settings;
   let rows = 0;
   let targets = 0;
   for (const step of stepRows(order)) {
     if (step.step === perEpoch) break;
-    for (const { counts } of packStep({ data, rows: step.rows, microBatchTokens })) {
-      rows = Math.max(rows, counts.tokensComputed);
-      targets = Math.max(targets, counts.targets);
-    }
+    const bound = largestBatch(step.rows, data, settings.microBatchTokens);
+    rows = Math.max(rows, bound.rows);
+    targets = Math.max(targets, bound.targets);
   }
   return { model, rows, targets, snapshots };
+}
+
+/** A step in one micro-batch, or one that is full: each row of the trunk predicts one target, a prompt's last several. */
+function largestBatch(step: Int32Array, data: readonly TokenisedRow[], microBatchTokens: number) {
+  let total = 0;
+  let longest = 0;
+  let completions = 0;
+  let targets = 0;
+  for (const index of step) {
+    const row = data[index];
+    if (row === undefined) continue;
+    const trunk = trunkRowsOf(row);
+    total += trunk;
+    longest = Math.max(longest, trunk);
+    completions += row.completions.length;
+    for (const { length } of row.completions) targets += length;
+  }
+  const rows = Math.max(longest, Math.min(total, microBatchTokens));
+  return { rows, targets: Math.min(targets, rows + completions) };
 }
 
 async function dataHashes<Metrics extends SharedMetrics>(

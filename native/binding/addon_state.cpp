@@ -1,7 +1,7 @@
 // Promises, progress callbacks and the teardown of an environment.
 #include "binding/addon_state.h"
 
-#include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 

@@ -1,6 +1,7 @@
 // The typed thread-safe function behind the channel. No JavaScript of a user runs from here.
 #include "binding/channel.h"
 
+#include <new>
 #include <utility>
 
 #include "binding/addon_state.h"

@@ -30,7 +30,7 @@ struct PackedGemm {
 inline constexpr int64_t kPanelBytes = 384 << 10;  // B panels of a task: less than half of L2
 inline constexpr int64_t kMaxGroup = 8;            // panels of a task
 inline constexpr int64_t kRowBlock = 16;           // micropanels that pass a B block while it is in L1
-inline constexpr int64_t kTasks = 32;              // enough for a preempted core not to matter
+inline constexpr int64_t kTasks = 64;              // enough for a preempted core not to matter
 
 inline constexpr int kTileSlot = 0;  // scratch slots of the GEMM ops
 inline constexpr int kSlotA = 1;

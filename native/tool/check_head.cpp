@@ -226,6 +226,24 @@ void check_special_logits(Checks& checks) {
     }
 }
 
+// A broken logit must reach the gradient's check for finite numbers, whichever terms are asked for.
+void check_broken_gradients(Checks& checks) {
+    for (const bool only_logprob : {true, false}) {
+        Problem problem(2, 37, Kind::Ordinary);
+        problem.logits.set(0, 36, kNaN);
+        HeadWeights weights = problem.weights();
+        if (only_logprob) weights.entropy = weights.kl = weights.reverse_kl = nullptr;
+        checks.expect_ok("head gradient of NaN",
+                         checks.ops().head_gradient(problem.logits.mat(), problem.reference.view(),
+                                                    problem.targets.data(), weights, 1.0f, checks.stream()));
+        const Doubles broken = problem.row(problem.logits, 0), whole = problem.row(problem.logits, 1);
+        checks.expect("head a NaN logit makes its row's gradient NaN",
+                      std::all_of(broken.begin(), broken.end(), [](double g) { return std::isnan(g); }));
+        checks.expect("head a NaN logit leaves the other rows finite",
+                      std::all_of(whole.begin(), whole.end(), [](double g) { return std::isfinite(g); }));
+    }
+}
+
 void check_exact_zeros(Checks& checks) {
     Problem problem(3, 37, Kind::Ordinary);
     std::vector<float> kl = poisoned(3), reverse = poisoned(3);
@@ -315,6 +333,7 @@ void check_head(Checks& checks) {
     check_against_reference(checks);
     check_logprob_error(checks);
     check_special_logits(checks);
+    check_broken_gradients(checks);
     check_exact_zeros(checks);
     check_rows_and_threads(checks);
     check_refusals(checks);

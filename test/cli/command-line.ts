@@ -7,6 +7,8 @@ export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Exit codes with which the process would have been ended at once. */
+  readonly quits: readonly number[];
 }
 
 export interface CommandLineOptions {
@@ -22,6 +24,7 @@ export async function commandLine(
 ): Promise<Outcome> {
   let stdout = "";
   let stderr = "";
+  const quits: number[] = [];
   const listeners = new Set<() => void>();
   const interrupt = () => {
     for (const listener of listeners) listener();
@@ -46,10 +49,8 @@ export async function commandLine(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    quit: (code) => {
-      throw new Error(`quit with ${code}`);
-    },
+    quit: (code) => quits.push(code),
   };
   const code = await runCommandLine(args, terminal);
-  return { code, stdout, stderr };
+  return { code, stdout, stderr, quits };
 }

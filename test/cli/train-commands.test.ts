@@ -1,6 +1,7 @@
 // The training commands from end to end on a tiny model: what they print, write and answer to bad input.
 
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { demonstrations, type Place, pairs, temporaryPlace } from "../train/training-rows.js";
@@ -62,6 +63,14 @@ describe("the training commands", () => {
     ]);
   });
 
+  it("records the SHA-256 of the data, versions and machine", async () => {
+    const data = rows(demonstrations);
+    await commandLine(args("sft", data, "--max-steps", "1"));
+    const hash = createHash("sha256").update(readFileSync(data)).digest("hex");
+    expect(place.record()).to.deep.include({ hashes: { [data]: hash } });
+    expect(place.record()).to.include.keys("versions", "machine", "seed");
+  });
+
   it("prints one JSON object with --json", async () => {
     const { stdout } = await commandLine(args("dpo", rows(pairs), "--json", "--max-steps", "1"));
     expect(JSON.parse(stdout)).to.deep.include({ status: "done", steps: 1, output: place.output() });
@@ -89,6 +98,19 @@ describe("the training commands", () => {
     expect(stderr).to.include("Ctrl-C again quits at once");
     expect(place.record()).to.deep.include({ status: "interrupted" });
     expect(existsSync(join(place.output(), "model", "model.safetensors"))).to.equal(true);
+  });
+
+  it("quits at once at the second Ctrl-C", async () => {
+    let asked = 0;
+    const { quits } = await commandLine(args("sft", rows(demonstrations), "--epochs", "500"), {
+      onProgress(text, interrupt) {
+        // The first interrupt writes its note, which calls this again.
+        if (!text.includes("step 2/") || asked === 2) return;
+        asked += 1;
+        interrupt();
+      },
+    });
+    expect(quits).to.deep.equal([130]);
   });
 
   const good = { prompt: "a?", completion: " b" };

@@ -9,6 +9,17 @@ import { suiteFolder } from "../support/temporary-folder.js";
 import { tinyGgufBytes, writeTinyGguf } from "../support/tiny-gguf.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
+/** What llama.cpp's converter writes for factor 8, low 1, high 4, 8192 positions and base 10000. */
+function llama3Divisors(headWidth: number): Float32Array {
+  return Float32Array.from({ length: headWidth / 2 }, (_, i) => {
+    const wavelength = 2 * Math.PI * 10000 ** ((2 * i) / headWidth);
+    if (wavelength < 8192 / 4) return 1;
+    if (wavelength > 8192) return 8;
+    const smooth = (8192 / wavelength - 1) / (4 - 1);
+    return 1 / ((1 - smooth) / 8 + smooth);
+  });
+}
+
 const kinds = ["llama", "qwen2", "qwen3", "mistral", "gpt2"] as const;
 
 describe("loading a model", () => {
@@ -41,6 +52,37 @@ describe("loading a model", () => {
       expect(gguf).to.deep.equal(await forward(model.folder));
     });
   }
+
+  it("reads Llama 3's scaling from the divisors of a GGUF", async () => {
+    const scaling = {
+      rope_type: "llama3",
+      rope_theta: 10000,
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+    };
+    const rope_parameters = { ...scaling, original_max_position_embeddings: 8192 };
+    // Width 64, so that frequencies lie on both sides of the blend.
+    const shape = { width: 256, heads: 4, kvHeads: 2, maxPositions: 512 };
+    const model = writeTinyModel({ folder: at("llama3"), ...shape, config: { rope_parameters } });
+    const plain = writeTinyModel({ folder: at("llama2"), ...shape });
+    const divisors = { shape: [32], values: llama3Divisors(64) };
+    const tensors = new Map([...model.tensors, ["rope_freqs.weight", divisors] as const]);
+    writeTinyGguf(at("llama3.gguf"), { config: model.config, tensors });
+    const gguf = await forward(at("llama3.gguf"));
+    expect(gguf).to.deep.equal(await forward(model.folder));
+    expect(gguf.logprobs).to.not.deep.equal((await forward(plain.folder)).logprobs);
+  });
+
+  it("refuses divisors of another scaling", async () => {
+    const model = writeTinyModel({ folder: at("other"), width: 256, maxPositions: 512 });
+    const values = llama3Divisors(64).map((divisor, i) => (i === 20 ? divisor * 1.1 : divisor));
+    const tensors = new Map([...model.tensors, ["rope_freqs.weight", { shape: [32], values }] as const]);
+    writeTinyGguf(at("other.gguf"), { config: model.config, tensors });
+    const error = await failureOf(() => engine.loadModel(at("other.gguf")));
+    expect(error.code).to.equal("ATTUNE_MODEL");
+    expect(error.message).to.contain("rope_freqs.weight");
+  });
 
   it("takes the .safetensors file itself as well", async () => {
     const model = writeTinyModel({ folder: at("file") });

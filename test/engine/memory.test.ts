@@ -2,7 +2,7 @@
 
 import { expect } from "chai";
 import type { MemoryUse } from "../../lib/engine/contract.js";
-import { availableMemory, requireMemory } from "../../lib/engine/memory.js";
+import { availableMemory, requireMemory, requireWeightsMemory } from "../../lib/engine/memory.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 const GIB = 2 ** 30;
@@ -92,5 +92,10 @@ describe("requireMemory", () => {
       "reference snapshot 2.15 GB",
     ])
       expect(error.message).to.contain(part);
+  });
+
+  it("refuses to load weights that do not fit", async () => {
+    const error = await failureOf(() => requireWeightsMemory(3 * GIB, available(GIB)));
+    expect(error.message).to.contain("Expected 3.22 GB of further memory but only 1.07 GB are left");
   });
 });

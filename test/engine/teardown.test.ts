@@ -17,7 +17,7 @@ interface Ended {
 function run(child: string, ...args: string[]): Promise<Ended> {
   const file = fileURLToPath(new URL(`children/${child}.ts`, import.meta.url));
   return new Promise((resolve, reject) => {
-    const started = spawn(process.execPath, ["--import=tsx", file, ...args], {
+    const started = spawn(process.execPath, ["--expose-gc", "--import=tsx", file, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
@@ -65,4 +65,13 @@ describe("ending in the middle of native work", function () {
     expect({ code, errors }).to.deep.equal({ code: 0, errors: "" });
     expect(output.trim()).to.equal(`evaluated ${demonstrations(60, 60, 60).counts.targets}`);
   });
+
+  for (const way of ["dispose", "forget"]) {
+    it(`25 models that were trained leave no memory behind (${way})`, async () => {
+      // Weights, gradients and moments of one model are 80 MiB.
+      const { code, output, errors } = await run("memory-growth", at("wide"), way);
+      expect({ code, errors }).to.deep.equal({ code: 0, errors: "" });
+      expect(Number(output)).to.be.below(40);
+    });
+  }
 });

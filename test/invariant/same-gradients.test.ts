@@ -1,8 +1,9 @@
-// Gradients do not depend on how rows are cut into micro-batches or packed: relative L2 of 1e-6 in fp32.
+// Gradients do not depend on how rows are cut into micro-batches or packed: relative L2 of 1e-6.
 // Tiny models; must not compare with any other program.
 
 import { expect } from "chai";
 import type { PackedBatch } from "../../lib/data/index.js";
+import type { DType } from "../../lib/engine/contract.js";
 import type { Model } from "../../lib/engine/index.js";
 import { batchOfSequences, everyPosition } from "../support/oracle-batch.js";
 import { expectSameTensors, type NamedTensors, relativeDistance } from "./same-bits.js";
@@ -10,7 +11,9 @@ import { demonstrationRows, pairRows } from "./tiny-rows.js";
 import { forEachModel } from "./tiny-suite.js";
 import { gradientsOf, type LossKind, lossFor, normaliserOf, packed } from "./training.js";
 
-const bar = { fp32: 1e-6, bf16: 2e-3 } as const;
+const limit = 1e-6;
+/** In bf16 the gradients that reach a shared prompt are added before they are rounded, not after. */
+const repeatedLimit = { fp32: limit, bf16: 1e-2 } as const;
 const rowsOf = { nll: demonstrationRows(), dpo: pairRows() } as const;
 
 /** A model and its gradients over all rows in one batch. */
@@ -44,13 +47,13 @@ describe("invariant: the same gradients", () => {
     });
     after(() => gradients?.model.dispose());
 
-    for (const kind of ["nll", "dpo"] as const) cutTests(kind, bar[dtype], () => gradients);
-    trunkTests(bar[dtype], () => gradients);
+    for (const kind of ["nll", "dpo"] as const) cutTests(kind, () => gradients);
+    trunkTests(dtype, () => gradients);
   });
 });
 
 /** Micro-batches. */
-function cutTests(kind: LossKind, limit: number, current: () => Gradients): void {
+function cutTests(kind: LossKind, current: () => Gradients): void {
   const data = rowsOf[kind];
 
   it(`${kind}: eight micro-batches of one row equal one of eight`, async () => {
@@ -76,16 +79,16 @@ function cutTests(kind: LossKind, limit: number, current: () => Gradients): void
 }
 
 /** What lies in the trunk beside the targets' rows. */
-function trunkTests(limit: number, current: () => Gradients): void {
+function trunkTests(dtype: DType, current: () => Gradients): void {
   it("gives the same gradients with shared and with repeated prompts", async () => {
     const repeated = await current().of("dpo", [repeatedPrompts()]);
-    expect(await current().distance("dpo", repeated)).to.be.at.most(limit);
+    expect(await current().distance("dpo", repeated)).to.be.at.most(repeatedLimit[dtype]);
   });
 
   it("does not change a bit with the tokens after the last target, and not much without them", async () => {
     const first = await current().of("nll", [withTail([11, 250, 3, 77, 8])]);
     expectSameTensors(await current().of("nll", [withTail([200, 1, 0, 99, 42])]), first);
-    expect(await current().distance("nll", first)).to.be.at.most(limit);
+    expect(relativeDistance(first, await current().of("nll", [withTail([])]))).to.be.at.most(limit);
   });
 
   it("sees a changed token before the last target", async () => {
@@ -97,15 +100,15 @@ function trunkTests(limit: number, current: () => Gradients): void {
   });
 }
 
-/** Every side with its own copy of the prompt. */
+/** Every side with its own copy of the prompt, pairs as they are. */
 function repeatedPrompts(): PackedBatch {
-  const sequences = rowsOf.dpo.flatMap(({ prompt, completions }) =>
-    completions.map((completion) => {
-      const tokens = [...prompt, ...completion];
-      return { tokens: tokens.slice(0, -1), scored: everyPosition(tokens).slice(prompt.length - 1, -1) };
-    }),
+  const single = rowsOf.dpo.flatMap(({ prompt, completions }) =>
+    completions.map((completion) => ({ prompt, completions: [completion] })),
   );
-  return batchOfSequences({ sequences, perGroup: 2 });
+  const batch = packed(single);
+  const pairs = rowsOf.dpo.length;
+  const groups = Int32Array.from({ length: 2 * pairs }, (_, i) => (i % 2 === 0 ? i : 2));
+  return { ...batch, groups, rows: Int32Array.from({ length: pairs }, (_, row) => row) };
 }
 
 /** Demonstrations followed by tokens that no target comes after. */

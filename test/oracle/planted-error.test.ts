@@ -129,31 +129,41 @@ const runFigures = [
   "first_step_grad_l2_after_clipping",
   "probe.1.end",
 ];
-const pairFigures = ["steps.3.logps/chosen", "steps.1.logps/rejected", "steps.4.rewards/margins"];
+const pairFigures = ["steps.3.logps/chosen", "steps.1.logps/rejected"];
 
 describe("oracle: planted errors", () => {
   for (const [family, plant] of Object.entries(plants)) {
-    describe(family, () => {
-      const folder = mkdtempSync(join(tmpdir(), "attune-planted-"));
-      const planted = plant(folder);
-      let failed: readonly string[];
-
-      before(() => {
-        failed = failedTests(family, folder);
-      });
-      after(() => rmSync(folder, { recursive: true }));
-
-      for (const [title, change] of planted) {
-        if (change === undefined) {
-          it(`${title}: passes as it is`, () => expect(failuresOf(failed, title)).to.deep.equal([]));
-        } else {
-          it(`${title}: ${change} off by 1 % is seen`, () =>
-            expect(failuresOf(failed, title)).to.not.deep.equal([]));
-        }
-      }
-    });
+    describe(family, () => plantedTests(family, plant));
   }
 });
+
+function plantedTests(family: string, plant: Plant): void {
+  const folder = mkdtempSync(join(tmpdir(), "attune-planted-"));
+  after(() => rmSync(folder, { recursive: true }));
+  let planted: ReadonlyMap<string, string | undefined>;
+  let failed: readonly string[];
+  try {
+    planted = plant(folder);
+  } catch (error) {
+    it("finds values to alter", () => {
+      throw error;
+    });
+    return;
+  }
+
+  before(() => {
+    failed = failedTests(family, folder);
+  });
+
+  for (const [title, change] of planted) {
+    if (change === undefined) {
+      it(`${title}: passes as it is`, () => expect(failuresOf(failed, title)).to.deep.equal([]));
+    } else {
+      it(`${title}: ${change} off by 1 % is seen`, () =>
+        expect(failuresOf(failed, title)).to.not.deep.equal([]));
+    }
+  }
+}
 
 function failuresOf(failed: readonly string[], title: string): readonly string[] {
   return failed.filter(

@@ -40,12 +40,13 @@ interface Outcome {
 /** Registers the tests of a case on one instruction set. */
 export function trainerCaseTests(one: TrainedCase, isa: TestedIsa): void {
   const engine = suiteEngine({ isa });
-  const folder = mkdtempSync(join(tmpdir(), "attune-oracle-"));
   const name = `${one.algorithm}/${one.case}`;
   const compare = new Comparison({ family: "trainer", isa: isa.name, dtype: "fp32", name });
+  let folder: string;
   let outcome: Outcome;
 
   before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "attune-oracle-"));
     const loaded = await engine().loadModel(oraclePath("trainer", one.model), { dtype: "fp32" });
     outcome = await train(one, new RecordedModel(loaded), join(folder, "run"));
   });
@@ -163,12 +164,16 @@ function checkIds(one: TrainedCase, { model }: Outcome): void {
   }
 }
 
-function checkCounters(one: TrainedCase, { model }: Outcome): void {
+function checkCounters(one: TrainedCase, outcome: Outcome): void {
+  const { model } = outcome;
   for (const [step, rows] of stepsOf(one).entries()) {
     const own = (model.updates[step]?.steps ?? []).map(({ result }) => result);
     if (one.settings.gradient_accumulation > 1) expect(own.length, "micro-batches").to.be.greaterThan(1);
     expect(sumOf(own.map((result) => result.trunkRows)), `trunk, step ${step + 1}`).to.equal(trunkRows(rows));
     expect(sumOf(own.map((result) => result.headRows)), `head, step ${step + 1}`).to.equal(targets(rows));
+    expect(metricsOf(outcome, step).tokens_computed, `tokens_computed, step ${step + 1}`).to.equal(
+      trunkRows(rows),
+    );
   }
 }
 

@@ -89,7 +89,7 @@ export class UnigramModel extends FrozenUnigram implements TrainableModel {
     this.#gradient = new Float64Array(vocabularySize);
   }
 
-  plan(): MemoryUse {
+  plan(_options: Parameters<TrainableModel["plan"]>[0]): MemoryUse {
     return noMemory;
   }
 

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { TrainableModel } from "../../lib/engine/contract.js";
 import { type SftMetrics, type SftOptions, type StepEvent, sft } from "../../lib/train/index.js";
 import { failureOf } from "../errors/expect-failure.js";
 import { UnigramModel } from "../support/unigram-model.js";
@@ -45,6 +46,27 @@ describe("the sft loop", () => {
       [0, 1, 2, 3, 4],
     ]);
     expect(first).to.not.deep.equal(second);
+  });
+
+  it("orders the rows by the seed: the same again for the same one, others for another", async () => {
+    const orderOf = async (seed: number, output: string) => {
+      model = new UnigramModel(place.model, vocabulary);
+      await start({ shuffle: true, batchSize: 1, seed }, output).result;
+      return model.steps.map(({ batch }) => batch.rows[0]);
+    };
+    const first = await orderOf(1, "a");
+    expect(await orderOf(1, "b")).to.deep.equal(first);
+    expect(await orderOf(2, "c")).to.not.deep.equal(first);
+  });
+
+  it("reads rows with columns of two types as the format that was asked for", async () => {
+    const data = [{ text: "abc", prompt: "p", completion: " c" }];
+    await start({ data, format: "text" }, "text").result;
+    await start({ data, format: "prompt-completion" }, "pair").result;
+    // "bc" and EOS behind the first token; " c" and EOS.
+    expect(model.steps.map(({ batch }) => batch.targets[1])).to.deep.equal(
+      ["b", " "].map((c) => c.charCodeAt(0)),
+    );
   });
 
   it("divides by the targets of the whole step, whatever the micro-batches are", async () => {
@@ -179,6 +201,29 @@ describe("the sft loop", () => {
     );
     expect(error.code).to.equal("ATTUNE_NO_ROWS");
     expect(existsSync(place.output())).to.equal(false);
+  });
+
+  it("is refused before it writes anything when it would not fit the memory, with the numbers", async () => {
+    const use = { weightsBf16: 0, weightsFp32: 0, gradients: 4e15, optimizer: 8e15, activations: 0, head: 0 };
+    model.plan = () => ({ ...use, total: 12e15 });
+    const error = await failureOf(() => start().result);
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_MEMORY", 1]);
+    expect(error.message).to.include("gradients 4000000.00 GB");
+    expect(existsSync(place.output())).to.equal(false);
+  });
+
+  it("asks for the memory of its largest micro-batch", async () => {
+    const asked: { readonly rows: number; readonly targets: number; readonly training: boolean }[] = [];
+    model.plan = (...[options]: Parameters<TrainableModel["plan"]>) => {
+      asked.push(options);
+      return model.memory();
+    };
+    await start({ batchSize: 5, microBatchTokens: 20 }).result;
+    const largest = (key: "tokensComputed" | "targets") =>
+      Math.max(...model.steps.map(({ batch }) => batch.counts[key]));
+    const training = asked.find((options) => options.training);
+    expect(training?.rows).to.be.at.least(largest("tokensComputed")).and.at.most(20);
+    expect(training?.targets).to.be.at.least(largest("targets"));
   });
 
   it("refuses a maximum length beyond the model's positions, when it was asked for", async () => {

@@ -1,0 +1,68 @@
+// The program as a process of its own: signals, exit codes, closed pipes.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { demonstrations, type Place, temporaryPlace } from "../train/training-rows.js";
+
+const main = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "lib", "cli", "main.ts");
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+/** Runs the program; `onText` sees standard error as it grows. */
+function run(args: readonly string[], onText: (text: string, child: ChildProcess) => void): Promise<Ended> {
+  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stderr = "";
+  child.stderr?.on("data", (piece: Buffer) => {
+    stderr += piece.toString();
+    onText(stderr, child);
+  });
+  child.stdout?.resume();
+  return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stderr })));
+}
+
+describe("the program", () => {
+  let place: Place;
+  let args: string[] = [];
+  beforeEach(() => {
+    place = temporaryPlace();
+    const data = join(place.folder, "rows.jsonl");
+    writeFileSync(data, demonstrations.map((row) => JSON.stringify(row)).join("\n"));
+    args = ["sft", "--model", place.model, "--data", data, "--output", place.output(), "--epochs", "100000"];
+  });
+  afterEach(() => place.remove());
+
+  /** Sends SIGINT once each time one of the texts is first seen. */
+  const interruptAt = (...texts: string[]) => {
+    const left = [...texts];
+    return (text: string, child: ChildProcess) => {
+      if (left[0] === undefined || !text.includes(left[0])) return;
+      left.shift();
+      child.kill("SIGINT");
+    };
+  };
+
+  it("saves after the step at the first SIGINT and exits with 130", async () => {
+    const { code, signal } = await run(args, interruptAt("step 3/"));
+    expect([code, signal]).to.deep.equal([130, null]);
+    expect(place.record()).to.deep.include({ status: "interrupted" });
+  });
+
+  it("goes on when nobody reads its progress any more", async () => {
+    const { code } = await run([...args, "--max-steps", "200"], (_, child) => child.stderr?.destroy());
+    expect(code).to.equal(0);
+    expect(place.record()).to.deep.include({ status: "done", stepsDone: 200 });
+  });
+
+  it("exits with 2 for wrong usage", async () => {
+    expect((await run(["sft", "--modle", "x"], () => undefined)).code).to.equal(2);
+  });
+});
