@@ -3,11 +3,12 @@
 #include "session/tensor_io.h"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 #include <unordered_set>
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/philox.h"
 #include "core/threads.h"
 
 namespace attune {
@@ -31,6 +32,20 @@ int64_t gguf_row(int64_t row, int64_t head_width) {
     const int64_t within = row % head_width;
     const int64_t half = head_width / 2;
     return head * head_width + (within % half) * 2 + within / half;
+}
+
+// Values halfway between two bf16 numbers (a tenth of a Q4_1 matrix) would all tip in the gradient's
+// direction at the first update, however small: one step of 1e-6 moved log-probs by nats. Such a master is
+// pulled towards the number it rounds to by a random share of the half step, so the start is unchanged and a
+// share of them tips that fits the update.
+void spread_bf16_ties(float* values, int64_t count, uint32_t tensor, uint32_t row) {
+    const Philox random{0};
+    for (int64_t i = 0; i < count; ++i) {
+        if ((std::bit_cast<uint32_t>(values[i]) & 0xffffu) != 0x8000u) continue;
+        const float share =
+            Philox::uniform(random(RandomStream::Init, tensor, row, static_cast<uint32_t>(i))[0]);
+        values[i] += (bf16_to_float(float_to_bf16(values[i])) - values[i]) * (share * 0.998f + 0.001f);
+    }
 }
 
 // Buffers that frameworks store beside the parameters and that carry no information.
@@ -157,12 +172,20 @@ void TensorReader::read(const Weights& weights, const std::function<void(double)
 }
 
 void TensorReader::read_masters(const FlatTensors& masters) const {
+    uint32_t number = 0;
+    std::vector<float> spread;
     for (const TensorSpec& tensor : spec.tensors) {
+        ++number;
         if (tensor.vector) continue;
         for (const TensorPart& part : tensor.parts)
             read_part(part, tensor.K, [&](int64_t row, int64_t rows, const float* values) {
+                spread.assign(values, values + rows * tensor.K);
+                stream.pool->parallel(rows, [&](int64_t r, int) {
+                    spread_bf16_ties(spread.data() + r * tensor.K, tensor.K, number,
+                                     static_cast<uint32_t>(part.row + row + r));
+                });
                 check(ops.weight_import(masters.at(tensor), DType::F32, tensor.layout, tensor.N, tensor.K,
-                                        part.row + row, rows, values, &stream),
+                                        part.row + row, rows, spread.data(), &stream),
                       "weight_import");
             });
     }

@@ -25,7 +25,8 @@ struct TensorReader {
     void check_tensors(bool tied) const;
     // Matrices and vectors in the weights' dtype. Throws Code::NotFinite naming tensor and place.
     void read(const Weights& weights, const std::function<void(double)>& progress) const;
-    // Matrices in fp32, into a flat buffer of the same layout (master weights).
+    // Matrices in fp32, into a flat buffer of the same layout: master weights that round to the bf16 weights
+    // of read().
     void read_masters(const FlatTensors& masters) const;
 
   private:
