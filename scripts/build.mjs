@@ -91,6 +91,15 @@ function buildNative(wanted) {
   else run(program("node-gyp"), ["rebuild", "-j", jobs, "--loglevel=warn", ...nodedirArguments()]);
 }
 
+/** The other tool's addon, when it is older than the sources: the loader must not find yesterday's build. */
+function dropStale(sources, addons) {
+  for (const addon of addons) {
+    if (!existsSync(join(root, addon)) || !changed(sources, addon)) continue;
+    console.error(`removing ${addon}: it is older than the sources`);
+    rmSync(join(root, addon));
+  }
+}
+
 function buildScripts() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"]);
@@ -106,6 +115,7 @@ function main(args) {
   const addons = ["build-cmake/Release/attune.node", "build/Release/attune.node"];
   const nativeFresh = addons.some((addon) => !changed(nativeSources, addon));
   if (!ifNeeded || !nativeFresh) buildNative(wanted);
+  dropStale(nativeSources, addons);
   const scriptsFresh = !changed(["lib", "tsconfig.json", "tsconfig.build.json"], "dist/cli/main.js");
   if (!nativeOnly && !(ifNeeded && scriptsFresh)) buildScripts();
 }

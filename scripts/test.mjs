@@ -2,8 +2,7 @@
 // Flags: --oracle (test/oracle only), --long (test/long too), files or folders to run only those.
 // Must not count a test that did not run, and fails when nothing ran.
 
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Mocha from "mocha";
@@ -33,25 +32,6 @@ function chosenFiles(args) {
   return testFiles(join(root, "test")).filter((file) => !apart.some((folder) => file.startsWith(folder)));
 }
 
-/** The plain C++ checks of every op on every instruction set; counted where the program was built. */
-function nativeChecks() {
-  const places = ["build-cmake/Release/attune-tool", "build-cmake/attune-tool", "build-tool/attune-tool"];
-  const program = places.map((place) => join(root, place)).find((path) => existsSync(path));
-  if (program === undefined) {
-    console.log(
-      "native checks: not built (node-gyp builds the addon only; CMake also builds the check program)",
-    );
-    return { passed: 0, failed: 0 };
-  }
-  const result = spawnSync(program, ["check", "--isa", "all"], { encoding: "utf8", maxBuffer: 1 << 26 });
-  process.stdout.write(result.stdout);
-  process.stderr.write(result.stderr);
-  const last = /(\d+) passed, (\d+) failed\s*$/.exec(result.stdout);
-  const passed = Number(last?.[1] ?? 0);
-  const failed = Number(last?.[2] ?? 0);
-  return { passed, failed: result.status === 0 || failed > 0 ? failed : 1 };
-}
-
 async function runMocha(files, long) {
   const mocha = new Mocha({
     reporter: CountReporter,
@@ -78,8 +58,6 @@ function lastLine(passed, failed, pending) {
 const args = process.argv.slice(2);
 register();
 const files = chosenFiles(args);
-const wholeSuite = !args.includes("--oracle") && args.every((arg) => arg.startsWith("--"));
-const native = wholeSuite ? nativeChecks() : { passed: 0, failed: 0 };
 try {
   await runMocha(files, args.includes("--long"));
 } catch (error) {
@@ -90,4 +68,4 @@ if (counts.passed + counts.failed === 0) {
   console.error(`No test ran out of ${files.length} files.`);
   counts.failed += 1;
 }
-lastLine(native.passed + counts.passed, native.failed + counts.failed, counts.pending);
+lastLine(counts.passed, counts.failed, counts.pending);

@@ -6,8 +6,8 @@
 // output adds its products over l in ascending order, in blocks of depth_block(l) that are summed from zero
 // and then added up in order: a result depends on neither the other rows nor their number.
 //
-// Zen 4, one thread, rows 1024 with N and K of 576, 1536, 49152: 95-105 GFLOP/s of 118 in fp32, 180-205 of 235
-// in bf16 (attune_tool bench gemm, bench peak).
+// Zen 4, one thread, rows 1024 with N and K of 576, 1536, 49152: 95-105 GFLOP/s of 118 in fp32, 180-205 of
+// 235 in bf16 (attune_tool bench gemm, bench peak).
 #pragma once
 
 #include <array>
