@@ -3,12 +3,14 @@
 // Must not need anything but Node before it has checked what is there.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const jobs = "2";
+const nativeSources = ["native", "CMakeLists.txt", "binding.gyp"];
+const addons = { cmake: "build-cmake/Release/attune.node", gyp: "build/Release/attune.node" };
 
 /** Newest change below a path, in milliseconds; 0 when there is nothing. */
 function newest(path) {
@@ -87,14 +89,18 @@ function buildNative(wanted) {
   const program = (name) => join(root, "node_modules/.bin", name);
   if (!existsSync(program("cmake-js")))
     throw new Error("The build tools are not installed. Run: npm install");
-  if (tool === "cmake") run(program("cmake-js"), ["compile", "-O", "build-cmake", "-p", jobs, "-l", "warn"]);
+  const cmake = tool === "cmake";
+  if (cmake) run(program("cmake-js"), ["compile", "-O", "build-cmake", "-p", jobs, "-l", "warn"]);
   else run(program("node-gyp"), ["rebuild", "-j", jobs, "--loglevel=warn", ...nodedirArguments()]);
+  // A build that had nothing to do leaves the file's old time; it is current all the same.
+  const now = new Date();
+  utimesSync(join(root, cmake ? addons.cmake : addons.gyp), now, now);
 }
 
 /** The other tool's addon, when it is older than the sources: the loader must not find yesterday's build. */
-function dropStale(sources, addons) {
-  for (const addon of addons) {
-    if (!existsSync(join(root, addon)) || !changed(sources, addon)) continue;
+function dropStale() {
+  for (const addon of Object.values(addons)) {
+    if (!existsSync(join(root, addon)) || !changed(nativeSources, addon)) continue;
     console.error(`removing ${addon}: it is older than the sources`);
     rmSync(join(root, addon));
   }
@@ -111,11 +117,9 @@ function main(args) {
   const ifNeeded = args.includes("--if-needed");
   const nativeOnly = args.includes("--native");
   const wanted = args.find((arg) => arg.startsWith("--tool="))?.slice("--tool=".length);
-  const nativeSources = ["native", "CMakeLists.txt", "binding.gyp"];
-  const addons = ["build-cmake/Release/attune.node", "build/Release/attune.node"];
-  const nativeFresh = addons.some((addon) => !changed(nativeSources, addon));
+  const nativeFresh = Object.values(addons).some((addon) => !changed(nativeSources, addon));
   if (!ifNeeded || !nativeFresh) buildNative(wanted);
-  dropStale(nativeSources, addons);
+  dropStale();
   const scriptsFresh = !changed(["lib", "tsconfig.json", "tsconfig.build.json"], "dist/cli/main.js");
   if (!nativeOnly && !(ifNeeded && scriptsFresh)) buildScripts();
 }
