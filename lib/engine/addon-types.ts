@@ -3,7 +3,7 @@
 
 import type { PackedBatch } from "../data/index.js";
 import type { DType, ForwardResult, LossSpec, MemoryUse, UpdateOptions, UpdateResult } from "./contract.js";
-import type { ModelConfig } from "./model-config.js";
+import type { ModelConfig } from "./model-description.js";
 
 declare const engineTag: unique symbol;
 declare const modelTag: unique symbol;

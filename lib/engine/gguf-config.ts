@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { unknownName } from "../errors/index.js";
 import { type GgufHeader, type GgufTensor, ggufSpecialIds, readGguf } from "../text/index.js";
 import { type ConfigReader, configReader } from "./config-reader.js";
-import type { Json, ModelConfig, RopeScaling } from "./model-config.js";
+import type { Json, ModelConfig, RopeScaling } from "./model-description.js";
 
 const architectures = ["llama", "qwen2", "qwen3", "gpt2"] as const;
 type Architecture = (typeof architectures)[number];

@@ -3,7 +3,7 @@
 
 import { unknownName } from "../errors/index.js";
 import type { ConfigReader } from "./config-reader.js";
-import type { ModelConfig, RopeScaling } from "./model-config.js";
+import type { ModelConfig, RopeScaling } from "./model-description.js";
 
 type Kind = "llama" | "mistral" | "qwen2" | "qwen3" | "gpt2";
 

@@ -7,51 +7,7 @@ import { fail, reasonOf } from "../errors/index.js";
 import { configReader } from "./config-reader.js";
 import { ggufModelConfig } from "./gguf-config.js";
 import { huggingFaceConfig } from "./hugging-face-config.js";
-
-export interface RopeScaling {
-  readonly factor: number;
-  readonly lowFrequencyFactor: number;
-  readonly highFrequencyFactor: number;
-  readonly originalMaxPositions: number;
-}
-
-/** Mirrors native/model/config.h. */
-export interface ModelConfig {
-  readonly family: "llama" | "gpt2";
-  readonly vocabulary: number;
-  readonly width: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headWidth: number;
-  readonly mlpWidth: number;
-  readonly maxPositions: number;
-  readonly normEpsilon: number;
-  readonly ropeBase: number;
-  /** Llama 3's; undefined = none. */
-  readonly ropeScaling: RopeScaling | undefined;
-  /** Sliding window, 0 = none. */
-  readonly window: number;
-  readonly qkvBias: boolean;
-  readonly outputBias: boolean;
-  readonly mlpBias: boolean;
-  readonly qkNorm: boolean;
-  readonly tied: boolean;
-  /** Sequence classification with one label: a scalar head in place of the LM head. */
-  readonly scoreHead: boolean;
-  /** GGUF of the llama architecture: rows of q and k lie as adjacent rotary pairs. */
-  readonly ggufRopePairs: boolean;
-}
-
-export type Json = Readonly<Record<string, unknown>>;
-
-export interface ModelDescription {
-  readonly config: ModelConfig;
-  /** What native code opens: the folder or the file. */
-  readonly weights: string;
-  /** config.json of the model, as it is or made from GGUF metadata. */
-  readonly json: Json;
-}
+import type { Json, ModelDescription } from "./model-description.js";
 
 /**
  * Reads the configuration of a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file.

@@ -19,7 +19,7 @@ import type {
   UpdateResult,
 } from "./contract.js";
 import { type LogprobRow, type LogprobsOptions, rowLogprobs } from "./logprobs.js";
-import type { ModelDescription } from "./model-config.js";
+import type { ModelDescription } from "./model-description.js";
 import type { ModelJobs } from "./model-jobs.js";
 import { callNative } from "./native-job.js";
 import { expectDType } from "./options.js";

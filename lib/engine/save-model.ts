@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import { tokenizerFiles } from "../text/index.js";
 import type { DType } from "./contract.js";
-import type { Json } from "./model-config.js";
+import type { Json } from "./model-description.js";
 
 const INDEX = "model.safetensors.index.json";
 
