@@ -44,6 +44,9 @@ function checkLibraryFile(base, file, text) {
     return [`${name}: lib/${room} is no room of the house (scripts/import-rules.mjs)`];
   const wrong = [];
   for (const { name: imported, typeOnly } of importsOf(text)) {
+    // The package by its own name would reach every room.
+    if (/^attune(\/|$)/.test(imported))
+      wrong.push(`${name}: ${room} must not import the package itself (${imported})`);
     if (!imported.startsWith(".")) continue;
     const target = resolve(dirname(file), imported);
     const other = roomOf(base, target);
@@ -71,9 +74,10 @@ function checkNativeFile(base, file, text) {
   for (const [, header] of text.matchAll(/^\s*#\s*include\s+[<"]([^>"]+)[>"]/gm)) {
     const owner = ownHeaders[header];
     if (owner !== undefined && owner !== room) wrong.push(`${name}: only ${owner} may include ${header}`);
-    const other = header.includes("/") ? header.split("/")[0] : room;
+    const path = header.startsWith(".") ? relative(base, resolve(dirname(file), header)) : header;
+    const other = path.includes(sep) ? path.split(sep)[0] : room;
     if (nativeRooms[other] === undefined || other === room || allowed.includes(other)) continue;
-    if (allowed.includes("formula") && /^loss\/\w+_formula\.h$/.test(header)) continue;
+    if (allowed.includes("formula") && /^loss\/\w+_formula\.h$/.test(path)) continue;
     wrong.push(`${name}: ${room} must not include ${header}`);
   }
   return wrong;

@@ -64,9 +64,20 @@ function explained(error: unknown, program: Command, args: readonly string[]): u
   const command = program.commands.find((candidate) => candidate.name() === args[0]);
   const quoted = /'([^']+)'/.exec(error.message)?.[1] ?? "";
   if (error.code === "commander.unknownOption") {
-    const flags = (command ?? program).options.map(({ long }) => long ?? "");
+    const flags = [...(command ?? program).options.map(({ long }) => long ?? ""), "--help"];
     const kind = command === undefined ? "option:" : `option for ${command.name()}:`;
     return fail("ATTUNE_OPTION", unknownName(kind, quoted, flags));
+  }
+  if (error.code === "commander.excessArguments" && command !== undefined) {
+    const extra = command.args.map((argument) => JSON.stringify(argument)).join(" ");
+    return fail(
+      "ATTUNE_OPTION",
+      `Expected only options behind ${command.name()} but received ${extra}. Every value needs its flag: see attune ${command.name()} --help.`,
+    );
+  }
+  if (error.code === "commander.optionMissingArgument") {
+    const [flag = "", value = "a value"] = quoted.split(" ");
+    return fail("ATTUNE_OPTION", `Expected ${flag} to be followed by ${value} but nothing stands behind it.`);
   }
   if (command === undefined && args[0] !== undefined && !args[0].startsWith("-")) {
     const names = program.commands.map((candidate) => candidate.name());

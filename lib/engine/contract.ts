@@ -130,7 +130,7 @@ export interface TrainableModel extends FrozenModel {
   readonly source: string;
   /** Memory that training with batches of up to `rows` trunk rows and `targets` targets would hold. */
   plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse;
-  /** Adds the gradient of this batch. */
+  /** Adds the gradient of this batch. A step that fails or is cancelled clears all gathered gradients. */
   step(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
   /** One optimiser step on the gathered gradients, which are then cleared. */
   update(options: UpdateOptions): Promise<UpdateResult>;

@@ -149,6 +149,8 @@ class NativeEngine implements Engine {
     requireWeightsMemory(leastWeightBytes(model.config, dtype));
     this.#expectOpen();
     const handle = await this.#load(model.config, { dtype, weights: model.weights, onProgress, signal });
+    // Loaded just before the disposal: nobody would dispose it.
+    this.#expectOpen();
     return this.#adopt(handle, (jobs) => {
       const adopt = (frozen: ModelHandle): FrozenModel =>
         this.#adopt(frozen, (own) => new LoadedFrozenModel(own));

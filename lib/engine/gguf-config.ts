@@ -2,7 +2,6 @@
 // Must not read weights, except the few numbers of rope_freqs.weight that stand for Llama 3's scaling.
 
 import { closeSync, openSync, readSync } from "node:fs";
-import { unknownName } from "../errors/index.js";
 import { type GgufHeader, type GgufTensor, ggufSpecialIds, readGguf } from "../text/index.js";
 import { type ConfigReader, configReader } from "./config-reader.js";
 import type { Json, ModelConfig, RopeScaling } from "./model-description.js";
@@ -26,9 +25,12 @@ export function ggufModelConfig(options: { readonly path: string }): {
   const { path } = options;
   const header = readGguf({ path });
   const plain = configReader({ where: path, get: (key) => header.metadata.get(key) });
-  const architecture = architectures.find((name) => name === plain.text("general.architecture"));
-  if (architecture === undefined)
-    throw plain.refuse(unknownName("architecture", plain.text("general.architecture"), architectures));
+  const named = plain.text("general.architecture");
+  const architecture = architectures.find((name) => name === named);
+  if (architecture === undefined) {
+    const expected = `Expected one of: ${architectures.join(", ")}.`;
+    throw plain.refuse(`Unknown architecture ${JSON.stringify(named)}. ${expected}`);
+  }
   const names = new Map(header.tensors.map((tensor) => [tensor.name, tensor]));
   const reader = prefixed(plain, `${architecture}.`, header);
   const model: GgufModel = { architecture, header, names, reader, path };

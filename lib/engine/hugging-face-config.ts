@@ -1,7 +1,6 @@
 // config.json of transformers (both spellings of rotary settings) -> ModelConfig.
 // Must not read files. A setting that changes the mathematics and is not supported is refused by name.
 
-import { unknownName } from "../errors/index.js";
 import type { ConfigReader } from "./config-reader.js";
 import type { ModelConfig, RopeScaling } from "./model-description.js";
 
@@ -48,7 +47,10 @@ function architectureOf(reader: ConfigReader): Architecture {
   const stem = name.replace(/(ForCausalLM|ForSequenceClassification|LMHeadModel)$/, "");
   const kind = kinds.get(stem);
   if (kind === undefined || !supported.includes(name))
-    throw reader.refuse(unknownName("architecture", name, supported));
+    // All of them: a name of similar letters may be another kind of model altogether.
+    throw reader.refuse(
+      `Unknown architecture ${JSON.stringify(name)}. Expected one of: ${supported.join(", ")}.`,
+    );
   return { kind, scoreHead };
 }
 

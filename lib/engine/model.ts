@@ -136,7 +136,10 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
   }
 
   async step(batch: PackedBatch, loss: LossSpec, options: JobOptions = {}): Promise<StepResult> {
-    const result = await this.jobs.run({ signal: options.signal }, ({ addon, handle, job }) =>
+    const { signal } = options;
+    // Native code clears them when a step fails; one that never begins leaves them no other way.
+    if (signal?.aborted) await this.clearGradients();
+    const result = await this.jobs.run({ signal }, ({ addon, handle, job }) =>
       addon.step(handle, job, batch, loss),
     );
     return { ...result, completions: completionSums(result.completions) };

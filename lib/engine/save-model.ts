@@ -2,11 +2,12 @@
 // A failed save leaves nothing half-written: everything is made in a folder beside the target and moved in at the end.
 
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import { tokenizerFiles } from "../text/index.js";
 import type { DType } from "./contract.js";
+import { makeFolder, removeMade } from "./make-folder.js";
 import type { Json } from "./model-description.js";
 
 const INDEX = "model.safetensors.index.json";
@@ -28,7 +29,7 @@ export async function saveModel(options: SaveModelOptions): Promise<void> {
   const name = `.${basename(folder)}.${randomBytes(6).toString("hex")}.partial`;
   // Inside a folder that exists: its parent may belong to somebody else.
   const staging = join((await isFolder(folder)) ? folder : dirname(folder), name);
-  const made = await makeFolder(staging);
+  const made = makeStaging(staging);
   try {
     await options.writeWeights(staging);
     const tokenizer = await tokenizerFiles({ path: options.source });
@@ -38,7 +39,7 @@ export async function saveModel(options: SaveModelOptions): Promise<void> {
     await moveInto(staging, folder);
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
-    await removeMade(made, folder);
+    removeMade(made);
     if (error instanceof AttuneError || !(error instanceof Error) || !("syscall" in error)) throw error;
     throw unwritable(folder, error);
   }
@@ -58,24 +59,12 @@ async function isFolder(path: string): Promise<boolean> {
   throw fail("ATTUNE_OUTPUT", `Expected a folder at ${path} but it is a file.`, { details: { path } });
 }
 
-/** The first folder that had to be made on the way, or undefined. */
-async function makeFolder(folder: string): Promise<string | undefined> {
+/** The parents that had to be made for it. */
+function makeStaging(staging: string): readonly string[] {
   try {
-    return await mkdir(folder, { recursive: true });
+    return makeFolder(staging).slice(0, -1);
   } catch (error) {
-    throw unwritable(dirname(folder), error);
-  }
-}
-
-/** Parents made for a save that failed go away again, as far as they are empty. */
-async function removeMade(made: string | undefined, folder: string): Promise<void> {
-  if (made === undefined) return;
-  for (let parent = dirname(folder); parent.length >= made.length; parent = dirname(parent)) {
-    const removed = await rmdir(parent).then(
-      () => true,
-      () => false,
-    );
-    if (!removed) return;
+    throw unwritable(dirname(staging), error);
   }
 }
 

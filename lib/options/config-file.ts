@@ -21,11 +21,15 @@ export interface ReadConfigRequest {
  */
 export function readConfigFile({ file, schema, command }: ReadConfigRequest): Record<string, unknown> {
   const map = readMap(file);
-  const rows = optionTable(schema);
+  // A file that names a file would have it ignored.
+  const rows = optionTable(schema).filter(({ key }) => key !== "config");
   const options: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(map)) {
     const row = rows.find((candidate) => candidate.name === name);
     const negated = rows.find((candidate) => candidate.default === true && `no-${candidate.name}` === name);
+    if (negated !== undefined && negated.name in map) {
+      throw fail("ATTUNE_CONFIG", `${file}: expected one of ${negated.name} and ${name} but found both.`);
+    }
     if (row !== undefined) options[row.key] = value;
     else if (negated !== undefined && typeof value === "boolean") options[negated.key] = !value;
     else {

@@ -54,6 +54,14 @@ const numericTypes: ReadonlyMap<number, NumericType> = new Map<number, NumericTy
   [12, { bytes: 8, array: Float64Array }],
 ]);
 
+const SHOWN_CHARACTERS = 160;
+
+/** Names come from the file: a damaged one must not send control characters or pages of them to a terminal. */
+function printable(text: string): string {
+  const short = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+  return short.replaceAll(/[\p{C}\ufffd]/gu, "?");
+}
+
 export class GgufCursor {
   readonly fileSize: number;
   readonly #file: number;
@@ -78,7 +86,8 @@ export class GgufCursor {
   broken(expected: string, found: string, advice = "The file is damaged or not complete."): AttuneError {
     const place = `${this.#path}, byte ${this.#position}`;
     const details = { path: this.#path, offset: this.#position };
-    return fail("ATTUNE_FORMAT", `${place}: expected ${expected} but found ${found}. ${advice}`, { details });
+    const text = `expected ${printable(expected)} but found ${printable(found)}`;
+    return fail("ATTUNE_FORMAT", `${place}: ${text}. ${advice}`, { details });
   }
 
   magic(): string {

@@ -38,6 +38,7 @@ export function dpo(options: DpoOptions): TrainRun<DpoMetrics> {
       inputs,
       rows: { task: "preference", overLength: settings.truncate ? "truncate" : "drop" },
       lengthGiven: values.maxLength !== undefined,
+      cacheFolder: settings.cache === "off" ? undefined : settings.cache,
       snapshots: 1,
     },
     (place, log, control) => loop(place, settings, log, control),

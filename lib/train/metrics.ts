@@ -1,7 +1,8 @@
 // Metrics of a run: sums with their counts over a whole update, and one JSON line per logged step.
 // Every key is defined in docs/metrics.md. Must not import the engine.
 
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { appendLine } from "./run-files.js";
 
 /** What every trainer logs; `step` counts from 1. */
 export interface SharedMetrics {
@@ -60,13 +61,16 @@ export class MetricSums<Name extends string> {
 /** Appends metric lines to an open file; a whole line per write, so a reader never meets half of one. */
 export class MetricsWriter {
   readonly #file: number;
+  readonly #path: string;
 
-  constructor(file: number) {
+  constructor(file: number, path: string) {
     this.#file = file;
+    this.#path = path;
   }
 
+  /** @throws ATTUNE_OUTPUT when the disk is full; the lines before stay whole */
   write(metrics: object): void {
-    writeSync(this.#file, `${JSON.stringify(metrics)}\n`);
+    appendLine(this.#file, this.#path, JSON.stringify(metrics));
   }
 }
 

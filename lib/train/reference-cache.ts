@@ -1,9 +1,11 @@
 // Keeps the summed log-probs of the frozen reference per row: in memory, and in a file that later runs may share.
-// Must not import the engine: it stores numbers, the loop computes them.
+// Must not use an engine: it stores numbers, the loop computes them.
 
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { makeFolder } from "../engine/make-folder.js";
 import { fail, reasonOf } from "../errors/index.js";
+import { unwritable, writeAll } from "./run-files.js";
 
 export interface ReferenceCacheOptions {
   /** The run's folder or a shared one; created when missing. */
@@ -37,7 +39,7 @@ export class ReferenceCache {
   static open({ folder, key }: ReferenceCacheOptions): ReferenceCache {
     const file = join(folder, `reference-${key}.jsonl`);
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(resolve(folder));
       const handle = openSync(file, "a+");
       endLine(handle);
       return new ReferenceCache(file, readLines(file), handle);
@@ -56,10 +58,17 @@ export class ReferenceCache {
     return this.#known.get(row);
   }
 
-  /** Remembers one summed log-prob per completion of the row. */
+  /**
+   * Remembers one summed log-prob per completion of the row.
+   * @throws ATTUNE_OUTPUT when the disk is full; the torn line is passed over by the next reader
+   */
   set(row: string, logprobs: Float64Array): void {
     this.#known.set(row, logprobs);
-    writeSync(this.#handle, `${JSON.stringify({ row, logprobs: [...logprobs] } satisfies CacheLine)}\n`);
+    try {
+      writeAll(this.#handle, `${JSON.stringify({ row, logprobs: [...logprobs] } satisfies CacheLine)}\n`);
+    } catch (error) {
+      throw unwritable(this.file, error);
+    }
   }
 
   close(): void {

@@ -1,11 +1,13 @@
 // The folder of a run: config.yaml, run.json, metrics.jsonl and the model. Nothing is written before `create`.
-// Must not import the engine or a trainer's loop.
+// Must not use an engine or import a trainer's loop.
 
-import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { closeSync, constants, existsSync, openSync, rmSync, statSync } from "node:fs";
+import { access } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { makeFolder, removeMade } from "../engine/make-folder.js";
 import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import { MetricsWriter } from "./metrics.js";
+import { replaceFile, unwritable } from "./run-files.js";
 
 export type RunStatus = "running" | "done" | "failed" | "interrupted";
 
@@ -45,17 +47,23 @@ export interface RunFolderOptions {
  * @throws ATTUNE_OUTPUT_EXISTS or ATTUNE_OUTPUT
  */
 export async function checkOutput(folder: string): Promise<void> {
-  for (const name of ["run.json", "metrics.jsonl", "model"]) {
-    if (!existsSync(join(folder, name))) continue;
-    throw fail(
-      "ATTUNE_OUTPUT_EXISTS",
-      `Expected output to be a new or empty folder, but ${folder} already holds a run (${name}). ` +
-        "Choose another folder, or remove this one if it is no longer needed.",
-      { details: { folder, found: name } },
-    );
+  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "model"]) {
+    if (existsSync(join(folder, name))) throw holdsRun(folder, name);
   }
+  await checkWritable("output", folder);
+}
+
+/**
+ * Refuses a folder that cannot be written or made; creates nothing. `option` is what the message calls it.
+ * @throws ATTUNE_OUTPUT
+ */
+export async function checkWritable(option: string, folder: string): Promise<void> {
   let existing = resolve(folder);
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  if (!statSync(existing).isDirectory()) {
+    const message = `Expected ${option} to be a folder, but ${existing} is a file. Choose another folder.`;
+    throw fail("ATTUNE_OUTPUT", message, { details: { path: folder } });
+  }
   try {
     await access(join(existing, "."), constants.W_OK | constants.X_OK);
   } catch (error) {
@@ -63,9 +71,13 @@ export async function checkOutput(folder: string): Promise<void> {
   }
 }
 
-function unwritable(folder: string, error: unknown): AttuneError {
-  const message = `Cannot write the output folder ${folder}: ${reasonOf(error)}. Choose a folder that you may write.`;
-  return fail("ATTUNE_OUTPUT", message, { cause: error, details: { folder } });
+function holdsRun(folder: string, found: string): AttuneError {
+  return fail(
+    "ATTUNE_OUTPUT_EXISTS",
+    `Expected output to be a new or empty folder, but ${folder} already holds a run (${found}). ` +
+      "Choose another folder, or remove this one if it is no longer needed.",
+    { details: { folder, found } },
+  );
 }
 
 /** An open run folder. `finish`, `interrupt` or `failed` writes the last run.json and closes the metrics. */
@@ -81,7 +93,7 @@ export class RunFolder {
     this.folder = options.folder;
     this.#clock = options.clock;
     this.#metricsFile = metricsFile;
-    this.metrics = new MetricsWriter(metricsFile);
+    this.metrics = new MetricsWriter(metricsFile, join(options.folder, "metrics.jsonl"));
     this.#record = {
       formatVersion: 1,
       status: "running",
@@ -93,17 +105,29 @@ export class RunFolder {
   }
 
   /**
-   * Creates the folder with config.yaml, an empty metrics.jsonl and run.json (status running).
-   * @throws ATTUNE_OUTPUT when the folder cannot be written
+   * Creates the folder with config.yaml, an empty metrics.jsonl and run.json (status running); all of them or none.
+   * @throws ATTUNE_OUTPUT when the folder cannot be written, ATTUNE_OUTPUT_EXISTS when another run was faster
    */
   static async create(options: RunFolderOptions, start: RunStart, config: string): Promise<RunFolder> {
+    const { folder } = options;
+    const path = (name: string) => join(folder, name);
+    let made: readonly string[] = [];
+    let file: number | undefined;
     try {
-      await mkdir(options.folder, { recursive: true });
-      replaceFile(join(options.folder, "config.yaml"), config);
-      const file = openSync(join(options.folder, "metrics.jsonl"), "ax");
+      made = makeFolder(resolve(folder));
+      // First, and only if it is new: of two runs that begin at once, one gets the folder.
+      file = openSync(path("metrics.jsonl"), "ax");
+      replaceFile(path("config.yaml"), config);
       return new RunFolder(options, start, file);
     } catch (error) {
-      throw unwritable(options.folder, error);
+      if (file !== undefined) {
+        closeSync(file);
+        for (const name of ["metrics.jsonl", "config.yaml"]) rmSync(path(name), { force: true });
+      }
+      removeMade(made);
+      const exists = (error as NodeJS.ErrnoException).code === "EEXIST" && existsSync(path("metrics.jsonl"));
+      if (exists) throw holdsRun(folder, "metrics.jsonl");
+      throw error instanceof AttuneError ? error : unwritable(folder, error);
     }
   }
 
@@ -138,19 +162,11 @@ export class RunFolder {
   }
 
   #write(): void {
-    replaceFile(join(this.folder, "run.json"), `${JSON.stringify(this.#record, undefined, 2)}\n`);
+    const path = join(this.folder, "run.json");
+    try {
+      replaceFile(path, `${JSON.stringify(this.#record, undefined, 2)}\n`);
+    } catch (error) {
+      throw unwritable(path, error);
+    }
   }
-}
-
-/** Writes a whole file or nothing: temporary file, fsync, rename. */
-function replaceFile(path: string, content: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
 }

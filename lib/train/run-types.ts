@@ -2,6 +2,7 @@
 
 import type { RowCounts, RowSource } from "../data/index.js";
 import type { TrainableModel } from "../engine/contract.js";
+import { type AttuneError, fail } from "../errors/index.js";
 import type { SharedMetrics } from "./metrics.js";
 import type { Run, RunControl } from "./run.js";
 
@@ -78,11 +79,20 @@ export interface TrainResult<Metrics> {
 export type TrainRun<Metrics> = Run<TrainEvent<Metrics>, TrainResult<Metrics>>;
 export type TrainControl<Metrics> = RunControl<TrainEvent<Metrics>>;
 
-/** Splits what the schema checks from what it cannot: objects, signals and functions. */
+/**
+ * Splits what the schema checks from what it cannot: objects, signals and functions, which are checked here.
+ * @throws ATTUNE_OPTION
+ */
 export function separateInputs<Metrics extends SharedMetrics>(
   options: RunInputs<Metrics> & Readonly<Record<string, unknown>>,
 ): { readonly inputs: RunInputs<Metrics>; readonly values: Readonly<Record<string, unknown>> } {
   const { model, data, signal, onStep, clock, ...numbers } = options;
+  const loaded = typeof model === "object" && typeof (model as TrainableModel | null)?.step === "function";
+  if (model !== undefined && typeof model !== "string" && !loaded)
+    throw wrongInput("model", "a path or a model of engine.loadModel", model);
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw wrongInput("signal", "an AbortSignal", signal);
+  if (onStep !== undefined && typeof onStep !== "function") throw wrongInput("onStep", "a function", onStep);
   const inputs = {
     model,
     data,
@@ -92,6 +102,13 @@ export function separateInputs<Metrics extends SharedMetrics>(
   };
   const modelName = typeof model === "object" && model !== null ? model.source : model;
   return { inputs, values: { ...numbers, model: modelName, data: dataName(data) } };
+}
+
+function wrongInput(name: string, expected: string, value: unknown): AttuneError {
+  const found = value === null ? "null" : typeof value === "object" ? "another object" : String(value);
+  return fail("ATTUNE_OPTION", `Expected ${name} to be ${expected} but received ${found}.`, {
+    details: { option: name },
+  });
 }
 
 function dataName(data: unknown): unknown {

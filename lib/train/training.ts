@@ -68,13 +68,20 @@ async function train<Metrics extends SharedMetrics>(
   }
 }
 
-/** A cancelled run counts as interrupted, anything else as failed. */
+/**
+ * A cancelled run counts as interrupted, anything else as failed. A disk that refuses this last record as well must not
+ * hide what ended the run.
+ */
 function endWithError(
   folder: RunFolder,
   done: number,
   error: unknown,
   signal: AbortSignal | undefined,
 ): void {
-  if (signal?.aborted) folder.finish("interrupted", done);
-  else folder.failed(done, error);
+  try {
+    if (signal?.aborted) folder.finish("interrupted", done);
+    else folder.failed(done, error);
+  } catch {
+    // run.json keeps saying "running", as after a crash.
+  }
 }

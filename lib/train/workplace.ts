@@ -20,7 +20,7 @@ import { loadTokenizer } from "../text/index.js";
 import { fileHash, modelFilesHash, weightsHash } from "./fingerprint.js";
 import { attuneVersion, machineLine, versions } from "./machine.js";
 import type { SharedMetrics } from "./metrics.js";
-import { checkOutput, RunFolder } from "./run-folder.js";
+import { checkOutput, checkWritable, RunFolder } from "./run-folder.js";
 import { dataPaths, type RunInputs, systemClock } from "./run-types.js";
 import type { ScheduleName, ScheduleOptions } from "./schedule.js";
 import { warmupSteps } from "./schedule.js";
@@ -53,6 +53,8 @@ export interface OpenWorkplace<Metrics extends SharedMetrics> {
   readonly rows: Pick<LoadRowsOptions, "task" | "overLength" | "format">;
   /** Whether `maxLength` was asked for; the default gives way to the model's positions. */
   readonly lengthGiven: boolean;
+  /** A folder outside the run's own that will be written as well. */
+  readonly cacheFolder?: string | undefined;
   /** Frozen copies of the weights that the run will hold. */
   readonly snapshots: number;
 }
@@ -85,6 +87,7 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
   const job: JobOptions = inputs.signal === undefined ? {} : { signal: inputs.signal };
   inputs.signal?.throwIfAborted();
   await checkOutput(settings.output);
+  if (request.cacheFolder !== undefined) await checkWritable("cache", request.cacheFolder);
   const { model, close } = await openModel(settings, inputs, job);
   try {
     const maxLength = effectiveLength(request, model);

@@ -2,10 +2,11 @@
 // Must not print.
 
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { createEngine } from "../engine/index.js";
-import { fail } from "../errors/index.js";
+import { makeFolder, removeMade } from "../engine/make-folder.js";
+import { fail, reasonOf } from "../errors/index.js";
 import {
   type DpoMetrics,
   dpo,
@@ -139,13 +140,18 @@ async function writeWorld(output: string, seed: number) {
   }
   const shop = cornerShop({ seed, count: rows.training });
   const lines = (items: readonly object[]) => items.map((item) => `${JSON.stringify(item)}\n`).join("");
+  let made: readonly string[] = [];
   try {
-    await mkdir(output, { recursive: true });
+    made = makeFolder(resolve(output));
     await writeTinyModel({ folder: paths.model, seed });
     await writeFile(paths.demonstrations, lines(shop.demonstrations));
     await writeFile(paths.pairs, lines(shop.pairs));
   } catch (error) {
-    throw fail("ATTUNE_OUTPUT", `Cannot write the output folder ${output}: ${String(error)}.`, {
+    // None of them was there before.
+    for (const path of Object.values(paths)) await rm(path, { recursive: true, force: true });
+    removeMade(made);
+    const advice = "Choose a folder that you may write, with enough free space.";
+    throw fail("ATTUNE_OUTPUT", `Cannot write the output folder ${output}: ${reasonOf(error)}. ${advice}`, {
       cause: error,
     });
   }

@@ -68,6 +68,8 @@ void AddonState::settle(Napi::Env env, Job& job) {
         promise.Resolve(job.convert(env));
     } catch (const Error& error) {
         promise.Reject(js_error(env, error).Value());
+    } catch (const Napi::Error& error) {
+        promise.Reject(error.Value());  // JavaScript has no room for the result
     } catch (const std::bad_alloc&) {
         promise.Reject(
             js_error(env, Error(Code::Memory, "The system refused memory for the result.")).Value());

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -34,12 +35,14 @@ void export_function(Napi::Env env, Napi::Object& target, const char* name) {
 }
 
 // Queues work on the engine's command thread; the promise resolves with what `convert` makes of its result.
+// `undo` runs when it fails or is cancelled, also before it began.
 template <class Work, class Convert>
 Napi::Value run(Napi::Env env, int64_t number, EngineCore& engine, Work work, Convert convert,
-                Napi::Value progress = {}) {
+                Napi::Value progress = {}, std::function<void(Stream&)> undo = {}) {
     AddonState& state = AddonState::of(env);
     auto job = std::make_shared<TypedJob<Work, Convert>>(number, &engine, state.channel(), std::move(work),
                                                          std::move(convert));
+    job->undo = std::move(undo);
     return state.start(env, engine, std::move(job), progress);
 }
 

@@ -19,10 +19,10 @@ double Job::take_progress() {
 }
 
 void Job::run() noexcept {
+    Stream stream{engine_->pool.get(), &engine_->scratch, &cancelled, nullptr};
     try {
         require(!cancelled.load(std::memory_order_relaxed), Code::Aborted,
                 "The work was cancelled before it began.");
-        Stream stream{engine_->pool.get(), &engine_->scratch, &cancelled, nullptr};
         work(stream);
     } catch (const Error& error) {
         failure_.emplace(error);
@@ -34,6 +34,13 @@ void Job::run() noexcept {
         failure_.emplace(Code::Internal, error.what());
     } catch (...) {
         failure_.emplace(Code::Internal, "An unknown exception was thrown.");
+    }
+    if (failure_ && undo && !closing()) {
+        try {
+            undo(stream);
+        } catch (...) {
+            // The model was disposed, and what was to be undone went with it.
+        }
     }
     engine_->scratch_bytes.store(static_cast<int64_t>(engine_->scratch.bytes()), std::memory_order_relaxed);
     channel_->post(EventKind::Settled, shared_from_this());

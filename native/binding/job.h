@@ -39,6 +39,10 @@ class Job : public JobQueue::Job, public std::enable_shared_from_this<Job> {
 
     void run() noexcept final;
 
+    // Runs on the command thread when the job fails or is cancelled, also before it began; not while the
+    // environment closes.
+    std::function<void(Stream&)> undo;
+
   protected:
     virtual void work(Stream& stream) = 0;
 

@@ -1,4 +1,5 @@
 // Functions on models. Whatever touches weights is a job; memoryOf, plan and describe read plain figures.
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,8 +26,8 @@ auto model_result(const std::shared_ptr<EngineCore>& engine) {
 // A job on a model: use(session, stream, job) -> result; afterwards its memory figures are current on both
 // sides.
 template <class Use, class Convert>
-Napi::Value run_on_model(const Napi::CallbackInfo& info, Use use, Convert convert,
-                         Napi::Value progress = {}) {
+Napi::Value run_on_model(const Napi::CallbackInfo& info, Use use, Convert convert, Napi::Value progress = {},
+                         std::function<void(Stream&)> undo = {}) {
     ModelHandle& handle = model_of(info[0]);
     const int64_t number = integer_from(info[1], "job");
     const std::shared_ptr<ModelCore> model = handle.model;
@@ -42,7 +43,7 @@ Napi::Value run_on_model(const Napi::CallbackInfo& info, Use use, Convert conver
             model->account(env);
             return convert(env, result);
         },
-        progress);
+        progress, std::move(undo));
 }
 
 // Reading and writing weights report after every tensor, so this is also where they notice a cancellation.
@@ -90,9 +91,14 @@ Napi::Value memory_of(const Napi::CallbackInfo& info) {
 // plan(model, rows, targets, training): bytes by purpose
 Napi::Value plan(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Session> session = model_of(info[0]).model->session();
-    return memory_value(info.Env(),
-                        session->plan(integer_from(info[1], "rows"), integer_from(info[2], "targets"),
-                                      boolean_from(info[3], "training")));
+    const auto count = [&](size_t argument, const char* name) {
+        const int64_t value = integer_from(info[argument], name);
+        require(value >= 0 && value < int64_t{1} << 31, Code::Option, "Expected ", name,
+                " in [0, 2^31) but received ", value, ".");
+        return value;
+    };
+    return memory_value(
+        info.Env(), session->plan(count(1, "rows"), count(2, "targets"), boolean_from(info[3], "training")));
 }
 
 struct ForwardOutput {
@@ -142,15 +148,11 @@ Napi::Value score(const Napi::CallbackInfo& info) {
 Napi::Value step(const Napi::CallbackInfo& info) {
     return run_on_model(
         info,
-        [batch = batch_from(info[2]), loss = loss_from(info[3])](Session& session, Stream& stream, Job& job) {
-            try {
-                return session.step(batch, loss, stream);
-            } catch (...) {
-                if (!job.closing()) session.clear_gradients(stream);
-                throw;
-            }
+        [batch = batch_from(info[2]), loss = loss_from(info[3])](Session& session, Stream& stream, Job&) {
+            return session.step(batch, loss, stream);
         },
-        step_value);
+        step_value, {},
+        [model = model_of(info[0]).model](Stream& stream) { model->session()->clear_gradients(stream); });
 }
 
 // update(model, job, options): { gradNorm, finite }

@@ -25,6 +25,21 @@ void check_segments(const PackedBatch& batch) {
             " rows but cover ", next, ".");
 }
 
+// Attention takes positions from the segments and rotation from the positions: they must agree.
+void check_positions(const PackedBatch& batch) {
+    for (const Segment& segment : batch.segments) {
+        const int64_t first =
+            segment.prefix < 0 ? 0 : batch.segments[static_cast<size_t>(segment.prefix)].length;
+        for (int64_t i = 0; i < segment.length; ++i) {
+            const int64_t row = segment.start + i;
+            require(batch.positions[static_cast<size_t>(row)] == first + i, Code::Shape, "positions[", row,
+                    "]: expected ", first + i,
+                    " from its segment (they count on from the prefix's end) but got ",
+                    batch.positions[static_cast<size_t>(row)], ".");
+        }
+    }
+}
+
 template <class Range>
 void check_cover(const std::vector<Range>& ranges, int64_t total, const char* name, const char* of) {
     int64_t next = 0;
@@ -52,6 +67,7 @@ void PackedBatch::check(int64_t vocabulary, int64_t max_positions) const {
                 ". Shorten the rows (--max-length).");
     }
     check_segments(*this);
+    check_positions(*this);
     for (size_t i = 0; i < targets.size(); ++i) {
         require(targets[i].row >= 0 && targets[i].row < rows(), Code::Shape, "targets[", i,
                 "]: expected a row in [0, ", rows(), ") but got ", targets[i].row, ".");

@@ -34,7 +34,7 @@ struct Group {
 
 struct PackedBatch {
     std::vector<int32_t> tokens;     // [T]
-    std::vector<int32_t> positions;  // [T]
+    std::vector<int32_t> positions;  // [T] from 0 in a segment, or on from its prefix's end
     std::vector<Segment> segments;   // cover [0, T) in order
     std::vector<Target> targets;
     std::vector<Completion> completions;

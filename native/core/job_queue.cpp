@@ -1,11 +1,21 @@
 // A deque, a condition variable and one thread. Must not throw once it runs.
 #include "core/job_queue.h"
 
+#include <system_error>
 #include <utility>
+
+#include "core/error.h"
 
 namespace attune {
 
-JobQueue::JobQueue() : thread_([this] { serve(); }) {}
+JobQueue::JobQueue() {
+    try {
+        thread_ = std::thread([this] { serve(); });
+    } catch (const std::system_error&) {
+        raise(Code::Backend,
+              "The system refused to start a command thread. Dispose engines that are not used.");
+    }
+}
 
 JobQueue::~JobQueue() {
     close();

@@ -20,7 +20,7 @@ class JobQueue {
         std::atomic<bool> cancelled{false};
     };
 
-    JobQueue();
+    JobQueue();   // throws Code::Backend when the system has no more threads
     ~JobQueue();  // close(); never on the command thread itself
     JobQueue(const JobQueue&) = delete;
     JobQueue& operator=(const JobQueue&) = delete;

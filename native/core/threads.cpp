@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -63,20 +64,34 @@ struct ThreadPool::Shared {
             if (active.fetch_sub(1, std::memory_order_acq_rel) == 1) active.notify_one();
         }
     }
+
+    void stop() {
+        closing.store(true, std::memory_order_release);
+        round.fetch_add(1, std::memory_order_acq_rel);
+        round.notify_all();
+        for (std::thread& worker : workers) worker.join();
+        workers.clear();
+    }
 };
 
 ThreadPool::ThreadPool(int threads) : shared_(std::make_unique<Shared>()) {
     require(threads >= 1 && threads <= 1024, Code::Option, "Expected threads in [1, 1024] but received ",
             threads, ".");
-    for (int worker = 1; worker < threads; ++worker)
-        shared_->workers.emplace_back([shared = shared_.get(), worker] { shared->serve(worker); });
+    shared_->workers.reserve(static_cast<size_t>(threads) - 1);
+    try {
+        for (int worker = 1; worker < threads; ++worker)
+            shared_->workers.emplace_back([shared = shared_.get(), worker] { shared->serve(worker); });
+    } catch (const std::system_error&) {
+        // Threads that are not joined would end the process.
+        const size_t started = shared_->workers.size();
+        shared_->stop();
+        raise(Code::Backend, "Expected to start ", threads - 1,
+              " worker threads but the system refused after ", started, ". Use fewer threads.");
+    }
 }
 
 ThreadPool::~ThreadPool() {
-    shared_->closing.store(true, std::memory_order_release);
-    shared_->round.fetch_add(1, std::memory_order_acq_rel);
-    shared_->round.notify_all();
-    for (std::thread& worker : shared_->workers) worker.join();
+    shared_->stop();
 }
 
 int ThreadPool::threads() const noexcept {

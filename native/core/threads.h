@@ -10,7 +10,9 @@ namespace attune {
 // depend on its index alone, never on the worker: partial sums belong to tasks.
 class ThreadPool {
   public:
-    explicit ThreadPool(int threads);  // including the calling thread; >= 1
+    // Including the calling thread; >= 1. Throws Code::Option, and Code::Backend when the system has no more
+    // threads.
+    explicit ThreadPool(int threads);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;

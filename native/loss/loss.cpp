@@ -22,8 +22,10 @@ void check_size(const std::vector<double>& values, size_t wanted, const char* na
 }
 
 int64_t first_target(const PackedBatch& batch, int64_t group) {
-    const Group& g = batch.groups[static_cast<size_t>(group)];
-    return batch.completions[static_cast<size_t>(g.first)].first;
+    // A group without completions may stand behind the last one.
+    const auto first = static_cast<size_t>(batch.groups[static_cast<size_t>(group)].first);
+    return first < batch.completions.size() ? batch.completions[first].first
+                                            : static_cast<int64_t>(batch.targets.size());
 }
 
 double sum_logprobs(const float* logprobs, const Completion& completion, int64_t offset) {
@@ -56,6 +58,9 @@ void nll_group(double* loss, float* dlogprobs, const float* logprobs, double sca
 void check_loss(const LossOptions& options, const PackedBatch& batch) {
     require(options.normaliser > 0, Code::Option, "Expected a loss normaliser above 0 but received ",
             options.normaliser, ". It counts the targets or pairs of the whole update.");
+    require(batch.targets.empty() || !batch.completions.empty(), Code::Shape,
+            "completions: expected to cover ", batch.targets.size(),
+            " targets but there are none. A loss needs its targets in completions and groups.");
     check_size(options.weights, batch.groups.size(), "weights", "group", true);
     check_size(options.labels, batch.groups.size(), "labels", "pair", true);
     check_size(options.margins, batch.groups.size(), "margins", "pair", true);

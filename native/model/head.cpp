@@ -202,11 +202,11 @@ void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTe
         }
         for (; group < groups && chunk.count + targets_of(group) <= chunk_rows(); ++group)
             chunk.count += targets_of(group);
-        if (chunk.count == 0) continue;
-        forward_chunk(stats, weights, chunk, 1.0f, stream);
+        if (chunk.count > 0) forward_chunk(stats, weights, chunk, 1.0f, stream);
+        // Groups without targets have a loss too.
         loss.groups(first_group, group - first_group, stats.logprobs.data() + chunk.first,
                     d_logprobs_ + chunk.first);
-        backward_chunk(weights, gradients, chunk, stream);
+        if (chunk.count > 0) backward_chunk(weights, gradients, chunk, stream);
     }
 }
 

@@ -35,11 +35,16 @@ RopeTable::RopeTable(const ModelConfig& config) {
 void RopeTable::grow(int64_t count) {
     if (count <= positions_ || frequencies_.empty()) return;
     count = std::max(count, 2 * positions_);
+    // Sized first: when memory is short, the table stays as long as positions_ says.
+    const size_t half = frequencies_.size();
+    cosine_.resize(static_cast<size_t>(count) * half);
+    sine_.resize(static_cast<size_t>(count) * half);
     for (int64_t position = positions_; position < count; ++position)
-        for (const double frequency : frequencies_) {
-            const double angle = static_cast<double>(position) * frequency;
-            cosine_.push_back(static_cast<float>(std::cos(angle)));
-            sine_.push_back(static_cast<float>(std::sin(angle)));
+        for (size_t i = 0; i < half; ++i) {
+            const double angle = static_cast<double>(position) * frequencies_[i];
+            const size_t at = static_cast<size_t>(position) * half + i;
+            cosine_[at] = static_cast<float>(std::cos(angle));
+            sine_[at] = static_cast<float>(std::sin(angle));
         }
     positions_ = count;
 }

@@ -86,6 +86,7 @@ class ModelSession final : public Session {
     MemoryUse resident(bool training) const;
     void check_batch(const PackedBatch& batch, bool has_score_head) const;
     void start_training(Stream& stream);
+    void step_without_targets(StepResult& result, const PackedBatch& batch, const LossOptions& loss) const;
     void step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss, Stream& stream);
     void step_scores(StepResult& result, const PackedBatch& batch, const LossOptions& loss, Stream& stream);
     void update_tensor(const TensorSpec& tensor, AdamW settings, Stream& stream);
@@ -178,14 +179,23 @@ void ModelSession::start_training(Stream& stream) {
     require(!frozen_, Code::Option, "This model is a frozen snapshot and cannot be trained.");
     if (gradients_) return;
     if (dtype_ == DType::BF16 && !masters_) {
-        masters_ = FlatTensors(spec_);
-        TensorReader{ops_, spec_, *source_, stream}.read_masters(masters_);
+        // Kept only when all of them were read: zeros would pass for trained weights.
+        FlatTensors masters(spec_);
+        TensorReader{ops_, spec_, *source_, stream}.read_masters(masters);
+        masters_ = std::move(masters);
         source_.reset();
     }
     // The kernel hands out zeroed pages, so clearing is already done.
     first_moments_ = FlatTensors(spec_);
     second_moments_ = FlatTensors(spec_);
     gradients_ = FlatTensors(spec_);
+}
+
+void add_losses(StepResult& result, const LossOptions& loss) {
+    for (size_t g = 0; g < result.group_losses.size(); ++g)
+        result.loss +=
+            result.group_losses[g] * (loss.weights.empty() ? 1 : loss.weights[g]) / loss.normaliser;
+    require(std::isfinite(result.loss), Code::NotFinite, "The loss is ", result.loss, ".");
 }
 
 StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) {
@@ -195,22 +205,32 @@ StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss,
     start_training(stream);
     StepResult result;
     result.group_losses.assign(batch.groups.size(), 0);
-    if (batch.targets.empty()) return result;
+    if (batch.targets.empty()) {
+        step_without_targets(result, batch, loss);
+        return result;
+    }
     head_.gather(weights_, trunk_.forward(weights_, batch, true, stream), batch, stream);
     result.trunk_rows = batch.rows();
     if (scores)
         step_scores(result, batch, loss, stream);
     else
         step_logprobs(result, batch, loss, stream);
-    for (size_t g = 0; g < result.group_losses.size(); ++g)
-        result.loss +=
-            result.group_losses[g] * (loss.weights.empty() ? 1 : loss.weights[g]) / loss.normaliser;
-    require(std::isfinite(result.loss), Code::NotFinite, "The loss is ", result.loss, ".");
+    add_losses(result, loss);
     const Mat dx = trunk_.output_gradient();
     check(ops_.fill(static_cast<float*>(dx.data), 0, dx.rows * dx.cols, &stream), "fill");
     head_.scatter(dx, weights_, gradients_, stream);
     trunk_.backward(weights_, gradients_, batch, stream);
     return result;
+}
+
+// Empty completions have the sum 0: no gradient, but a pair of them has a loss, as it has beside others.
+void ModelSession::step_without_targets(StepResult& result, const PackedBatch& batch,
+                                        const LossOptions& loss) const {
+    if (loss.kind == LossKind::BradleyTerry) return;  // its completions have one target each: there are none
+    logprob_loss(result.group_losses.data(), nullptr, nullptr, loss, batch, 0,
+                 static_cast<int64_t>(batch.groups.size()));
+    result.completions.resize(batch.completions.size());
+    add_losses(result, loss);
 }
 
 void ModelSession::step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
@@ -350,10 +370,11 @@ void ModelSession::save(const std::string& folder, DType dtype, const Progress& 
     int64_t done = 0;
     for (const TensorSpec& tensor : spec_.tensors)
         for (const TensorPart& part : tensor.parts) {
-            const std::vector<float> values = part_values(tensor, part, rows);
-            writer.write(part.name, values.data(), static_cast<int64_t>(values.size()));
-            done += static_cast<int64_t>(values.size());
-            if (progress) progress(static_cast<double>(done) / static_cast<double>(spec_.parameters));
+            part_slices(tensor, part, rows, [&](const float* values, int64_t count) {
+                writer.write(part.name, values, count);
+                done += count;
+                if (progress) progress(static_cast<double>(done) / static_cast<double>(spec_.parameters));
+            });
         }
     writer.finish();
 }

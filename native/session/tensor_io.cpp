@@ -17,6 +17,11 @@ namespace {
 
 constexpr int64_t kSliceValues = int64_t{2} << 20;
 
+// Whole panels, so that a slice never shares one with the next.
+int64_t rows_of_slice(int64_t columns) {
+    return std::max(kPanel, kSliceValues / columns / kPanel * kPanel);
+}
+
 std::string without_first_word(const std::string& name) {
     const size_t dot = name.find('.');
     return dot == std::string::npos ? name : name.substr(dot + 1);
@@ -117,10 +122,9 @@ void TensorReader::read_part(const TensorPart& part, int64_t columns,
     const int64_t index = find(part);
     const bool permuted = gguf() && part.gguf_rope_heads > 0;
     const int64_t head_width = permuted ? part.rows / part.gguf_rope_heads : 0;
-    // Whole panels, so that a slice never shares one with the next; a transposed matrix is read in one piece.
+    // A transposed matrix is read in one piece.
     const bool transposed = part.transposed && !gguf();
-    const int64_t per_slice =
-        transposed ? part.rows : std::max(kPanel, kSliceValues / columns / kPanel * kPanel);
+    const int64_t per_slice = transposed ? part.rows : rows_of_slice(columns);
     std::vector<float> values(static_cast<size_t>(std::min(per_slice, part.rows) * columns));
     for (int64_t first = 0; first < part.rows; first += per_slice) {
         const int64_t rows = std::min(per_slice, part.rows - first);
@@ -200,6 +204,22 @@ std::vector<float> part_values(const TensorSpec& tensor, const TensorPart& part,
         for (int64_t k = 0; k < tensor.K; ++k)
             turned[static_cast<size_t>(k * part.rows + n)] = values[static_cast<size_t>(n * tensor.K + k)];
     return turned;
+}
+
+void part_slices(const TensorSpec& tensor, const TensorPart& part, const PartRows& rows,
+                 const std::function<void(const float* values, int64_t count)>& take) {
+    if (part.transposed && !tensor.vector) {
+        const std::vector<float> values = part_values(tensor, part, rows);
+        take(values.data(), static_cast<int64_t>(values.size()));
+        return;
+    }
+    const int64_t per_slice = rows_of_slice(tensor.K);
+    std::vector<float> values(static_cast<size_t>(std::min(per_slice, part.rows) * tensor.K));
+    for (int64_t first = 0; first < part.rows; first += per_slice) {
+        const int64_t count = std::min(per_slice, part.rows - first);
+        rows(tensor, part.row + first, count, values.data());
+        take(values.data(), count * tensor.K);
+    }
 }
 
 }  // namespace attune

@@ -44,6 +44,10 @@ using PartRows = std::function<void(const TensorSpec& tensor, int64_t first, int
 
 // A Hugging Face folder's tensor: all values of a part, transposed where the folder has it so.
 std::vector<float> part_values(const TensorSpec& tensor, const TensorPart& part, const PartRows& rows);
+// The same in pieces of a few million values, a transposed matrix in one: a vocabulary's matrix is not held
+// twice.
+void part_slices(const TensorSpec& tensor, const TensorPart& part, const PartRows& rows,
+                 const std::function<void(const float* values, int64_t count)>& take);
 std::vector<int64_t> part_shape(const TensorSpec& tensor, const TensorPart& part);
 
 }  // namespace attune

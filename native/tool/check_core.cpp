@@ -1,10 +1,14 @@
 // The core without any op: thread pool, Philox, PackedBatch's contract, dtype rounding, scratch memory.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <thread>
@@ -13,6 +17,7 @@
 #include "core/batch.h"
 #include "core/dtype.h"
 #include "core/error.h"
+#include "core/job_queue.h"
 #include "core/philox.h"
 #include "core/scratch.h"
 #include "core/threads.h"
@@ -95,6 +100,24 @@ void expect_error(Checks& checks, const std::string& name, Code code, const std:
     }
 }
 
+// With room for a few stacks only: an error, no end of the process, and no thread is left behind.
+void check_refused_threads(Checks& checks) {
+    int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit old{};
+    getrlimit(RLIMIT_AS, &old);
+    rlimit low = old;
+    low.rlim_cur = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE)) + (64u << 20);
+    setrlimit(RLIMIT_AS, &low);
+    expect_error(checks, "pool says that the system has no more threads", Code::Backend, "Use fewer threads",
+                 [] { ThreadPool pool(1024); });
+    setrlimit(RLIMIT_AS, &old);
+    ThreadPool after(3);
+    std::atomic<int> ran{0};
+    after.parallel(5, [&](int64_t, int) { ran.fetch_add(1); });
+    checks.expect("pool works after a refusal", ran == 5);
+}
+
 void check_threads(Checks& checks) {
     for (const int threads : {1, 2, 3, 8}) check_rounds(checks, threads);
     check_sleep(checks);
@@ -102,6 +125,7 @@ void check_threads(Checks& checks) {
     for (int i = 0; i < 200; ++i) ThreadPool pool(3);  // closing at once must not hang
     checks.expect("pool closes at once", true);
     expect_error(checks, "pool refuses no threads", Code::Option, "received 0", [] { ThreadPool pool(0); });
+    check_refused_threads(checks);
 }
 
 // ---- philox
@@ -164,6 +188,8 @@ const BadBatch kBadBatches[] = {
      [](PackedBatch& b) { b.segments[1].prefix = 1; }},
     {"segments[2]: prefix 1 has a prefix itself", [](PackedBatch& b) { b.segments[2].prefix = 1; }},
     {"segments: expected to cover 6 rows but cover 4", [](PackedBatch& b) { b.segments.pop_back(); }},
+    {"positions[1]: expected 1 from its segment", [](PackedBatch& b) { b.positions[1] = 0; }},
+    {"positions[4]: expected 2 from its segment", [](PackedBatch& b) { b.positions[4] = 4; }},
     {"targets[2]: expected a row in [0, 6) but got 6", [](PackedBatch& b) { b.targets[2].row = 6; }},
     {"targets[0]: expected an id in [0, 10) but got 12", [](PackedBatch& b) { b.targets[0].token = 12; }},
     {"completions[1]: expected first 2", [](PackedBatch& b) { b.completions[1].first = 1; }},
@@ -222,6 +248,48 @@ void check_dtype(Checks& checks) {
                   std::isnan(bf16_to_float(float_to_bf16(std::bit_cast<float>(0x7f800001u)))));
 }
 
+// ---- job queue
+
+struct CountingJob final : JobQueue::Job {
+    CountingJob(std::vector<int>* ran_list, int job_number) : ran(ran_list), number(job_number) {}
+    void run() noexcept override { ran->push_back(cancelled ? -number : number); }
+    std::vector<int>* ran;
+    int number;
+};
+
+// Holds the command thread until it is let go.
+struct GateJob final : JobQueue::Job {
+    void run() noexcept override {
+        begun = true;
+        while (!open) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::atomic<bool> begun{false};
+    std::atomic<bool> open{false};
+};
+
+void check_job_queue(Checks& checks) {
+    std::vector<int> ran;
+    const auto job = [&](int number) { return std::make_shared<CountingJob>(&ran, number); };
+    JobQueue queue;
+    auto gate = std::make_shared<GateJob>();
+    queue.push(gate);
+    while (!gate->begun) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int number = 1; number <= 3; ++number) queue.push(job(number));
+    queue.cancel_all();
+    queue.push(job(4));
+    checks.expect("cancelling reaches the running job", gate->cancelled);
+    gate->open = true;
+    auto last = std::make_shared<GateJob>();
+    last->open = true;
+    queue.push(last);
+    while (!last->begun) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    queue.close();
+    checks.expect("jobs run in order, and cancelled ones report it", ran == std::vector<int>{-1, -2, -3, 4});
+    checks.expect("a closed queue takes no job", !queue.push(job(5)));
+    queue.close();
+    checks.expect("closing twice does no harm", ran.size() == 4);
+}
+
 // ---- scratch
 
 void check_scratch(Checks& checks) {
@@ -248,6 +316,7 @@ void check_scratch(Checks& checks) {
 }
 
 const Register threads("threads", Runs::Once, check_threads);
+const Register job_queue("job_queue", Runs::Once, check_job_queue);
 const Register philox("philox", Runs::Once, check_philox);
 const Register batch("batch", Runs::Once, check_batch);
 const Register dtype("dtype", Runs::Once, check_dtype);

@@ -173,6 +173,14 @@ describe("the training commands", () => {
     });
   }
 
+  it("refuses a cache that cannot be written before anything is made", async () => {
+    const data = rows(pairs);
+    const { code, stderr } = await commandLine(args("dpo", data, "--cache", join(data, "cache")));
+    expect(code).to.equal(2);
+    expect(stderr).to.include("Expected cache to be a folder").and.include("[ATTUNE_OUTPUT]");
+    expect(existsSync(place.output())).to.equal(false);
+  });
+
   it("refuses an output that already holds a run, and leaves it alone", async () => {
     mkdirSync(place.output());
     writeFileSync(join(place.output(), "run.json"), "{}");

@@ -47,7 +47,7 @@ describe("the command line", () => {
       (o) => ["sft", ...needed, o, "--label-smoothing", "0"],
       "Unknown option for sft",
     ],
-    ["a flag without its value", () => ["dpo", "--model"], "argument missing"],
+    ["a flag without its value", () => ["dpo", "--model"], "Expected --model to be followed by <PATH>"],
     ["a missing option", () => ["dpo", "--model", "m"], "dpo needs --data"],
     ["text for a number", (o) => ["dpo", ...needed, o, "--beta", "big"], 'received "big"'],
     ["an empty number", (o) => ["dpo", ...needed, o, "--beta", ""], 'received ""'],
@@ -57,7 +57,12 @@ describe("the command line", () => {
       "Expected --beta to be a number > 0",
     ],
     ["a value that is no choice", (o) => ["sft", ...needed, o, "--dtype", "fp8"], "one of fp32, bf16"],
-    ["a word too many", (o) => ["sft", ...needed, o, "extra"], "too many arguments"],
+    [
+      "a word too many",
+      (o) => ["sft", ...needed, o, "extra"],
+      'only options behind sft but received "extra"',
+    ],
+    ["a misspelt help", () => ["sft", "--hlep"], 'Did you mean "--help"?'],
     [
       "a configuration that is missing",
       (o) => ["sft", ...needed, o, "--config", join(o, "no.yaml")],

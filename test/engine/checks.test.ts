@@ -48,6 +48,12 @@ describe("native checks", () => {
     });
   });
 
+  it("gives a group without completions the loss 0, also as the last one", async () => {
+    const loss = { kind: "nll", normaliser: 1 } as const;
+    const { groupLosses } = await checks.logprobLoss(loss, groupedBatch([0]), new Float32Array(0));
+    expect([...groupLosses]).to.deep.equal([0]);
+  });
+
   it("gives no divergence of a distribution from itself", async () => {
     const { kl, reverseKl } = await checks.headKl(logits, logits, 3, 1);
     for (const value of [...kl, ...reverseKl]) expect(value).to.be.closeTo(0, 1e-6);

@@ -2,7 +2,12 @@
 
 import { expect } from "chai";
 import type { MemoryUse } from "../../lib/engine/contract.js";
-import { availableMemory, requireMemory, requireWeightsMemory } from "../../lib/engine/memory.js";
+import {
+  availableMemory,
+  requireMemory,
+  requireWeightsMemory,
+  workspaceBytes,
+} from "../../lib/engine/memory.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 const GIB = 2 ** 30;
@@ -77,7 +82,15 @@ describe("requireMemory", () => {
   const available = (bytes: number) => ({ bytes, limit: "free memory of the machine" as const });
 
   it("lets a run through that fits beside what is held already", () => {
-    requireMemory({ model, rows: 8, targets: 8, available: available(6 * GIB) });
+    const space = workspaceBytes({ activations: 0 });
+    requireMemory({ model, rows: 8, targets: 8, available: available(6 * GIB + space) });
+  });
+
+  it("counts the kernels' work space", async () => {
+    const error = await failureOf(() =>
+      requireMemory({ model, rows: 8, targets: 8, available: available(6 * GIB) }),
+    );
+    expect(error.message).to.contain("work space of the kernels 0.03 GB");
   });
 
   it("refuses a run that does not fit, with the numbers by purpose", async () => {
@@ -86,7 +99,7 @@ describe("requireMemory", () => {
     );
     expect(error.code).to.equal("ATTUNE_MEMORY");
     for (const part of [
-      "8.59 GB of further memory",
+      "8.62 GB of further memory",
       "7.52 GB are left",
       "optimizer state 4.29 GB",
       "reference snapshot 2.15 GB",

@@ -2,6 +2,7 @@
 
 import { expect } from "chai";
 import { createEngine, type Engine, type LossSpec, type Model } from "../../lib/engine/index.js";
+import { workspaceBytes } from "../../lib/engine/memory.js";
 import { failureOf } from "../errors/expect-failure.js";
 import { demonstrations, pairs, someIds } from "../support/packed-rows.js";
 import { suiteFolder } from "../support/temporary-folder.js";
@@ -156,7 +157,9 @@ describe("a loaded model", () => {
     const held = model.memory();
     for (const key of ["weightsFp32", "gradients", "optimizer", "activations", "head"] as const)
       expect(held[key], key).to.be.at.most(planned[key]);
-    expect(engine.memory().total).to.be.at.least(held.total);
+    const { scratch, total } = engine.memory();
+    expect(total).to.be.at.least(held.total);
+    expect(scratch).to.be.within(1, workspaceBytes(planned));
   });
 
   it("rejects a step with the signal's reason when it is aborted, and trains on afterwards", async () => {

@@ -12,6 +12,33 @@ interface HouseReport {
 }
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const script = join(root, "scripts", "imports.mjs");
+const { libraryRooms, nativeRooms } = (await import(join(root, "scripts", "import-rules.mjs"))) as Record<
+  "libraryRooms" | "nativeRooms",
+  Readonly<Record<string, readonly string[]>>
+>;
+/** A room, then rooms that it may never use. */
+const forbidden: readonly (readonly [string, ...string[]])[] = [
+  ["text", "engine", "train", "feedback", "server", "cli"],
+  ["preference", "engine", "train", "feedback", "server", "cli"],
+  ["report", "engine", "train", "feedback", "server", "cli"],
+  ["data", "engine", "train", "evaluate", "rollout", "feedback", "server", "cli"],
+  ["engine", "train", "feedback", "server", "cli", "world"],
+  ["rollout", "train", "feedback", "server", "world"],
+  ["judge", "train", "feedback", "server", "world"],
+  ["evaluate", "train", "feedback", "server", "world"],
+  ["train", "feedback", "server", "report", "world"],
+  ["feedback", "engine", "train", "server"],
+  ["server", "train", "engine"],
+  ["index", "world", "cli"],
+  ["core", "formats", "cpu", "cuda", "model", "loss", "optim", "session", "binding"],
+  ["formats", "cpu", "model", "loss", "session", "binding"],
+  ["cpu", "cuda", "model", "loss", "optim", "formats"],
+  ["cuda", "cpu", "model", "loss", "optim", "formats"],
+  ["model", "cpu", "cuda", "loss", "optim", "session"],
+  ["loss", "cpu", "cuda", "model", "optim"],
+  ["optim", "cpu", "cuda", "model", "loss"],
+  ["generate", "cpu", "cuda", "loss", "optim", "session"],
+];
 const { checkHouse } = (await import(script)) as { checkHouse(root: string): HouseReport };
 
 describe("the house", () => {
@@ -102,6 +129,18 @@ describe("the script that enforces the import rules", () => {
       '#include "loss/loss.h"',
       "cpu must not include loss/loss.h",
     ],
+    [
+      "an include by a relative path",
+      "native/cpu/a.h",
+      '#include "../model/trunk.h"',
+      "cpu must not include ../model/trunk.h",
+    ],
+    [
+      "the package imported by its own name",
+      "lib/feedback/a.ts",
+      'import { dpo } from "attune";',
+      "feedback must not import the package itself",
+    ],
     ["Node outside binding", "native/session/a.cpp", "#include <napi.h>", "only binding may include napi.h"],
     [
       "a file that is too long",
@@ -134,6 +173,40 @@ describe("the script that enforces the import rules", () => {
       expect(found()).to.include(violation);
     });
   }
+
+  it("guards every room of lib/ against every room that it may not use", () => {
+    const rooms = Object.keys(libraryRooms);
+    for (const [room, allowed] of Object.entries(libraryRooms)) {
+      const wrong = rooms.filter((other) => ![room, "errors", "options", ...allowed].includes(other));
+      expect(wrong, room).to.not.be.empty;
+      for (const other of wrong) {
+        const path = room === "index" ? "lib/index.ts" : `lib/${room}/a.ts`;
+        const up = room === "index" ? "." : "..";
+        plant(path, `import { x } from "${up}/${other === "index" ? "index.js" : `${other}/index.js`}";\n`);
+        expect(found()).to.include(`${room} must not import ${other}`);
+      }
+      rmSync(join(folder, room === "index" ? "lib/index.ts" : `lib/${room}/a.ts`));
+    }
+  });
+
+  it("guards every room of native/ against every room that it may not use", () => {
+    const rooms = Object.keys(nativeRooms);
+    for (const [room, allowed] of Object.entries(nativeRooms)) {
+      for (const other of rooms.filter((one) => one !== room && !allowed.includes(one))) {
+        plant(`native/${room}/a.h`, `#include "${other}/b.h"\n`);
+        expect(found()).to.include(`${room} must not include ${other}/b.h`);
+      }
+      rmSync(join(folder, `native/${room}/a.h`), { force: true });
+    }
+  });
+
+  it("has the table of the house for the rooms that must stay apart", () => {
+    const all = { ...libraryRooms, ...nativeRooms };
+    for (const [room, ...never] of forbidden)
+      expect(all[room], room).to.satisfy((allowed: readonly string[] | undefined) =>
+        never.every((other) => allowed !== undefined && !allowed.includes(other)),
+      );
+  });
 
   const sound: readonly [string, string, string][] = [
     [

@@ -19,6 +19,11 @@ describe("every op agrees with its reference", () => {
     expect(sets.filter(({ built, runnable }) => built && runnable)).to.not.deep.equal([]);
   });
 
+  it("by a checker that CMake built beside the addon", function () {
+    if (!existsSync(join(root, "build-cmake/Release/attune.node"))) return this.skip();
+    expect(checker, places.join(" or ")).to.be.a("string");
+  });
+
   for (const { name, built, runnable, native } of sets) {
     const how = !built ? "not built" : !runnable ? "the processor lacks it" : native ? "native" : "emulated";
     it(`on ${name} (${how})`, async function () {

@@ -99,6 +99,18 @@ describe("options", () => {
 });
 
 describe("a configuration file", () => {
+  it("may not name another configuration file", async () => {
+    const error = await failureOf(() => read("config: other.yaml\n"));
+    expect(error.code).to.equal("ATTUNE_CONFIG");
+    expect(error.message).to.include('"config"');
+  });
+
+  it("may not turn a switch both ways", async () => {
+    const error = await failureOf(() => read("shuffle: true\nno-shuffle: true\n"));
+    expect(error.code).to.equal("ATTUNE_CONFIG");
+    expect(error.message).to.include("shuffle and no-shuffle");
+  });
+
   let folder = "";
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "attune-config-"));

@@ -20,8 +20,7 @@ describe("oracle: model", () => {
     if (kind === "adapter") {
       it(`${name}: a LoRA adapter (later issue)`);
     } else if (kind === "real") {
-      const best = isas[0];
-      if (best !== undefined) describe(`${name}, ${isaTitle(best)}`, () => realModelCase(name, best));
+      for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => realModelCase(name, isa));
     } else if (kind === "reward") {
       const expected = new ExpectedModel<RewardFigures>(name);
       for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => rewardModelCase(expected, isa));

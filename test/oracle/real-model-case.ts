@@ -1,5 +1,5 @@
 // The real model of the oracle, read from its GGUF: weights, tokenised texts, log-probs and likely tokens.
-// One instruction set (the best) is enough here: the small models are run on all of them.
+// Must not know the model's name or sizes: both come from its files.
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";

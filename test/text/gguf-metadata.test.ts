@@ -35,6 +35,14 @@ describe("readGguf", () => {
   const refusal = (bytes: Uint8Array) => failureOf(() => readGguf({ path: write(bytes) }));
   const tensor = { name: "a.weight", dims: [32, 2], type: 3, offset: 0 };
 
+  it("shows names of a damaged file short and without control characters", async () => {
+    const name = `\u001b[2J${"x".repeat(5000)}`;
+    const error = await refusal(ggufFile({ tensors: [{ ...tensor, name, dims: [0] }] }));
+    expect(error.code).to.equal("ATTUNE_FORMAT");
+    expect(error.message).to.match(/"\?\[2Jxxx/);
+    expect(error.message.length).to.be.lessThan(500);
+  });
+
   it("reads scalars, texts and booleans", () => {
     const { metadata } = read({
       pairs: [

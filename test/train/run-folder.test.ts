@@ -43,7 +43,7 @@ describe("a run's folder", () => {
     expect(existsSync(join(parent, "deep"))).to.equal(false);
   });
 
-  for (const name of ["run.json", "metrics.jsonl", "model"]) {
+  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "model"]) {
     it(`is refused when it already holds ${name}`, async () => {
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, name), "");
@@ -63,6 +63,34 @@ describe("a run's folder", () => {
     writeFileSync(join(parent, "deep"), "");
     const error = await failureOf(() => checkOutput(folder));
     expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
+    expect(error.message).to.include("is a file");
+  });
+
+  it("leaves nothing behind when one of its files cannot be written", async () => {
+    // A folder in the place of run.json: the last of the three files fails.
+    mkdirSync(join(folder, "run.json"), { recursive: true });
+    const error = await failureOf(create);
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
+    expect(readdirSync(folder)).to.deep.equal(["run.json"]);
+    expect(error.message.match(/Cannot write/g)).to.have.length(1);
+  });
+
+  it("takes back the parents that it made when it cannot be made itself", async () => {
+    const error = await failureOf(() =>
+      RunFolder.create({ folder: join(folder, "x".repeat(300)), clock: () => new Date(0) }, start, ""),
+    );
+    expect(error.code).to.equal("ATTUNE_OUTPUT");
+    expect(readdirSync(parent)).to.deep.equal([]);
+  });
+
+  it("goes to one of two runs that begin at once, and the other leaves it alone", async () => {
+    const first = await create();
+    const error = await failureOf(() =>
+      RunFolder.create({ folder, clock: () => new Date(0) }, start, "epochs: 2\n"),
+    );
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT_EXISTS", 2]);
+    expect(readFileSync(join(folder, "config.yaml"), "utf8")).to.equal("epochs: 1\n");
+    first.finish("done", 5);
   });
 
   it("says running from the start, with the counts of rows", async () => {

@@ -96,6 +96,21 @@ describe("trainers on the engine", () => {
     });
   }
 
+  const wrongInputs: readonly [string, object][] = [
+    ["model", { model: null }],
+    ["model", { model: { name: "no model" } }],
+    ["signal", { signal: {} }],
+    ["onStep", { onStep: 5 }],
+  ];
+  for (const [name, wrong] of wrongInputs) {
+    it(`name ${name} at once when it cannot be used: ${JSON.stringify(wrong)}`, async () => {
+      const error = await failureOf(() => runSft(wrong));
+      expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OPTION", 2]);
+      expect(error.message).to.match(new RegExp(`^Expected ${name} to be .* but received `));
+      expect(existsSync(place.output())).to.equal(false);
+    });
+  }
+
   it("dpo gives the same bits with cached reference log-probs as without", async () => {
     await runDpo({ shuffle: true }, "cached");
     await runDpo({ shuffle: true, cache: "off" }, "uncached");

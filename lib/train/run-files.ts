@@ -1,0 +1,63 @@
+// Writes the small files of a run: a whole file or none, a whole line or none. Must not know what is in them.
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { type AttuneError, fail, reasonOf } from "../errors/index.js";
+
+/** Temporary file, fsync, rename; the temporary file never stays. */
+export function replaceFile(path: string, content: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = openSync(temporary, "w");
+    try {
+      writeAll(file, content);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Appends a line to a file that nobody else writes; a line that does not fit the disk is taken back.
+ * @throws ATTUNE_OUTPUT
+ */
+export function appendLine(file: number, path: string, line: string): void {
+  const { size } = fstatSync(file);
+  try {
+    writeAll(file, `${line}\n`);
+  } catch (error) {
+    try {
+      ftruncateSync(file, size);
+    } catch {
+      // Devices and pipes cannot be cut back; the failed write is what counts.
+    }
+    throw unwritable(path, error);
+  }
+}
+
+/** A full disk writes a part before it says so: the rest is tried until it does. */
+export function writeAll(file: number, content: string): void {
+  const bytes = Buffer.from(content);
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+}
+
+export function unwritable(path: string, error: unknown): AttuneError {
+  const advice = "Choose a folder that you may write, with enough free space.";
+  return fail("ATTUNE_OUTPUT", `Cannot write ${path}: ${reasonOf(error)}. ${advice}`, {
+    cause: error,
+    details: { path },
+  });
+}
