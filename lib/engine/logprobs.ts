@@ -54,6 +54,7 @@ async function packable(
   index: number,
   { model, tokenizer }: RowLogprobsOptions,
 ): Promise<PackableRow> {
+  expectSides(row, index);
   const { prompt, completion } = await idsOf(row, tokenizer);
   if (prompt.length === 0) {
     throw fail(
@@ -67,6 +68,22 @@ async function packable(
     throw fail("ATTUNE_DATA", text);
   }
   return { prompt, completions: [completion] };
+}
+
+function expectSides(
+  row: Partial<Record<"prompt" | "completion", unknown>> | undefined,
+  index: number,
+): void {
+  for (const side of ["prompt", "completion"] as const) {
+    const value = row?.[side];
+    if (
+      typeof value === "string" ||
+      (typeof value === "object" && value !== null && Symbol.iterator in value)
+    )
+      continue;
+    const text = `Row ${index}: expected ${side} to be a text or token ids but received ${String(value)}.`;
+    throw fail("ATTUNE_DATA", text, { details: { row: index, column: side } });
+  }
 }
 
 async function idsOf(
