@@ -52,9 +52,10 @@ async function loop(
   control: TrainControl<DpoMetrics>,
 ): Promise<void> {
   const { model, data, job } = place;
-  const cache = await openCache(place, settings);
   const frozen = await model.snapshot();
+  let cache: ReferenceCache | undefined;
   try {
+    cache = await openCache(place, settings);
     const reference = new Reference({ model: frozen, data, cache, job });
     log.start();
     for (const { step, epoch, rows } of place.plan()) {

@@ -2,7 +2,7 @@
 // Must not use an engine or import a trainer's loop.
 
 import { closeSync, constants, existsSync, openSync, rmSync, statSync } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { makeFolder, removeMade } from "../engine/make-folder.js";
 import { AttuneError, fail, reasonOf } from "../errors/index.js";
@@ -58,8 +58,7 @@ export async function checkOutput(folder: string): Promise<void> {
  * @throws ATTUNE_OUTPUT
  */
 export async function checkWritable(option: string, folder: string): Promise<void> {
-  let existing = resolve(folder);
-  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  const existing = nearestFolder(folder);
   if (!statSync(existing).isDirectory()) {
     const message = `Expected ${option} to be a folder, but ${existing} is a file. Choose another folder.`;
     throw fail("ATTUNE_OUTPUT", message, { details: { path: folder } });
@@ -69,6 +68,37 @@ export async function checkWritable(option: string, folder: string): Promise<voi
   } catch (error) {
     throw unwritable(folder, error);
   }
+}
+
+/** The path itself, or the closest parent that exists. */
+function nearestFolder(folder: string): string {
+  let existing = resolve(folder);
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  return existing;
+}
+
+/**
+ * Refuses a disk on which the trained model would not fit, before hours of work: the save would be the first to notice.
+ * `bytes` is the size of the model's weights; `free` is a parameter for tests.
+ * @throws ATTUNE_OUTPUT
+ */
+export async function checkFreeSpace(
+  folder: string,
+  bytes: number,
+  free: (path: string) => Promise<number> = freeBytes,
+): Promise<void> {
+  const left = await free(nearestFolder(folder));
+  if (left >= bytes) return;
+  const size = (count: number) => `${(count / 1e9).toFixed(2)} GB`;
+  const message =
+    `Expected ${size(bytes)} of free space at ${folder} for the trained model but found ${size(left)}. ` +
+    "Free some, or choose another output.";
+  throw fail("ATTUNE_OUTPUT", message, { details: { path: folder, bytes, free: left } });
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
 }
 
 function holdsRun(folder: string, found: string): AttuneError {

@@ -20,7 +20,7 @@ import { loadTokenizer } from "../text/index.js";
 import { fileHash, modelFilesHash, weightsHash } from "./fingerprint.js";
 import { attuneVersion, machineLine, versions } from "./machine.js";
 import type { SharedMetrics } from "./metrics.js";
-import { checkOutput, checkWritable, RunFolder } from "./run-folder.js";
+import { checkFreeSpace, checkOutput, checkWritable, RunFolder } from "./run-folder.js";
 import { dataPaths, type RunInputs, systemClock } from "./run-types.js";
 import type { ScheduleName, ScheduleOptions } from "./schedule.js";
 import { warmupSteps } from "./schedule.js";
@@ -95,6 +95,7 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
     const steps = plannedSteps(settings, data.length);
     const order = { rowCount: data.length, ...settings };
     requireMemory(memoryNeed(request, model, data));
+    await checkFreeSpace(settings.output, model.parameters * (model.dtype === "bf16" ? 2 : 4));
     const { command, schema } = request;
     const folder = await RunFolder.create(
       { folder: settings.output, clock: inputs.clock?.date ?? systemClock.date },

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { fail } from "../../lib/errors/index.js";
-import { checkOutput, RunFolder, type RunStart } from "../../lib/train/run-folder.js";
+import { checkFreeSpace, checkOutput, RunFolder, type RunStart } from "../../lib/train/run-folder.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 const start: RunStart = {
@@ -52,6 +52,19 @@ describe("a run's folder", () => {
       expect(error.message).to.include(folder).and.include(name);
     });
   }
+
+  it("is refused on a disk without room for the model, with both figures", async () => {
+    const asked: string[] = [];
+    const free = async (path: string) => {
+      asked.push(path);
+      return 1e9;
+    };
+    await checkFreeSpace(folder, 1e9, free);
+    const error = await failureOf(() => checkFreeSpace(folder, 1.2e9, free));
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
+    expect(error.message).to.include("1.20 GB").and.include("1.00 GB").and.include(folder);
+    expect(asked).to.deep.equal([parent, parent]);
+  });
 
   it("may exist already when it holds no run", async () => {
     mkdirSync(folder, { recursive: true });
