@@ -94,8 +94,7 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
     const { rows: data, counts } = await readRows(request, model, maxLength);
     const steps = plannedSteps(settings, data.length);
     const order = { rowCount: data.length, ...settings };
-    requireMemory(memoryNeed(request, model, data));
-    await checkFreeSpace(settings.output, model.parameters * (model.dtype === "bf16" ? 2 : 4));
+    await requireRoom(request, model, data);
     const { command, schema } = request;
     const folder = await RunFolder.create(
       { folder: settings.output, clock: inputs.clock?.date ?? systemClock.date },
@@ -204,6 +203,16 @@ async function startHash(model: string | TrainableModel, shared: boolean): Promi
 /** All epochs, or `maxSteps` if that is less. */
 function plannedSteps({ epochs, maxSteps, batchSize }: SharedSettings, rowCount: number): number {
   return Math.min(epochs * stepsPerEpoch({ rowCount, batchSize }), maxSteps ?? Number.POSITIVE_INFINITY);
+}
+
+/** Memory for the steps and disk for the trained model, before any work is done. */
+async function requireRoom<Metrics extends SharedMetrics>(
+  request: OpenWorkplace<Metrics>,
+  model: TrainableModel,
+  data: readonly TokenisedRow[],
+): Promise<void> {
+  requireMemory(memoryNeed(request, model, data));
+  await checkFreeSpace(request.settings.output, model.parameters * (model.dtype === "bf16" ? 2 : 4));
 }
 
 /** Bounds on the largest micro-batch of the first epoch, which stands for all: later ones only mix the rows anew. */
