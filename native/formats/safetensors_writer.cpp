@@ -60,7 +60,10 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path, std::vector<Tensor
 std::string SafetensorsWriter::lay_out(const SafetensorsMetadata& metadata) {
     std::string header = "{\"__metadata__\":{";
     for (size_t i = 0; i < metadata.size(); ++i) {
-        header += (i > 0 ? "," : "") + json_quoted(metadata[i].first) + ":" + json_quoted(metadata[i].second);
+        if (i > 0) header += ',';
+        header += json_quoted(metadata[i].first);
+        header += ':';
+        header += json_quoted(metadata[i].second);
     }
     header += "}";
     offsets_.assign(tensors_.size(), 0);
@@ -72,7 +75,8 @@ std::string SafetensorsWriter::lay_out(const SafetensorsMetadata& metadata) {
                 __builtin_add_overflow(data_bytes_, declared_bytes(tensors_[i]), &data_bytes_);
             require(!overflow, Code::Shape, file_.path(),
                     ": expected fewer than 2^63 bytes of tensors but got more.");
-            header += "," + json_quoted(tensors_[i].name) + ":{\"dtype\":\"" + file_type(dtype) +
+            header += ',';
+            header += json_quoted(tensors_[i].name) + ":{\"dtype\":\"" + file_type(dtype) +
                       "\",\"shape\":" + shape_text(tensors_[i].shape) + ",\"data_offsets\":[" +
                       std::to_string(offsets_[i]) + "," + std::to_string(data_bytes_) + "]}";
         }
