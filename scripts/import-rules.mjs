@@ -1,5 +1,20 @@
 // Who may import whom: the table of the house, one entry per room. Data only.
 
+/** What the two rooms on top, the toy world and the command line, may use. */
+const everything = [
+  "engine",
+  "text",
+  "data",
+  "preference",
+  "rollout",
+  "judge",
+  "evaluate",
+  "train",
+  "feedback",
+  "server",
+  "report",
+];
+
 /** Rooms of lib/ and the rooms each may import; every room may use itself, errors and options. */
 export const libraryRooms = {
   errors: [],
@@ -16,33 +31,8 @@ export const libraryRooms = {
   feedback: ["data", "preference"],
   server: ["feedback", "report"],
   web: [],
-  world: [
-    "engine",
-    "text",
-    "data",
-    "preference",
-    "rollout",
-    "judge",
-    "evaluate",
-    "train",
-    "feedback",
-    "server",
-    "report",
-  ],
-  cli: [
-    "engine",
-    "text",
-    "data",
-    "preference",
-    "rollout",
-    "judge",
-    "evaluate",
-    "train",
-    "feedback",
-    "server",
-    "report",
-    "world",
-  ],
+  world: everything,
+  cli: [...everything, "world"],
   index: ["engine", "text", "data", "preference", "rollout", "judge", "evaluate", "train", "report"],
 };
 

@@ -1,31 +1,13 @@
 // The ops table over sixteen lanes made of AVX2 registers. Test builds only; compiled as AVX2.
-// Holds no body of its own; everything included below has internal linkage, so this object has no weak
-// symbols.
 #include "cpu/vec_emulated16.h"
 //
-#include "cpu/attention.h"
 #include "cpu/cpu_tables.h"
-#include "cpu/elementwise.h"
-#include "cpu/embedding.h"
-#include "cpu/gemm.h"
-#include "cpu/head.h"
-#include "cpu/norm.h"
-#include "cpu/optimizer.h"
+#include "cpu/make_ops.h"
 
 namespace attune {
 
 Ops emulated16_ops() {
-    Ops ops{};
-    ops.struct_size = sizeof(Ops);
-    ops.name = "emulated16";
-    fill_gemm<EmulatedVec<false>>(ops);
-    fill_norm<EmulatedVec<false>>(ops);
-    fill_elementwise<EmulatedVec<false>>(ops);
-    fill_embedding<EmulatedVec<false>>(ops);
-    fill_attention<EmulatedVec<false>>(ops);
-    fill_head<EmulatedVec<false>>(ops);
-    fill_optimizer<EmulatedVec<false>>(ops);
-    return ops;
+    return make_ops<EmulatedVec<false>>("emulated16");
 }
 
 }  // namespace attune

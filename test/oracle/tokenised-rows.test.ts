@@ -1,12 +1,12 @@
 // The plain-text rows of the trainer oracle must become the ids that TRL made of them.
 // Must not train; chat rows are listed as pending.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { loadRows, type TokenisedRow } from "../../lib/data/index.js";
 import { loadTokenizer } from "../../lib/text/index.js";
+import { oracleEntries, oraclePath } from "../support/oracle-folder.js";
 
 interface OracleRow {
   readonly prompt?: readonly number[];
@@ -21,22 +21,16 @@ interface OracleCase {
   readonly batches?: readonly (readonly OracleRow[])[];
 }
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const given = process.env.ATTUNE_ORACLE;
-const folder = join(given === undefined ? resolve(root, "../shared/oracle") : resolve(given), "trainer");
+const folder = oraclePath("trainer");
 
 describe("oracle: tokenised rows of the trainer cases", () => {
-  if (given === undefined && !existsSync(folder)) {
-    it.skip("no oracle folder here: set ATTUNE_ORACLE");
-    return;
-  }
   let cases = 0;
   for (const [algorithm, task] of [
     ["sft", "sft"],
     ["dpo", "preference"],
     ["reward", "preference"],
   ] as const) {
-    for (const file of readdirSync(join(folder, algorithm)).filter((name) => name.endsWith(".json"))) {
+    for (const file of oracleEntries("trainer", algorithm).filter((name) => name.endsWith(".json"))) {
       const content = JSON.parse(readFileSync(join(folder, algorithm, file), "utf8")) as OracleCase;
       const data = join(folder, algorithm, content.rows);
       if (content.batches === undefined) continue;

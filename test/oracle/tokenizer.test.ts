@@ -2,8 +2,7 @@
 // Must not name a tokenizer or count: whatever the folder lists is run, and an empty list fails.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { expect } from "chai";
 import {
   createTokenizer,
@@ -13,6 +12,7 @@ import {
   readGguf,
   type Tokenizer,
 } from "../../lib/text/index.js";
+import { oracleEntries, oraclePath, readOracleJson, sharedPath } from "../support/oracle-folder.js";
 import { ggufMetadataOf, type TokenizerJson } from "../text/gguf-from-json.js";
 
 interface EncodeCase {
@@ -40,17 +40,11 @@ interface CasesFile {
   readonly tokenizers: Readonly<Record<string, TokenizerCases>>;
 }
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const given = process.env.ATTUNE_ORACLE;
-const oracle = given === undefined ? resolve(root, "../shared/oracle") : resolve(given);
-const folder = join(oracle, "tokenizer");
+const noCases: CasesFile = { strings: [], tokenizers: {} };
 
 describe("oracle: tokenizer", () => {
-  if (given === undefined && !existsSync(folder)) {
-    it.skip("no oracle folder here: set ATTUNE_ORACLE");
-    return;
-  }
-  const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8")) as CasesFile;
+  const found = oracleEntries("tokenizer").includes("cases.json");
+  const cases = found ? readOracleJson<CasesFile>("tokenizer", "cases.json") : noCases;
   const names = Object.keys(cases.tokenizers);
 
   it("lists at least one tokenizer and one string", () => {
@@ -143,8 +137,8 @@ function checkGguf(
 
 /** A folder of expected values may lie elsewhere than the models it names beside it. */
 function locate(file: string): string {
-  const path = join(folder, file);
-  return existsSync(path) ? path : join(root, "../shared/oracle/tokenizer", file);
+  const path = oraclePath("tokenizer", file);
+  return existsSync(path) ? path : sharedPath("oracle/tokenizer", file);
 }
 
 /** Compares without chai's deep equality, whose messages for long lists say little. */
