@@ -130,7 +130,8 @@ describe("saving a model", () => {
   });
 
   it("leaves an existing model untouched when the save is aborted", async () => {
-    const { folder, weights } = writeTinyModel({ folder: at("kept"), width: 128, layers: 4 });
+    // Large enough that the first progress report arrives long before the last tensor is written.
+    const { folder, weights } = writeTinyModel({ folder: at("kept"), width: 256, layers: 16 });
     await using model = await engine.loadModel(folder);
     await model.step(batch, { kind: "nll", normaliser: batch.counts.targets });
     await model.update({ learningRate: 1e-2 });
