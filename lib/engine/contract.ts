@@ -104,6 +104,95 @@ export interface JobOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A low-rank adapter (LoRA, Hu et al. 2021, arXiv 2106.09685) as it is asked for. */
+export interface AdapterOptions {
+  /** Default 16. */
+  readonly rank?: number;
+  /** Default twice the rank. The term is scaled by alpha / rank, or alpha / sqrt(rank) with `rsLora`. */
+  readonly alpha?: number;
+  /** Rank-stabilised scaling (Kalajdzievski 2023, arXiv 2312.03732). Default false. */
+  readonly rsLora?: boolean;
+  /** Names of linear layers as in PEFT's `target_modules` ("q_proj", "down_proj", …). Default "all-linear". */
+  readonly targets?: "all-linear" | readonly string[];
+  /** Draws A; B starts at zero. Default 0. */
+  readonly seed?: number;
+}
+
+/** A scalar head of its own, trained in full, in place of the LM head: for reward and value models. */
+export interface ScoreHeadOptions {
+  /** "normal": N(0, 1/(d+1)). Default "normal". */
+  readonly init?: "normal" | "zero";
+  readonly seed?: number;
+}
+
+/** An adapter as it is. */
+export interface AdapterInfo {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly rsLora: boolean;
+  /** Names of the adapted linear layers. */
+  readonly targets: readonly string[];
+  readonly scoreHead: boolean;
+}
+
+/** What is sampled, and how; prompts are token ids. Defaults are those of plain sampling at temperature 1. */
+export interface SamplingOptions {
+  /** Default 128. */
+  readonly maxNewTokens?: number;
+  /** Divides the logits; 0 = greedy. Default 1. */
+  readonly temperature?: number;
+  /** Keep the k likeliest tokens; 0 = all. Default 0. */
+  readonly topK?: number;
+  /** Keep the likeliest tokens up to this mass. Default 1 = all. */
+  readonly topP?: number;
+  /** Keep tokens of at least this share of the likeliest one's probability. Default 0 = all. */
+  readonly minP?: number;
+  /** Divides positive and multiplies negative logits of tokens seen before (Keskar et al. 2019). Default 1 = off. */
+  readonly repetitionPenalty?: number;
+  /** Ids that end a sequence (kept as its last token). Default: the model's EOS ids; [] = none. */
+  readonly stopTokens?: readonly number[];
+  /** Samples of each prompt; they share its keys and values. Default 1. */
+  readonly samples?: number;
+  /** 64 bits. Draw of token t of sequence i (prompt * samples + sample): Philox(seed; stream sample, step, i, t). Default 0. */
+  readonly seed?: number | bigint;
+  /** The second coordinate of every draw, for callers that sample again and again. Default 0. */
+  readonly step?: number;
+  /** Sequences decoded at once; others wait and take the places that become free. Default 32. */
+  readonly batchSize?: number;
+}
+
+/** One decode step: a token for each sequence that was alive. All arrays have the same length. */
+export interface DecodedTokens {
+  /** Global number of the sequence: prompt * samples + sample. */
+  readonly sequences: Int32Array;
+  readonly tokens: Int32Array;
+  /** Of the distribution sampled from (nats); with no filter and no penalty it is `modelLogprobs`, bit for bit. */
+  readonly logprobs: Float32Array;
+  /** Under the model at `temperature` (1 when greedy), before filters and penalties: the trainer's bits. */
+  readonly modelLogprobs: Float32Array;
+  /** 0 = goes on, 1 = stop token, 2 = maxNewTokens, 3 = the model's positions are used up. */
+  readonly finished: Uint8Array;
+}
+
+/** Counters of a generation so far: proof that no sample is computed twice. */
+export interface GenerationCounts {
+  /** Rows that went through the layers: each prompt once, each new token but the last once. */
+  readonly trunkRows: number;
+  /** Passes over the weights: one per prefill batch, one per decode step. */
+  readonly weightPasses: number;
+}
+
+/** Sequences being sampled, step by step. Weights that were updated meanwhile are noticed: caches are made again. */
+export interface Generation {
+  /** Admits waiting sequences and decodes one token of every living one; undefined when all have finished. */
+  next(options?: JobOptions): Promise<DecodedTokens | undefined>;
+  /** Ends a sequence early (a stop string was seen); its memory goes to the next one. */
+  finish(sequence: number): void;
+  readonly counts: GenerationCounts;
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /** A model that can be evaluated but not trained: what `snapshot()` gives. */
 export interface FrozenModel {
   readonly dtype: DType;
@@ -111,6 +200,10 @@ export interface FrozenModel {
   readonly maxPositions: number;
   readonly parameters: number;
   memory(): MemoryUse;
+  /** The loss and sums that `step` would report; no gradient. */
+  evaluate(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
+  /** Starts sampling after prompts given as ids, [prompts][tokens]. Text and streaming: `Model.generate`. */
+  startGeneration(prompts: readonly Int32Array[], options?: SamplingOptions): Promise<Generation>;
   /** Log-probs and statistics of the batch's targets; no gradient. */
   forward(
     batch: PackedBatch,
@@ -128,6 +221,10 @@ export interface FrozenModel {
 export interface TrainableModel extends FrozenModel {
   /** Where it was loaded from. */
   readonly source: string;
+  /** The adapter that training changes; undefined: all weights are trained. */
+  readonly adapter: AdapterInfo | undefined;
+  /** Numbers that training changes. */
+  readonly trainableParameters: number;
   /** Memory that training with batches of up to `rows` trunk rows and `targets` targets would hold. */
   plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse;
   /** Adds the gradient of this batch. A step that fails or is cancelled clears all gathered gradients. */
@@ -135,11 +232,27 @@ export interface TrainableModel extends FrozenModel {
   /** One optimiser step on the gathered gradients, which are then cleared. */
   update(options: UpdateOptions): Promise<UpdateResult>;
   clearGradients(): Promise<void>;
-  /** A frozen copy of the weights in the model's dtype. */
+  /**
+   * The model as it is now, frozen. Of a whole model a copy of its weights in its dtype; of an adapter a copy of the
+   * adapter alone on the same base, and of a fresh one (B = 0) just the base.
+   */
   snapshot(): Promise<FrozenModel>;
-  /** Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files copied from the source or built from the GGUF). */
+  /**
+   * Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files copied from the source or built from the
+   * GGUF); of an adapter a PEFT folder (adapter_config.json, adapter_model.safetensors, tokenizer files).
+   */
   save(folder: string, options?: { readonly dtype?: DType }): Promise<void>;
-  /** Names and shapes as in a Hugging Face folder. */
+  /**
+   * Writes all that training changed to one safetensors file: trained values in fp32 (masters in bf16), Adam's moments,
+   * the number of updates. A model that never trained has its values alone. Atomic.
+   */
+  saveState(file: string, options?: JobOptions): Promise<void>;
+  /**
+   * Puts the state of `saveState` back, bit for bit, into a model of the same shape loaded from the same start.
+   * Throws ATTUNE_RESUME naming what does not fit; the model is then unchanged or, if the file breaks off, unusable.
+   */
+  loadState(file: string, options?: JobOptions): Promise<void>;
+  /** Names and shapes of what is trained, as in a Hugging Face folder or, of an adapter, in PEFT's file. */
   tensors(): readonly { readonly name: string; readonly shape: readonly number[] }[];
   parameter(name: string): Promise<Float32Array>;
   gradient(name: string): Promise<Float32Array>;

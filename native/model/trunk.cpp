@@ -72,42 +72,70 @@ void Trunk::qk_norm_forward(const Pass& pass, const LayerTensors& tensors, Layer
           "copy");
 }
 
+const TensorSpec* Trunk::map_weight(size_t layer, LinearMap map) const {
+    const LayerTensors& t = layers_[layer];
+    return map == LinearMap::Qkv      ? t.qkv
+           : map == LinearMap::Output ? t.output
+           : map == LinearMap::Up     ? t.up
+                                      : t.down;
+}
+
+const TensorSpec* Trunk::map_bias(size_t layer, LinearMap map) const {
+    const LayerTensors& t = layers_[layer];
+    return map == LinearMap::Qkv      ? t.qkv_bias
+           : map == LinearMap::Output ? t.output_bias
+           : map == LinearMap::Up     ? t.up_bias
+                                      : t.down_bias;
+}
+
+void Trunk::linear_forward(const Pass& pass, size_t layer, LinearMap map, Mat y, ConstMat x,
+                           Epilogue epilogue) {
+    epilogue.bias = pass.weights.vector(map_bias(layer, map));
+    check(ops_.linear_forward(y, x, pass.weights.matrix(*map_weight(layer, map)), &epilogue, &pass.stream),
+          "linear_forward");
+}
+
+void Trunk::attend(const Pass& pass, size_t layer) {
+    const LayerActivations& a = memory_.layers[layer];
+    check(ops_.attention_forward(a.attention, a.lse, a.qkv, attention_dims(pass.batch), &pass.stream),
+          "attention_forward");
+}
+
 void Trunk::forward_layer(const Pass& pass, size_t layer, Mat next) {
     const LayerTensors& t = layers_[layer];
     LayerActivations& a = memory_.layers[layer];
-    const auto linear = [&](Mat y, ConstMat x, const TensorSpec* w, const Epilogue& epilogue) {
-        check(ops_.linear_forward(y, x, pass.weights.matrix(*w), &epilogue, &pass.stream), "linear_forward");
+    const auto linear = [&](LinearMap map, Mat y, ConstMat x, const Epilogue& epilogue) {
+        linear_forward(pass, layer, map, y, x, epilogue);
     };
-    const auto bias = [&](const TensorSpec* tensor) { return pass.weights.vector(tensor); };
 
     norm_forward(pass, memory_.normed, a.mean1, a.rstd1, a.input, t.norm1, t.norm1_bias);
-    linear(config_.qk_norm ? a.qkv_before_norm : a.qkv, memory_.normed, t.qkv, {.bias = bias(t.qkv_bias)});
+    linear(LinearMap::Qkv, config_.qk_norm ? a.qkv_before_norm : a.qkv, memory_.normed, {});
     if (config_.qk_norm) qk_norm_forward(pass, t, a);
     if (config_.family != Family::Gpt2)
         check(ops_.rope(a.qkv, pass.batch.positions.data(), rope_.cosine(), rope_.sine(),
                         config_.heads + config_.kv_heads, config_.head_width, 1, &pass.stream),
               "rope");
-    check(ops_.attention_forward(a.attention, a.lse, a.qkv, attention_dims(pass.batch), &pass.stream),
-          "attention_forward");
-    linear(a.middle, a.attention, t.output, {.bias = bias(t.output_bias), .residual = a.input});
+    attend(pass, layer);
+    linear(LinearMap::Output, a.middle, a.attention, {.residual = a.input});
 
     norm_forward(pass, memory_.normed, a.mean2, a.rstd2, a.middle, t.norm2, t.norm2_bias);
     if (config_.family == Family::Gpt2) {
-        linear(memory_.hidden, memory_.normed, t.up,
-               {.bias = bias(t.up_bias), .activation = Activation::GeluTanh, .before_activation = a.up});
+        linear(LinearMap::Up, memory_.hidden, memory_.normed,
+               {.activation = Activation::GeluTanh, .before_activation = a.up});
     } else {
-        linear(a.up, memory_.normed, t.up, {.bias = bias(t.up_bias)});
+        linear(LinearMap::Up, a.up, memory_.normed, {});
         check(ops_.swiglu_forward(memory_.hidden, a.up, &pass.stream), "swiglu_forward");
     }
-    linear(next, memory_.hidden, t.down, {.bias = bias(t.down_bias), .residual = a.middle});
+    linear(LinearMap::Down, next, memory_.hidden, {.residual = a.middle});
 }
 
-ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream) {
+ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream,
+                        TrunkRole role) {
     memory_.prepare(config_, dtype_, batch.rows(), keep);
     const int32_t last =
         batch.positions.empty() ? 0 : *std::max_element(batch.positions.begin(), batch.positions.end());
     rope_.grow(int64_t{last} + 1);
-    const Pass pass{weights, batch, stream};
+    const Pass pass{weights, batch, stream, role};
     const Weight positions = positions_ == nullptr ? Weight{} : weights.matrix(*positions_);
     check(ops_.embedding_forward(memory_.layers[0].input, batch.tokens.data(), weights.matrix(*embedding_),
                                  batch.positions.data(), positions, &stream),

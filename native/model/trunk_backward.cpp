@@ -8,35 +8,45 @@
 
 namespace attune {
 
-void Trunk::norm_backward(const Pass& pass, const FlatTensors& gradients, Mat dx, ConstMat dy, ConstMat x,
-                          const float* mean, const float* rstd, const TensorSpec* weight,
-                          const TensorSpec* bias) {
+void Trunk::norm_backward(const Pass& pass, Mat dx, ConstMat dy, ConstMat x, const float* mean,
+                          const float* rstd, const TensorSpec* weight, const TensorSpec* bias) {
     const float* w = pass.weights.vector(weight);
-    float* dw = gradients.vector(weight);
+    float* dw = pass.vector_gradient(weight);
     if (config_.family == Family::Gpt2)
-        check(ops_.layernorm_backward(dx, dw, gradients.vector(bias), dy, x, mean, rstd, w, 1, &pass.stream),
+        check(ops_.layernorm_backward(dx, dw, pass.vector_gradient(bias), dy, x, mean, rstd, w, 1,
+                                      &pass.stream),
               "layernorm_backward");
     else
         check(ops_.rmsnorm_backward(dx, dw, dy, x, rstd, w, 1, 1, &pass.stream), "rmsnorm_backward");
 }
 
 // From the gradient of the normed q and k (in dqkv) to that of the maps' results (in memory_.d_qkv).
-void Trunk::qk_norm_backward(const Pass& pass, const FlatTensors& gradients, const LayerTensors& tensors,
-                             const LayerActivations& a, Mat dqkv) {
+void Trunk::qk_norm_backward(const Pass& pass, const LayerTensors& tensors, const LayerActivations& a,
+                             Mat dqkv) {
     const int64_t q = config_.heads * config_.head_width;
     const int64_t kv = config_.kv_heads * config_.head_width;
-    check(ops_.rmsnorm_backward(columns(memory_.d_qkv, 0, q), gradients.vector(tensors.q_norm),
+    check(ops_.rmsnorm_backward(columns(memory_.d_qkv, 0, q), pass.vector_gradient(tensors.q_norm),
                                 columns(dqkv, 0, q), columns(a.qkv_before_norm, 0, q), a.q_rstd,
                                 pass.weights.vector(tensors.q_norm), config_.heads, 0, &pass.stream),
           "rmsnorm_backward");
-    check(ops_.rmsnorm_backward(columns(memory_.d_qkv, q, kv), gradients.vector(tensors.k_norm),
+    check(ops_.rmsnorm_backward(columns(memory_.d_qkv, q, kv), pass.vector_gradient(tensors.k_norm),
                                 columns(dqkv, q, kv), columns(a.qkv_before_norm, q, kv), a.k_rstd,
                                 pass.weights.vector(tensors.k_norm), config_.kv_heads, 0, &pass.stream),
           "rmsnorm_backward");
     check(ops_.copy(columns(memory_.d_qkv, q + kv, kv), columns(dqkv, q + kv, kv), &pass.stream), "copy");
 }
 
-void Trunk::backward_mlp(const Pass& pass, const FlatTensors& gradients, size_t layer) {
+void Trunk::linear_backward(const Pass& pass, size_t layer, LinearMap map, Mat dx, ConstMat dy, ConstMat x) {
+    const TensorSpec& w = *map_weight(layer, map);
+    if (pass.gradients != nullptr)
+        check(ops_.linear_backward_weight(pass.gradients->matrix(w),
+                                          pass.vector_gradient(map_bias(layer, map)), dy, x, &pass.stream),
+              "linear_backward_weight");
+    check(ops_.linear_backward_input(dx, dy, pass.weights.matrix(w), 0, &pass.stream),
+          "linear_backward_input");
+}
+
+void Trunk::backward_mlp(const Pass& pass, size_t layer) {
     const LayerTensors& t = layers_[layer];
     const LayerActivations& a = memory_.layers[layer];
     const Mat dx = memory_.d_output;
@@ -48,37 +58,25 @@ void Trunk::backward_mlp(const Pass& pass, const FlatTensors& gradients, size_t 
         check(ops_.gelu_forward(memory_.hidden, a.up, &pass.stream), "gelu_forward");
     else
         check(ops_.swiglu_forward(memory_.hidden, a.up, &pass.stream), "swiglu_forward");
-    check(ops_.linear_backward_weight(gradients.matrix(*t.down), gradients.vector(t.down_bias), dx,
-                                      memory_.hidden, &pass.stream),
-          "linear_backward_weight");
-    check(ops_.linear_backward_input(dhidden, dx, pass.weights.matrix(*t.down), 0, &pass.stream),
-          "linear_backward_input");
+    linear_backward(pass, layer, LinearMap::Down, dhidden, dx, memory_.hidden);
     if (config_.family == Family::Gpt2)
         check(ops_.gelu_backward(dup, dhidden, a.up, &pass.stream), "gelu_backward");
     else
         check(ops_.swiglu_backward(dup, dhidden, a.up, &pass.stream), "swiglu_backward");
 
     norm_forward(pass, memory_.normed, a.mean2, a.rstd2, a.middle, t.norm2, t.norm2_bias);
-    check(ops_.linear_backward_weight(gradients.matrix(*t.up), gradients.vector(t.up_bias), dup,
-                                      memory_.normed, &pass.stream),
-          "linear_backward_weight");
-    check(ops_.linear_backward_input(memory_.d_normed, dup, pass.weights.matrix(*t.up), 0, &pass.stream),
-          "linear_backward_input");
-    norm_backward(pass, gradients, dx, memory_.d_normed, a.middle, a.mean2, a.rstd2, t.norm2, t.norm2_bias);
+    linear_backward(pass, layer, LinearMap::Up, memory_.d_normed, dup, memory_.normed);
+    norm_backward(pass, dx, memory_.d_normed, a.middle, a.mean2, a.rstd2, t.norm2, t.norm2_bias);
 }
 
-void Trunk::backward_attention(const Pass& pass, const FlatTensors& gradients, size_t layer) {
+void Trunk::backward_attention(const Pass& pass, size_t layer) {
     const LayerTensors& t = layers_[layer];
     const LayerActivations& a = memory_.layers[layer];
     const Mat dx = memory_.d_output;
     const Mat dattention = narrowed(memory_.d_narrow, config_.heads * config_.head_width);
     Mat dqkv = narrowed(memory_.d_wide, config_.qkv_width());
 
-    check(ops_.linear_backward_weight(gradients.matrix(*t.output), gradients.vector(t.output_bias), dx,
-                                      a.attention, &pass.stream),
-          "linear_backward_weight");
-    check(ops_.linear_backward_input(dattention, dx, pass.weights.matrix(*t.output), 0, &pass.stream),
-          "linear_backward_input");
+    linear_backward(pass, layer, LinearMap::Output, dattention, dx, a.attention);
     check(ops_.attention_backward(dqkv, dattention, a.attention, a.lse, a.qkv, attention_dims(pass.batch),
                                   &pass.stream),
           "attention_backward");
@@ -87,36 +85,33 @@ void Trunk::backward_attention(const Pass& pass, const FlatTensors& gradients, s
                         config_.heads + config_.kv_heads, config_.head_width, -1, &pass.stream),
               "rope");
     if (config_.qk_norm) {
-        qk_norm_backward(pass, gradients, t, a, dqkv);
+        qk_norm_backward(pass, t, a, dqkv);
         dqkv = memory_.d_qkv;
     }
     norm_forward(pass, memory_.normed, a.mean1, a.rstd1, a.input, t.norm1, t.norm1_bias);
-    check(ops_.linear_backward_weight(gradients.matrix(*t.qkv), gradients.vector(t.qkv_bias), dqkv,
-                                      memory_.normed, &pass.stream),
-          "linear_backward_weight");
-    check(ops_.linear_backward_input(memory_.d_normed, dqkv, pass.weights.matrix(*t.qkv), 0, &pass.stream),
-          "linear_backward_input");
-    norm_backward(pass, gradients, dx, memory_.d_normed, a.input, a.mean1, a.rstd1, t.norm1, t.norm1_bias);
+    linear_backward(pass, layer, LinearMap::Qkv, memory_.d_normed, dqkv, memory_.normed);
+    norm_backward(pass, dx, memory_.d_normed, a.input, a.mean1, a.rstd1, t.norm1, t.norm1_bias);
 }
 
-void Trunk::backward_layer(const Pass& pass, const FlatTensors& gradients, size_t layer) {
-    backward_mlp(pass, gradients, layer);
-    backward_attention(pass, gradients, layer);
+void Trunk::backward_layer(const Pass& pass, size_t layer) {
+    backward_mlp(pass, layer);
+    backward_attention(pass, layer);
 }
 
-void Trunk::backward(const Weights& weights, const FlatTensors& gradients, const PackedBatch& batch,
-                     Stream& stream) {
-    const Pass pass{weights, batch, stream};
+void Trunk::backward(const Weights& weights, const FlatTensors* gradients, const PackedBatch& batch,
+                     Stream& stream, TrunkRole role) {
+    const Pass pass{weights, batch, stream, role, gradients};
     for (size_t layer = layers_.size(); layer-- > 0;) {
         stop_if_cancelled(stream);
-        backward_layer(pass, gradients, layer);
+        backward_layer(pass, layer);
     }
-    check(ops_.embedding_backward(gradients.matrix(*embedding_), memory_.d_output, batch.tokens.data(),
+    if (gradients == nullptr) return;
+    check(ops_.embedding_backward(gradients->matrix(*embedding_), memory_.d_output, batch.tokens.data(),
                                   &stream),
           "embedding_backward");
     if (positions_ != nullptr)
-        check(ops_.embedding_backward(gradients.matrix(*positions_), memory_.d_output, batch.positions.data(),
-                                      &stream),
+        check(ops_.embedding_backward(gradients->matrix(*positions_), memory_.d_output,
+                                      batch.positions.data(), &stream),
               "embedding_backward");
 }
 

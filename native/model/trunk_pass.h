@@ -9,6 +9,12 @@ struct Trunk::Pass {
     const Weights& weights;
     const PackedBatch& batch;
     Stream& stream;
+    TrunkRole role;
+    const FlatTensors* gradients = nullptr;  // of the base; null = frozen, or a forward pass
+
+    float* vector_gradient(const TensorSpec* tensor) const {
+        return gradients == nullptr ? nullptr : gradients->vector(tensor);
+    }
 };
 
 inline Mat columns(const Mat& m, int64_t first, int64_t count) {

@@ -219,7 +219,7 @@ StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss,
     const Mat dx = trunk_.output_gradient();
     check(ops_.fill(static_cast<float*>(dx.data), 0, dx.rows * dx.cols, &stream), "fill");
     head_.scatter(dx, weights_, gradients_, stream);
-    trunk_.backward(weights_, gradients_, batch, stream);
+    trunk_.backward(weights_, &gradients_, batch, stream);
     return result;
 }
 
