@@ -174,4 +174,25 @@ UpdateOptions update_from(const Napi::Value& value) {
     return options;
 }
 
+RoleOptions role_from(const Napi::Value& value) {
+    const Napi::Object object = object_from(value, "adapter");
+    const auto seed = [&](const char* name) {
+        return static_cast<uint64_t>(integer_from(object.Get(name), name));
+    };
+    RoleOptions options;
+    options.adapter.rank = integer_from(object.Get("rank"), "rank");
+    options.adapter.alpha = number_from(object.Get("alpha"), "alpha");
+    options.adapter.rs_lora = boolean_from(object.Get("rsLora"), "rsLora");
+    options.adapter.score_head = boolean_from(object.Get("scoreHead"), "scoreHead");
+    options.seed = seed("seed");
+    options.score_seed = seed("scoreSeed");
+    options.normal_score = boolean_from(object.Get("normalScore"), "normalScore");
+    options.file = text_from(object.Get("file"), "file");
+    require(object.Get("modules").IsArray(), Code::Option, "Expected modules to be an array of texts.");
+    const auto modules = object.Get("modules").As<Napi::Array>();
+    for (uint32_t i = 0; i < modules.Length(); ++i)
+        options.adapter.modules.push_back(text_from(modules.Get(i), "modules"));
+    return options;
+}
+
 }  // namespace attune::binding

@@ -33,5 +33,7 @@ PackedBatch batch_from(const Napi::Value& value);
 LossOptions loss_from(const Napi::Value& value);
 ModelConfig config_from(const Napi::Value& value);
 UpdateOptions update_from(const Napi::Value& value);
+// { rank, alpha, rsLora, modules, seed, file, scoreHead, normalScore, scoreSeed }
+RoleOptions role_from(const Napi::Value& value);
 
 }  // namespace attune::binding

@@ -41,7 +41,10 @@ Handle& tagged(const Napi::Value& value, const napi_type_tag& tag, const char* w
 }  // namespace
 
 ModelCore::ModelCore(std::unique_ptr<Session> session)
-    : session_(std::move(session)), memory_(session_->memory()) {}
+    : session_(std::move(session)),
+      memory_(session_->memory()),
+      base_memory_(session_->base_memory()),
+      base_number_(session_->base_number()) {}
 
 std::shared_ptr<Session> ModelCore::session() const {
     const std::lock_guard lock(mutex_);
@@ -51,8 +54,10 @@ std::shared_ptr<Session> ModelCore::session() const {
 
 void ModelCore::refresh_memory(const Session& session) {
     const MemoryUse now = session.memory();
+    const MemoryUse base = session.base_memory();
     const std::lock_guard lock(mutex_);
     memory_ = now;
+    base_memory_ = base;
 }
 
 MemoryUse ModelCore::memory() const {
@@ -60,9 +65,15 @@ MemoryUse ModelCore::memory() const {
     return memory_;
 }
 
+MemoryUse ModelCore::base_memory() const {
+    const std::lock_guard lock(mutex_);
+    return base_memory_;
+}
+
 std::shared_ptr<Session> ModelCore::release() {
     const std::lock_guard lock(mutex_);
     memory_ = {};
+    base_memory_ = {};
     return std::exchange(session_, nullptr);
 }
 

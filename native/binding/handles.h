@@ -23,6 +23,8 @@ class ModelCore {
     // Command thread: keeps the figures that memory() shows.
     void refresh_memory(const Session& session);
     MemoryUse memory() const;
+    MemoryUse base_memory() const;
+    int64_t base_number() const { return base_number_; }
     // Gives the session away; the caller frees it where that may take time.
     std::shared_ptr<Session> release();
 
@@ -33,6 +35,8 @@ class ModelCore {
     mutable std::mutex mutex_;
     std::shared_ptr<Session> session_;
     MemoryUse memory_;
+    MemoryUse base_memory_;
+    int64_t base_number_;
     int64_t accounted_ = 0;  // JavaScript thread
 };
 

@@ -68,7 +68,18 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         model_result(engine), info[5]);
 }
 
-// describe(model): { dtype, vocabularySize, maxPositions, width, parameters, tensors }
+// addRole(model, job, options): another model on the same base, an adapter with or without a scalar head
+Napi::Value add_role(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [options = role_from(info[2])](Session& session, Stream& stream, Job&) {
+            return session.add_role(options, stream);
+        },
+        model_result(model_of(info[0]).engine));
+}
+
+// describe(model): { dtype, vocabularySize, maxPositions, width, parameters, trainable, tensors,
+// linearLayers, adapter? }
 Napi::Value describe(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const std::shared_ptr<Session> session = model_of(info[0]).model->session();
@@ -79,13 +90,24 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
     object.Set("maxPositions", static_cast<double>(config.max_positions));
     object.Set("width", static_cast<double>(config.width));
     object.Set("parameters", static_cast<double>(session->parameters()));
+    object.Set("trainable", static_cast<double>(session->trainable()));
     object.Set("tensors", tensors_value(env, session->tensors()));
+    object.Set("linearLayers", texts_value(env, linear_modules(config, model_spec(config))));
+    if (session->adapter() != nullptr) object.Set("adapter", adapter_value(env, *session->adapter()));
     return object;
 }
 
 // memoryOf(model): bytes by purpose after the last job
 Napi::Value memory_of(const Napi::CallbackInfo& info) {
     return memory_value(info.Env(), model_of(info[0]).model->memory());
+}
+
+// baseMemoryOf(model): the part of it that belongs to the base, and the base's number
+Napi::Value base_memory_of(const Napi::CallbackInfo& info) {
+    const ModelCore& model = *model_of(info[0]).model;
+    const Napi::Value value = memory_value(info.Env(), model.base_memory());
+    value.As<Napi::Object>().Set("base", static_cast<double>(model.base_number()));
+    return value;
 }
 
 // plan(model, rows, targets, training): bytes by purpose
@@ -155,6 +177,16 @@ Napi::Value step(const Napi::CallbackInfo& info) {
         [model = model_of(info[0]).model](Stream& stream) { model->session()->clear_gradients(stream); });
 }
 
+// evaluate(model, job, batch, loss): what step would report
+Napi::Value evaluate(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [batch = batch_from(info[2]), loss = loss_from(info[3])](Session& session, Stream& stream, Job&) {
+            return session.evaluate(batch, loss, stream);
+        },
+        step_value);
+}
+
 // update(model, job, options): { gradNorm, finite }
 Napi::Value update(const Napi::CallbackInfo& info) {
     return run_on_model(
@@ -188,16 +220,33 @@ Napi::Value snapshot(const Napi::CallbackInfo& info) {
         model_result(model_of(info[0]).engine));
 }
 
-// save(model, job, folder, dtype, progress?)
+using SaveFolder = void (Session::*)(const std::string&, DType, const Progress&, Stream&);
+
+// save(model, job, folder, dtype, progress?), saveMerged(…)
+template <SaveFolder write>
 Napi::Value save(const Napi::CallbackInfo& info) {
     return run_on_model(
         info,
         [folder = text_from(info[2], "folder"), dtype = dtype_from(info[3])](Session& session, Stream& stream,
                                                                              Job& job) {
-            session.save(folder, dtype, progress_of(job), stream);
+            (session.*write)(folder, dtype, progress_of(job), stream);
             return Nothing{};
         },
         undefined_of, info[4]);
+}
+
+using MoveState = void (Session::*)(const std::string&, const Progress&, Stream&);
+
+// saveState(model, job, file), loadState(model, job, file)
+template <MoveState move>
+Napi::Value state(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [file = text_from(info[2], "file")](Session& session, Stream& stream, Job& job) {
+            (session.*move)(file, progress_of(job), stream);
+            return Nothing{};
+        },
+        undefined_of);
 }
 
 template <std::vector<float> (Session::*read)(const std::string&, Stream&) const>
@@ -230,16 +279,22 @@ Napi::Value dispose_model(const Napi::CallbackInfo& info) {
 
 void export_model_functions(Napi::Env env, Napi::Object exports) {
     export_function<load_model>(env, exports, "loadModel");
+    export_function<add_role>(env, exports, "addRole");
     export_function<describe>(env, exports, "describe");
     export_function<memory_of>(env, exports, "memoryOf");
+    export_function<base_memory_of>(env, exports, "baseMemoryOf");
     export_function<plan>(env, exports, "plan");
     export_function<forward>(env, exports, "forward");
     export_function<score>(env, exports, "score");
     export_function<step>(env, exports, "step");
+    export_function<evaluate>(env, exports, "evaluate");
     export_function<update>(env, exports, "update");
     export_function<clear_gradients>(env, exports, "clearGradients");
     export_function<snapshot>(env, exports, "snapshot");
-    export_function<save>(env, exports, "save");
+    export_function<save<&Session::save>>(env, exports, "save");
+    export_function<save<&Session::save_merged>>(env, exports, "saveMerged");
+    export_function<state<&Session::save_state>>(env, exports, "saveState");
+    export_function<state<&Session::load_state>>(env, exports, "loadState");
     // parameter(model, job, name), gradient(model, job, name): Float32Array
     export_function<read_tensor<&Session::parameter>>(env, exports, "parameter");
     export_function<read_tensor<&Session::gradient>>(env, exports, "gradient");

@@ -82,6 +82,22 @@ Napi::Value tensors_value(Napi::Env env, const std::vector<TensorView>& tensors)
     return list;
 }
 
+Napi::Value texts_value(Napi::Env env, const std::vector<std::string>& texts) {
+    Napi::Array list = Napi::Array::New(env, texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) list.Set(static_cast<uint32_t>(i), texts[i]);
+    return list;
+}
+
+Napi::Value adapter_value(Napi::Env env, const AdapterConfig& adapter) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("rank", number_value(env, adapter.rank));
+    object.Set("alpha", adapter.alpha);
+    object.Set("rsLora", adapter.rs_lora);
+    object.Set("modules", texts_value(env, adapter.modules));
+    object.Set("scoreHead", adapter.score_head);
+    return object;
+}
+
 Napi::Value step_value(Napi::Env env, StepResult& result) {
     std::vector<double> completions;
     completions.reserve(result.completions.size() * 5);

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "session/session.h"
@@ -16,6 +17,9 @@ Napi::Value int32_value(Napi::Env env, std::vector<int32_t>&& values);
 
 Napi::Value memory_value(Napi::Env env, const MemoryUse& memory);
 Napi::Value tensors_value(Napi::Env env, const std::vector<TensorView>& tensors);
+Napi::Value texts_value(Napi::Env env, const std::vector<std::string>& texts);
+// { rank, alpha, rsLora, modules, scoreHead }
+Napi::Value adapter_value(Napi::Env env, const AdapterConfig& adapter);
 // completions: Float64Array of [logprob, entropy, meanLogit, correct, count] each.
 Napi::Value step_value(Napi::Env env, StepResult& result);
 

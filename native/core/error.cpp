@@ -27,6 +27,8 @@ const char* code_name(Code code) noexcept {
             return "DISPOSED";
         case Code::Output:
             return "OUTPUT";
+        case Code::Resume:
+            return "RESUME";
         case Code::Internal:
             return "INTERNAL";
     }

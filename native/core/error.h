@@ -22,6 +22,7 @@ enum class Code {
     Aborted,
     Disposed,
     Output,
+    Resume,
     Internal
 };
 

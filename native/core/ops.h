@@ -84,6 +84,24 @@ struct Epilogue {
     Mat before_activation{};  // [M,N] = acc + bias, kept for backward; data null = not kept
 };
 
+// Rows [row, row + rows) of a map W[N,K] that have low-rank factors of their own (q of the map q, k, v).
+struct LowRankPart {
+    int64_t row = 0;
+    int64_t rows = 0;
+};
+
+// The term scale B A of a map W[N,K] (LoRA), part by part: part i owns rows [i*rank, (i+1)*rank) of A and the
+// columns of the same numbers of h = x A^T; its B are its rows of b. Parts don't overlap and ascend. Both
+// fp32.
+struct LowRank {
+    Weight a{};  // [parts*rank, K] in panels
+    Weight b{};  // [N, rank] in panels; rows outside the parts are not read
+    const LowRankPart* parts = nullptr;
+    int64_t part_count = 0;
+    int64_t rank = 0;
+    float scale = 1;
+};
+
 struct AttentionDims {
     int64_t H = 0;       // query heads
     int64_t G = 0;       // key/value heads; H % G == 0
@@ -120,6 +138,50 @@ struct AdamW {
     float gradient_scale;            // min(1, max_norm / (norm + 1e-6))
 };
 
+// Keys and values of consecutive tokens in one layer, in the model's dtype: per key/value head, head_stride
+// elements apart, blocks of kCacheKeys keys, each [Dp][kCacheKeys] keys, then [kCacheKeys][Dp] values, with
+// Dp the head width rounded up to kCacheKeys.
+constexpr int64_t kCacheKeys = 16;
+constexpr int64_t cache_width(int64_t D) noexcept {
+    return (D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;
+}
+struct CachedSegment {
+    void* data = nullptr;
+    int64_t head_stride = 0;
+    int64_t length = 0;  // keys that are there
+};
+
+// What one row of a decode step sees: all of a prefix (length 0: none), what is there of its own segment,
+// itself.
+struct CachedRow {
+    CachedSegment prefix;
+    CachedSegment own;
+};
+
+// How tokens are drawn. The filters in this order: penalty, temperature, top-k, top-p, min-p; each looks at
+// the distribution that the ones before left. Tokens of equal logits stay or go together.
+struct SampleSettings {
+    float temperature =
+        1;  // 0: the likeliest token, the lowest among equals; temperature 1, no filter but penalty
+    int64_t top_k = 0;       // keep logits >= the k-th largest; 0 = all
+    float top_p = 1;         // keep tokens while the mass of strictly likelier ones is < p; 1 = all
+    float min_p = 0;         // keep tokens of at least this share of the likeliest one's probability; 0 = all
+    float penalty = 1;       // divides positive, multiplies negative logits of tokens seen before; 1 = off
+    int64_t vocabulary = 0;  // ids below it are drawn
+};
+
+struct SampleRow {
+    float uniform = 0;              // [0, 1)
+    const int32_t* seen = nullptr;  // [seen_count] distinct ids that the penalty is for
+    int64_t seen_count = 0;
+};
+
+struct Samples {
+    int32_t* token = nullptr;        // [c], -1 where the logits are no distribution (NaN, infinity)
+    float* logprob = nullptr;        // [c] of the distribution that was drawn from
+    float* model_logprob = nullptr;  // [c] at the temperature, before penalty and filters: head_stats' bits
+};
+
 struct Ops {
     uint32_t struct_size;
     const char* name;  // "scalar", "avx2", "avx512", "avx512bf16", "emulated16", "emulated16bf16", ...
@@ -139,6 +201,15 @@ struct Ops {
     Status (*linear_backward_input)(Mat dx, ConstMat dy, Weight w, int32_t accumulate, Stream* stream);
     // dw[N,K] += dy^T x;  dbias[N] += column sums of dy (null = none)
     Status (*linear_backward_weight)(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, Stream* stream);
+    // With a low-rank term. h[M,parts*rank] fp32 = x A^T;  y[M,N] = epilogue(x W^T + scale h B^T)
+    Status (*lowrank_forward)(Mat y, Mat h, ConstMat x, Weight w, const LowRank* term,
+                              const Epilogue* epilogue, Stream* stream);
+    // dh[M,parts*rank] fp32 = scale dy B;  dx[M,K] fp32 = dy W + dh A (its data null: dh alone)
+    Status (*lowrank_backward_input)(Mat dx, Mat dh, ConstMat dy, Weight w, const LowRank* term,
+                                     Stream* stream);
+    // da[parts*rank,K] += dh^T x;  db[N,rank] += scale dy^T h, the parts' rows only
+    Status (*lowrank_backward_weight)(WeightGrad da, WeightGrad db, ConstMat dy, ConstMat dh, ConstMat x,
+                                      ConstMat h, const LowRank* term, Stream* stream);
 
     // ---- rows. Norms treat each row as `groups` vectors of width C (cols == groups*C in a strided view):
     // q/k norm has groups = heads. y = x * rstd * w;  rstd[rows*groups] is kept
@@ -204,6 +275,17 @@ struct Ops {
     Status (*fill)(float* x, float value, int64_t n, Stream* stream);
     // *index of the first element that is not finite, or -1
     Status (*find_not_finite)(int64_t* index, const float* x, int64_t n, Stream* stream);
+
+    // ---- decoding
+    // Keys and values of segment s of qkv go behind targets[s].length (its data null: nowhere).
+    Status (*cache_store)(const CachedSegment* targets, ConstMat qkv, AttentionDims dims, Stream* stream);
+    // Row i is one token: its key and value go behind rows[i].own.length, then its query sees rows[i] and
+    // itself. out and lse are attention_forward's bits, with prefix and own as segments. dims.segments is not
+    // read.
+    Status (*attention_cached)(Mat out, float* lse, ConstMat qkv, const CachedRow* rows, AttentionDims dims,
+                               Stream* stream);
+    // One token per row of fp32 logits [c,V]. Draws in id order; the logits may be changed.
+    Status (*sample)(Samples out, Mat logits, const SampleRow* rows, SampleSettings settings, Stream* stream);
 };
 
 }  // namespace attune

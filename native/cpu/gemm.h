@@ -5,6 +5,7 @@
 #include "core/ops.h"
 #include "cpu/gemm_backward.h"
 #include "cpu/gemm_forward.h"
+#include "cpu/lowrank.h"
 #include "cpu/weights.h"
 
 namespace attune {
@@ -18,6 +19,7 @@ void fill_gemm(Ops& ops) {
     ops.linear_forward = linear_forward<V>;
     ops.linear_backward_input = linear_backward_input<V>;
     ops.linear_backward_weight = linear_backward_weight<V>;
+    fill_lowrank<V>(ops);
 }
 
 }  // namespace

@@ -90,15 +90,6 @@ int64_t slab_rows(int64_t depth, int64_t element_size) {
     return std::max<int64_t>(kSlabBytes / micropanel, kRowBlock) * kTileRows<V>;
 }
 
-// Rows [first, first + rows) of y from packed rows against panels [panel, panel + panels) at b.
-template <class V, class F>
-bool forward_panels(const Mat& y, const Epilogue& epilogue, int64_t first, const PackedGemm<F>& gemm,
-                    int64_t panel, Stream* stream) {
-    return gemm_run<V>(gemm, stream, [&](int64_t row, int64_t count, int64_t p, const float* tile) {
-        store_epilogue<V>(y, epilogue, first + row, count, panel + p, tile);
-    });
-}
-
 // bf16 panels [K'/2][32][2] to fp32 panels [K'][32], one after the other.
 template <class V>
 void widen_panels(float* out, const bf16_t* panels, int64_t count, int64_t K, Stream* stream) {
@@ -119,9 +110,8 @@ void widen_panels(float* out, const bf16_t* panels, int64_t count, int64_t K, St
 
 // Many rows against bf16 weights without bf16 arithmetic: panels are widened in slabs instead of in every
 // tile. The products and their order are those of StorageFormat, so that the bits are the same.
-template <class V>
-Status forward_widened(const Mat& y, const Epilogue& epilogue, const float* a, int64_t first, int64_t rows,
-                       const Weight& w, Stream* stream) {
+template <class V, class Sink>
+Status forward_widened(const float* a, int64_t rows, const Weight& w, Stream* stream, const Sink& sink) {
     const int64_t elements = even(w.K) * kPanel;
     const int64_t panels = divide_up(w.N, kPanel);
     const int64_t slab = std::min(panels, std::max<int64_t>(kSlabBytes / 4 / elements, 8));
@@ -131,14 +121,19 @@ Status forward_widened(const Mat& y, const Epilogue& epilogue, const float* a, i
         const int64_t count = std::min(slab, panels - panel);
         widen_panels<V>(b, static_cast<const bf16_t*>(w.data) + panel * elements, count, w.K, stream);
         const PackedGemm<PlainFormat<V>> gemm{a, b, rows, count, even(w.K), elements};
-        if (!forward_panels<V>(y, epilogue, first, gemm, panel, stream)) return Status::Memory;
+        const auto placed = [&](int64_t row, int64_t r, int64_t p, float* tile) {
+            sink(row, r, panel + p, tile);
+        };
+        if (!gemm_run<V>(gemm, stream, placed)) return Status::Memory;
     }
     return Status::Ok;
 }
 
-template <class V, class F>
-Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilogue& epilogue,
-                  Stream* stream) {
+// For slabs of x's rows: prepare(packed, first, rows), then sink(row, rows, panel, tile[rows][32]) for every
+// tile of x W^T. `packed` is [ceil(rows/kTileRows)][K rounded up to steps][kTileRows].
+template <class V, class F, class Prepare, class Sink>
+Status forward_in(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
+                  const Sink& sink) {
     using A = typename F::A;
     constexpr bool kWidens = sizeof(A) != sizeof(typename F::B);
     const int64_t padded = divide_up(w.K, F::kStep) * F::kStep;
@@ -148,16 +143,20 @@ Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, const Epilog
         A* a = gemm_scratch<A>(stream, kSlotA, divide_up(rows, kTileRows<V>) * kTileRows<V> * padded);
         if (a == nullptr) return Status::Memory;
         pack_all_rows<V>(a, x, first, rows, 0, w.K, padded, stream);
+        if (const Status status = prepare(a, first, rows); status != Status::Ok) return status;
+        const auto placed = [&](int64_t row, int64_t count, int64_t panel, float* tile) {
+            sink(first + row, count, panel, tile);
+        };
         if constexpr (kWidens) {
             if (rows >= kWidenRows) {
-                const Status status = forward_widened<V>(y, epilogue, a, first, rows, w, stream);
+                const Status status = forward_widened<V>(a, rows, w, stream, placed);
                 if (status != Status::Ok) return status;
                 continue;
             }
         }
         const auto* b = static_cast<const typename F::B*>(w.data);
         const PackedGemm<F> gemm{a, b, rows, divide_up(w.N, kPanel), w.K, even(w.K) * kPanel};
-        if (!forward_panels<V>(y, epilogue, first, gemm, 0, stream)) return Status::Memory;
+        if (!gemm_run<V>(gemm, stream, placed)) return Status::Memory;
     }
     return Status::Ok;
 }
@@ -166,18 +165,25 @@ inline bool is_panels(Layout layout, const void* data, int64_t N, int64_t K) {
     return layout == Layout::Panels && N > 0 && K > 0 && data != nullptr;
 }
 
+inline bool fits_epilogue(const Epilogue& epilogue, int64_t rows, int64_t columns) {
+    return (epilogue.residual.data == nullptr || has_shape(epilogue.residual, rows, columns)) &&
+           (epilogue.before_activation.data == nullptr ||
+            has_shape(epilogue.before_activation, rows, columns));
+}
+
 template <class V>
 Status linear_forward(Mat y, ConstMat x, Weight w, const Epilogue* given, Stream* stream) {
     const Epilogue epilogue = given != nullptr ? *given : Epilogue{};
     if (!is_panels(w.layout, w.data, w.N, w.K) || !well_formed(x) || x.cols != w.K) return Status::Shape;
-    if (!has_shape(y, x.rows, w.N)) return Status::Shape;
-    if (epilogue.residual.data != nullptr && !has_shape(epilogue.residual, x.rows, w.N)) return Status::Shape;
-    if (epilogue.before_activation.data != nullptr && !has_shape(epilogue.before_activation, x.rows, w.N))
-        return Status::Shape;
-    if (w.dtype == DType::F32) return forward_in<V, PlainFormat<V>>(y, x, w, epilogue, stream);
+    if (!has_shape(y, x.rows, w.N) || !fits_epilogue(epilogue, x.rows, w.N)) return Status::Shape;
+    const auto nothing = [](const auto*, int64_t, int64_t) { return Status::Ok; };
+    const auto store = [&](int64_t row, int64_t rows, int64_t panel, const float* tile) {
+        store_epilogue<V>(y, epilogue, row, rows, panel, tile);
+    };
+    if (w.dtype == DType::F32) return forward_in<V, PlainFormat<V>>(x, w, stream, nothing, store);
     if constexpr (V::kBf16Dot)
-        if (x.dtype == DType::BF16) return forward_in<V, DotFormat<V>>(y, x, w, epilogue, stream);
-    return forward_in<V, StorageFormat<V>>(y, x, w, epilogue, stream);
+        if (x.dtype == DType::BF16) return forward_in<V, DotFormat<V>>(x, w, stream, nothing, store);
+    return forward_in<V, StorageFormat<V>>(x, w, stream, nothing, store);
 }
 
 }  // namespace

@@ -93,6 +93,31 @@ struct DotFormat {
     }
 };
 
+// A bf16 pairs as DotFormat packs them, B fp32: products in fp32 over operands that are packed already.
+template <class V>
+struct MixedFormat {
+    static_assert(2 * V::kLanes == kPanel);  // the tile's columns in one go
+    using A = bf16_t;
+    using B = float;
+    static constexpr int64_t kStep = 2;
+
+    template <int R>
+    static void step(V (&sum)[R][2], const bf16_t* a, const float* b) {
+        const V left[2] = {V::load(b), V::load(b + kPanel)};
+        const V right[2] = {V::load(b + V::kLanes), V::load(b + kPanel + V::kLanes)};
+#pragma GCC unroll 12
+        for (int r = 0; r < R; ++r) {
+            V x[2];
+            V::split(V::broadcast_pair(a + 2 * r), x[0], x[1]);
+#pragma GCC unroll 2
+            for (int half = 0; half < 2; ++half) {
+                sum[r][0] = V::fma(x[half], left[half], sum[r][0]);
+                sum[r][1] = V::fma(x[half], right[half], sum[r][1]);
+            }
+        }
+    }
+};
+
 // Elements per step of a micropanel and of a panel.
 template <class V, class F>
 inline constexpr int64_t kStepA = kTileRows<V> * (sizeof(typename F::A) == 2 ? 2 : F::kStep);

@@ -111,7 +111,9 @@ void pack_rows(To* out, const From* rows, int64_t stride, int64_t count, int64_t
 // Word i of a row of columns: a float, or the bf16 pair of this row and the next.
 template <class To, class From>
 uint32_t column_word(const From* row, const From* next, int64_t i) {
-    if constexpr (sizeof(To) == 2)
+    if constexpr (sizeof(To) == 2 && sizeof(From) == 4)
+        return float_to_bf16(row[i]) | static_cast<uint32_t>(float_to_bf16(next[i])) << 16;
+    else if constexpr (sizeof(To) == 2)
         return row[i] | static_cast<uint32_t>(next[i]) << 16;
     else if constexpr (sizeof(From) == 2)
         return static_cast<uint32_t>(row[i]) << 16;
@@ -120,7 +122,7 @@ uint32_t column_word(const From* row, const From* next, int64_t i) {
 }
 
 // The same micropanel from columns: out[l][i] = x[l][i], i < count <= kTileRows, l < rows; zero in l >= rows.
-// To and From: float and float, float and bf16 (widened), or bf16 and bf16 (pairs of l).
+// To and From: float and float, float and bf16 (widened), or bf16 (pairs of l) and either.
 template <class V, class To, class From>
 void pack_columns(To* out, const From* x, int64_t stride, int64_t count, int64_t rows, int64_t padded) {
     constexpr int64_t kLanes = kTileRows<V>;

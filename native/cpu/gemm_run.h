@@ -9,6 +9,7 @@
 #include "core/scratch.h"
 #include "core/stream.h"
 #include "core/threads.h"
+#include "cpu/gemm_few.h"
 #include "cpu/gemm_kernel.h"
 
 namespace attune {
@@ -70,6 +71,19 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
     const int64_t steps = gemm.steps();
     const int64_t block = depth_block(gemm.depth) / F::kStep;
     const bool whole = block >= steps;  // one block: a tile is finished at once and need not be kept
+    const int64_t few = gemm.rows - first * kTileRows<V>;
+    if (!whole && few <= kFewRows) {
+        const typename F::A* a = gemm.a + first * steps * kStepA<V, F>;
+        for (int64_t p = panel; p < panel_end; ++p) {
+            const typename F::B* b = gemm.b + p * gemm.b_stride;
+            if (few == 1)
+                gemm_few_rows<V, F, 1>(tiles, a, b, steps, block);
+            else
+                gemm_few_rows<V, F, 2>(tiles, a, b, steps, block);
+            sink(first * kTileRows<V>, few, p, tiles);
+        }
+        return;
+    }
     for (int64_t row = first; row < last; row += kRowBlock) {
         const int64_t row_end = std::min(row + kRowBlock, last);
         for (int64_t step = 0; step < steps; step += block) {
@@ -88,7 +102,8 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
     }
 }
 
-// Calls sink(first_row, rows, panel, tile[rows][32]) once for every tile of C, from many threads.
+// Calls sink(first_row, rows, panel, tile[rows][32]) once for every tile of C, from many threads; the sink
+// may change the tile.
 template <class V, class F, class Sink>
 bool gemm_run(const PackedGemm<F>& gemm, Stream* stream, const Sink& sink) {
     constexpr int64_t kTiles = kMaxGroup * kRowBlock * kTileRows<V> * kPanel;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/attention.h"
+#include "cpu/decoding.h"
 #include "cpu/elementwise.h"
 #include "cpu/embedding.h"
 #include "cpu/gemm.h"
@@ -26,6 +27,7 @@ Ops make_ops(const char* name) {
     fill_attention<V>(ops);
     fill_head<V>(ops);
     fill_optimizer<V>(ops);
+    fill_decoding<V>(ops);
     return ops;
 }
 

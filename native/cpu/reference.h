@@ -5,5 +5,7 @@
 #include "cpu/reference_attention.h"
 #include "cpu/reference_gemm.h"
 #include "cpu/reference_head.h"
+#include "cpu/reference_lowrank.h"
 #include "cpu/reference_optimizer.h"
 #include "cpu/reference_rows.h"
+#include "cpu/reference_sampling.h"

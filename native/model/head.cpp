@@ -34,9 +34,9 @@ Head::Head(const Ops& ops, const ModelConfig& config, const ModelSpec& spec, DTy
     : ops_(ops),
       config_(config),
       dtype_(dtype),
-      matrix_(&spec.at(config.score_head ? "score"
-                       : config.tied     ? "embedding"
-                                         : "head")),
+      matrix_(config.score_head ? nullptr
+              : config.tied     ? &spec.at("embedding")
+                                : &spec.at("head")),
       norm_(&spec.at("norm.weight")),
       norm_bias_(config.family == Family::Gpt2 ? &spec.at("norm.bias") : nullptr) {}
 
@@ -44,17 +44,20 @@ int64_t Head::chunk_rows() const {
     return std::max(kMinimumChunk, kLogitBytes / (config_.vocabulary * static_cast<int64_t>(sizeof(float))));
 }
 
-int64_t Head::planned_bytes(int64_t targets) const {
+int64_t Head::logit_values(int64_t targets, HeadKind kind) const {
+    return kind == HeadKind::Scores ? targets * kPanel : std::min(targets, chunk_rows()) * config_.vocabulary;
+}
+
+int64_t Head::planned_bytes(int64_t targets, HeadKind kind) const {
     const int64_t row = config_.width * (2 * dtype_size(dtype_) + 8) + 16;
-    const int64_t logits =
-        config_.score_head ? targets * kPanel : std::min(targets, chunk_rows()) * config_.vocabulary;
+    const int64_t logits = logit_values(targets, kind);
     return targets * row + logits * 4 + 10 * 64;
 }
 
 // The gradients' memory is laid out for evaluation too: it is small beside the logits, and one layout serves
 // both.
-void Head::prepare(int64_t targets) {
-    const auto needed = static_cast<size_t>(planned_bytes(targets));
+void Head::prepare(int64_t targets, HeadKind kind) {
+    const auto needed = static_cast<size_t>(planned_bytes(targets, kind));
     if (needed > bytes_) {
         arena_.reset();
         bytes_ = 0;
@@ -76,12 +79,12 @@ void Head::prepare(int64_t targets) {
     mean_ = floats(targets);
     logsumexp_ = floats(targets);
     d_logprobs_ = floats(targets);
-    logits_ =
-        floats(config_.score_head ? targets * kPanel : std::min(targets, chunk_rows()) * config_.vocabulary);
+    logits_ = floats(logit_values(targets, kind));
 }
 
-void Head::gather(const Weights& weights, ConstMat x, const PackedBatch& batch, Stream& stream) {
-    prepare(static_cast<int64_t>(batch.targets.size()));
+void Head::gather(const Weights& weights, ConstMat x, const PackedBatch& batch, HeadKind kind,
+                  Stream& stream) {
+    prepare(static_cast<int64_t>(batch.targets.size()), kind);
     rows_.clear();
     tokens_.clear();
     for (const Target& target : batch.targets) {
@@ -108,13 +111,17 @@ Mat Head::logits_of(Chunk chunk) const {
     return {logits_, DType::F32, chunk.count, config_.vocabulary, config_.vocabulary};
 }
 
+void Head::forward_logits(const Weights& weights, Chunk chunk, Stream& stream) {
+    stop_if_cancelled(stream);
+    const Epilogue none;
+    check(ops_.linear_forward(logits_of(chunk), normed_rows(chunk), weights.matrix(*matrix_), &none, &stream),
+          "linear_forward");
+}
+
 void Head::forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                          Stream& stream) {
-    stop_if_cancelled(stream);
+    forward_logits(weights, chunk, stream);
     const Mat logits = logits_of(chunk);
-    const Epilogue none;
-    check(ops_.linear_forward(logits, normed_rows(chunk), weights.matrix(*matrix_), &none, &stream),
-          "linear_forward");
     HeadStats out;
     out.logprob = stats.logprobs.data() + chunk.first;
     out.entropy = stats.entropies.data() + chunk.first;
@@ -126,7 +133,7 @@ void Head::forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk
 }
 
 // The chunk's logits must still lie in the workspace, its d_logprobs_ be set.
-void Head::backward_chunk(const Weights& weights, const FlatTensors& gradients, Chunk chunk, Stream& stream) {
+void Head::backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     HeadWeights w;
     w.logprob = d_logprobs_ + chunk.first;
@@ -136,7 +143,8 @@ void Head::backward_chunk(const Weights& weights, const FlatTensors& gradients, 
     dx.rows = chunk.count;
     check(ops_.linear_backward_input(dx, dlogits, weights.matrix(*matrix_), 0, &stream),
           "linear_backward_input");
-    check(ops_.linear_backward_weight(gradients.matrix(*matrix_), nullptr, dlogits, normed_rows(chunk),
+    if (gradients == nullptr) return;
+    check(ops_.linear_backward_weight(gradients->matrix(*matrix_), nullptr, dlogits, normed_rows(chunk),
                                       &stream),
           "linear_backward_weight");
 }
@@ -164,7 +172,17 @@ void Head::evaluate(TargetStats& stats, const Weights& weights, float temperatur
     }
 }
 
-void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+void Head::visit_logits(const Weights& weights, const std::function<void(int64_t first, Mat logits)>& visit,
+                        Stream& stream) {
+    const int64_t rows = chunk_rows();
+    for (int64_t first = 0; first < targets_; first += rows) {
+        const Chunk chunk{first, std::min(rows, targets_ - first)};
+        forward_logits(weights, chunk, stream);
+        visit(first, logits_of(chunk));
+    }
+}
+
+void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                  const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
     resize(stats, targets_);
     if (!loss.targets) {
@@ -181,7 +199,7 @@ void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors& 
     }
 }
 
-void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                         const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
     const auto targets_of = [&](int64_t group) {
         int64_t sum = 0;
@@ -211,7 +229,7 @@ void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTe
 }
 
 // Too many targets for one chunk of logits: all log-probs first, then each part again with its gradient.
-void Head::train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+void Head::train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                              Chunk group, int64_t index, const HeadLoss& loss, Stream& stream) {
     const auto parts = [&](auto&& visit) {
         const int64_t end = group.first + group.count;
@@ -226,36 +244,37 @@ void Head::train_large_group(TargetStats& stats, const Weights& weights, const F
     });
 }
 
-void Head::score(std::vector<float>& scores, const Weights& weights, Stream& stream) {
+void Head::score(std::vector<float>& scores, Weight scalar, Stream& stream) {
     const Mat out{logits_, DType::F32, targets_, 1, kPanel};
     const Epilogue none;
-    check(ops_.linear_forward(out, normed_rows({0, targets_}), weights.matrix(*matrix_), &none, &stream),
-          "linear_forward");
+    check(ops_.linear_forward(out, normed_rows({0, targets_}), scalar, &none, &stream), "linear_forward");
     scores.resize(static_cast<size_t>(targets_));
     for (int64_t i = 0; i < targets_; ++i) scores[static_cast<size_t>(i)] = logits_[i * kPanel];
 }
 
-void Head::score_backward(const std::vector<double>& dscores, const Weights& weights,
-                          const FlatTensors& gradients, Stream& stream) {
+void Head::score_backward(const std::vector<double>& dscores, Weight scalar, WeightGrad gradient,
+                          Stream& stream) {
     const Mat d{logits_, DType::F32, targets_, 1, kPanel};
     for (int64_t i = 0; i < targets_; ++i)
         logits_[i * kPanel] = static_cast<float>(dscores[static_cast<size_t>(i)]);
-    check(ops_.linear_backward_input(d_normed_, d, weights.matrix(*matrix_), 0, &stream),
-          "linear_backward_input");
-    check(ops_.linear_backward_weight(gradients.matrix(*matrix_), nullptr, d, normed_rows({0, targets_}),
-                                      &stream),
+    check(ops_.linear_backward_input(d_normed_, d, scalar, 0, &stream), "linear_backward_input");
+    if (gradient.data == nullptr) return;
+    check(ops_.linear_backward_weight(gradient, nullptr, d, normed_rows({0, targets_}), &stream),
           "linear_backward_weight");
 }
 
-void Head::scatter(Mat dx, const Weights& weights, const FlatTensors& gradients, Stream& stream) {
+void Head::scatter(Mat dx, const Weights& weights, const FlatTensors* gradients, Stream& stream) {
+    const auto gradient = [&](const TensorSpec* tensor) {
+        return gradients == nullptr ? nullptr : gradients->vector(tensor);
+    };
     const float* w = weights.vector(norm_);
-    float* dw = gradients.vector(norm_);
     if (norm_bias_ != nullptr)
-        check(ops_.layernorm_backward(d_gathered_, dw, gradients.vector(norm_bias_), d_normed_, gathered_,
-                                      mean_, rstd_, w, 0, &stream),
+        check(ops_.layernorm_backward(d_gathered_, gradient(norm_), gradient(norm_bias_), d_normed_,
+                                      gathered_, mean_, rstd_, w, 0, &stream),
               "layernorm_backward");
     else
-        check(ops_.rmsnorm_backward(d_gathered_, dw, d_normed_, gathered_, rstd_, w, 1, 0, &stream),
+        check(ops_.rmsnorm_backward(d_gathered_, gradient(norm_), d_normed_, gathered_, rstd_, w, 1, 0,
+                                    &stream),
               "rmsnorm_backward");
     check(ops_.scatter_add_rows(dx, d_gathered_, rows_.data(), &stream), "scatter_add_rows");
 }

@@ -31,35 +31,45 @@ struct HeadLoss {
     std::function<void(int64_t first, int64_t count, const float* logprobs, float* dlogprobs)> targets;
 };
 
+// Where the states of the target rows go: to every token's logit, or to one score.
+enum class HeadKind { Tokens, Scores };
+
 class Head {
   public:
     Head(const Ops& ops, const ModelConfig& config, const ModelSpec& spec, DType dtype);
 
-    // Final norm of the target rows of x[T,C]: [targets][C], kept for the calls below.
-    void gather(const Weights& weights, ConstMat x, const PackedBatch& batch, Stream& stream);
+    // Final norm of the target rows of x[T,C]: [targets][C], kept for the calls below, which are those of
+    // `kind`.
+    void gather(const Weights& weights, ConstMat x, const PackedBatch& batch, HeadKind kind, Stream& stream);
 
     // Statistics of every target; logits (may be null) receives [targets][V].
     void evaluate(TargetStats& stats, const Weights& weights, float temperature, float* logits,
                   Stream& stream);
-    // The same with gradients: of the head matrix (+=) and, kept inside, of the normed rows.
-    // A group that fits one chunk costs three GEMMs per row; a larger one is computed twice.
-    void train(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+    // The logits of every target, chunk by chunk: visit(first target, logits[count,V]), which may change
+    // them.
+    void visit_logits(const Weights& weights, const std::function<void(int64_t first, Mat logits)>& visit,
+                      Stream& stream);
+    // evaluate() with gradients: of the head matrix (+=; gradients null = it is frozen) and, kept inside, of
+    // the normed rows. A group that fits one chunk costs three GEMMs per row, two when frozen; a larger one
+    // is computed twice.
+    void train(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
 
-    // Scalar head: one score per target row.
-    void score(std::vector<float>& scores, const Weights& weights, Stream& stream);
-    // dscores [targets]; gradient of the head (+=) and, kept inside, of the normed rows.
-    void score_backward(const std::vector<double>& dscores, const Weights& weights,
-                        const FlatTensors& gradients, Stream& stream);
+    // Scalar head [1,C]: one score per target row.
+    void score(std::vector<float>& scores, Weight scalar, Stream& stream);
+    // dscores [targets]; gradient of the scalar head (+=; data null = it is frozen) and, kept inside, of the
+    // normed rows.
+    void score_backward(const std::vector<double>& dscores, Weight scalar, WeightGrad gradient,
+                        Stream& stream);
 
-    // Through the final norm back to the rows of dx[T,C] fp32 (+=).
-    void scatter(Mat dx, const Weights& weights, const FlatTensors& gradients, Stream& stream);
+    // Through the final norm back to the rows of dx[T,C] fp32 (+=). gradients: null = the norm is frozen.
+    void scatter(Mat dx, const Weights& weights, const FlatTensors* gradients, Stream& stream);
 
     // [targets][C] fp32 copy of the normed rows.
     void copy_normed(float* out, Stream& stream) const;
 
     int64_t allocated_bytes() const { return static_cast<int64_t>(bytes_); }
-    int64_t planned_bytes(int64_t targets) const;
+    int64_t planned_bytes(int64_t targets, HeadKind kind) const;
 
   private:
     struct Chunk {
@@ -67,21 +77,23 @@ class Head {
         int64_t count;
     };
     int64_t chunk_rows() const;
-    void prepare(int64_t targets);
+    int64_t logit_values(int64_t targets, HeadKind kind) const;
+    void prepare(int64_t targets, HeadKind kind);
     Mat logits_of(Chunk chunk) const;
     ConstMat normed_rows(Chunk chunk) const;
+    void forward_logits(const Weights& weights, Chunk chunk, Stream& stream);
     void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                        Stream& stream);
-    void backward_chunk(const Weights& weights, const FlatTensors& gradients, Chunk chunk, Stream& stream);
-    void train_groups(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+    void backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream);
+    void train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                       const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
-    void train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors& gradients,
+    void train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                            Chunk group, int64_t index, const HeadLoss& loss, Stream& stream);
 
     const Ops& ops_;
     ModelConfig config_;
     DType dtype_;
-    const TensorSpec* matrix_;  // LM head (or tied embedding), or the scalar head
+    const TensorSpec* matrix_;  // LM head (or tied embedding); null: the model has a scalar head
     const TensorSpec* norm_;
     const TensorSpec* norm_bias_;
 

@@ -11,28 +11,6 @@ namespace {
 
 constexpr int64_t kAlign = 64;  // elements; keeps every tensor on a cache line in both dtypes
 
-struct Builder {
-    ModelSpec spec;
-
-    void place(TensorSpec tensor) {
-        int64_t& total = tensor.vector ? spec.vector_elements : spec.matrix_elements;
-        tensor.offset = total;
-        total += (tensor.elements + kAlign - 1) / kAlign * kAlign;
-        spec.parameters += tensor.N * tensor.K;
-        spec.index.emplace(tensor.name, spec.tensors.size());
-        spec.tensors.push_back(std::move(tensor));
-    }
-
-    void matrix(std::string name, int64_t N, int64_t K, std::vector<TensorPart> parts,
-                Layout layout = Layout::Panels) {
-        place({std::move(name), N, K, layout, false, 0, layout_elements(layout, N, K), std::move(parts)});
-    }
-
-    void vector(std::string name, int64_t N, std::vector<TensorPart> parts) {
-        place({std::move(name), N, 1, Layout::Rows, true, 0, N, std::move(parts)});
-    }
-};
-
 // One part that covers the whole tensor.
 std::vector<TensorPart> whole(std::string name, std::string gguf, int64_t rows, bool transposed = false) {
     return {{std::move(name), std::move(gguf), 0, rows, transposed, 0}};
@@ -49,55 +27,55 @@ std::vector<TensorPart> qkv_parts(const ModelConfig& c, const std::string& hf, c
             {hf + "self_attn.v_proj." + leaf, gguf + "attn_v." + leaf, q + kv, kv, false, 0}};
 }
 
-void llama_layer(Builder& b, const ModelConfig& c, int64_t layer) {
+void llama_layer(ModelSpec& b, const ModelConfig& c, int64_t layer) {
     const std::string number = std::to_string(layer);
     const std::string at = "layers." + number + ".";
     const std::string hf = "model.layers." + number + ".";
     const std::string gguf = "blk." + number + ".";
     const int64_t heads_width = c.heads * c.head_width;
-    b.vector(at + "norm1.weight", c.width,
-             whole(hf + "input_layernorm.weight", gguf + "attn_norm.weight", c.width));
-    b.matrix(at + "qkv", c.qkv_width(), c.width, qkv_parts(c, hf, gguf, "weight"));
-    if (c.qkv_bias) b.vector(at + "qkv.bias", c.qkv_width(), qkv_parts(c, hf, gguf, "bias"));
+    b.place_vector(at + "norm1.weight", c.width,
+                   whole(hf + "input_layernorm.weight", gguf + "attn_norm.weight", c.width));
+    b.place_matrix(at + "qkv", c.qkv_width(), c.width, qkv_parts(c, hf, gguf, "weight"));
+    if (c.qkv_bias) b.place_vector(at + "qkv.bias", c.qkv_width(), qkv_parts(c, hf, gguf, "bias"));
     if (c.qk_norm) {
-        b.vector(at + "q_norm", c.head_width,
-                 whole(hf + "self_attn.q_norm.weight", gguf + "attn_q_norm.weight", c.head_width));
-        b.vector(at + "k_norm", c.head_width,
-                 whole(hf + "self_attn.k_norm.weight", gguf + "attn_k_norm.weight", c.head_width));
+        b.place_vector(at + "q_norm", c.head_width,
+                       whole(hf + "self_attn.q_norm.weight", gguf + "attn_q_norm.weight", c.head_width));
+        b.place_vector(at + "k_norm", c.head_width,
+                       whole(hf + "self_attn.k_norm.weight", gguf + "attn_k_norm.weight", c.head_width));
     }
-    b.matrix(at + "output", c.width, heads_width,
-             whole(hf + "self_attn.o_proj.weight", gguf + "attn_output.weight", c.width));
+    b.place_matrix(at + "output", c.width, heads_width,
+                   whole(hf + "self_attn.o_proj.weight", gguf + "attn_output.weight", c.width));
     if (c.output_bias)
-        b.vector(at + "output.bias", c.width,
-                 whole(hf + "self_attn.o_proj.bias", gguf + "attn_output.bias", c.width));
-    b.vector(at + "norm2.weight", c.width,
-             whole(hf + "post_attention_layernorm.weight", gguf + "ffn_norm.weight", c.width));
+        b.place_vector(at + "output.bias", c.width,
+                       whole(hf + "self_attn.o_proj.bias", gguf + "attn_output.bias", c.width));
+    b.place_vector(at + "norm2.weight", c.width,
+                   whole(hf + "post_attention_layernorm.weight", gguf + "ffn_norm.weight", c.width));
     const auto gate_up = [&](const char* leaf) -> std::vector<TensorPart> {
         return {{hf + "mlp.gate_proj." + leaf, gguf + "ffn_gate." + leaf, 0, c.mlp_width, false, 0},
                 {hf + "mlp.up_proj." + leaf, gguf + "ffn_up." + leaf, c.mlp_width, c.mlp_width, false, 0}};
     };
-    b.matrix(at + "up", 2 * c.mlp_width, c.width, gate_up("weight"));
-    if (c.mlp_bias) b.vector(at + "up.bias", 2 * c.mlp_width, gate_up("bias"));
-    b.matrix(at + "down", c.width, c.mlp_width,
-             whole(hf + "mlp.down_proj.weight", gguf + "ffn_down.weight", c.width));
+    b.place_matrix(at + "up", 2 * c.mlp_width, c.width, gate_up("weight"));
+    if (c.mlp_bias) b.place_vector(at + "up.bias", 2 * c.mlp_width, gate_up("bias"));
+    b.place_matrix(at + "down", c.width, c.mlp_width,
+                   whole(hf + "mlp.down_proj.weight", gguf + "ffn_down.weight", c.width));
     if (c.mlp_bias)
-        b.vector(at + "down.bias", c.width,
-                 whole(hf + "mlp.down_proj.bias", gguf + "ffn_down.bias", c.width));
+        b.place_vector(at + "down.bias", c.width,
+                       whole(hf + "mlp.down_proj.bias", gguf + "ffn_down.bias", c.width));
 }
 
-void gpt2_layer(Builder& b, const ModelConfig& c, int64_t layer) {
+void gpt2_layer(ModelSpec& b, const ModelConfig& c, int64_t layer) {
     const std::string number = std::to_string(layer);
     const std::string at = "layers." + number + ".";
     const std::string hf = "transformer.h." + number + ".";
     const std::string gguf = "blk." + number + ".";
     const auto norm = [&](const char* ours, const char* theirs, const char* in_gguf) {
         for (const char* leaf : {"weight", "bias"})
-            b.vector(at + ours + "." + leaf, c.width,
-                     whole(hf + theirs + "." + leaf, gguf + in_gguf + "." + leaf, c.width));
+            b.place_vector(at + ours + "." + leaf, c.width,
+                           whole(hf + theirs + "." + leaf, gguf + in_gguf + "." + leaf, c.width));
     };
     const auto linear = [&](const char* ours, const char* theirs, const char* in_gguf, int64_t N, int64_t K) {
-        b.matrix(at + ours, N, K, whole(hf + theirs + ".weight", gguf + in_gguf + ".weight", N, true));
-        b.vector(at + ours + ".bias", N, whole(hf + theirs + ".bias", gguf + in_gguf + ".bias", N));
+        b.place_matrix(at + ours, N, K, whole(hf + theirs + ".weight", gguf + in_gguf + ".weight", N, true));
+        b.place_vector(at + ours + ".bias", N, whole(hf + theirs + ".bias", gguf + in_gguf + ".bias", N));
     };
     norm("norm1", "ln_1", "attn_norm");
     linear("qkv", "attn.c_attn", "attn_qkv", 3 * c.width, c.width);
@@ -107,17 +85,17 @@ void gpt2_layer(Builder& b, const ModelConfig& c, int64_t layer) {
     linear("down", "mlp.c_proj", "ffn_down", c.width, c.mlp_width);
 }
 
-void embeddings(Builder& b, const ModelConfig& c, const char* name) {
+void embeddings(ModelSpec& b, const ModelConfig& c, const char* name) {
     // A tied matrix is the head too, so it lies in panels; an untied one is only looked up, row by row.
-    b.matrix("embedding", c.vocabulary, c.width, whole(name, "token_embd.weight", c.vocabulary),
-             c.tied && !c.score_head ? Layout::Panels : Layout::Rows);
+    b.place_matrix("embedding", c.vocabulary, c.width, whole(name, "token_embd.weight", c.vocabulary),
+                   c.tied && !c.score_head ? Layout::Panels : Layout::Rows);
 }
 
-void heads(Builder& b, const ModelConfig& c) {
+void heads(ModelSpec& b, const ModelConfig& c) {
     if (c.score_head)
-        b.matrix("score", 1, c.width, whole("score.weight", "cls.output.weight", 1));
+        b.place_matrix("score", 1, c.width, whole("score.weight", "cls.output.weight", 1));
     else if (!c.tied)
-        b.matrix("head", c.vocabulary, c.width, whole("lm_head.weight", "output.weight", c.vocabulary));
+        b.place_matrix("head", c.vocabulary, c.width, whole("lm_head.weight", "output.weight", c.vocabulary));
 }
 
 }  // namespace
@@ -151,6 +129,24 @@ void ModelConfig::check() const {
     require(window >= 0, Code::Model, "Expected a sliding window >= 0 but got ", window, ".");
 }
 
+void ModelSpec::place(TensorSpec tensor) {
+    int64_t& total = tensor.vector ? vector_elements : matrix_elements;
+    tensor.offset = total;
+    total += (tensor.elements + kAlign - 1) / kAlign * kAlign;
+    for (const TensorPart& part : tensor.parts) parameters += part.rows * tensor.K;
+    index.emplace(tensor.name, tensors.size());
+    tensors.push_back(std::move(tensor));
+}
+
+void ModelSpec::place_matrix(std::string name, int64_t N, int64_t K, std::vector<TensorPart> parts,
+                             Layout layout) {
+    place({std::move(name), N, K, layout, false, 0, layout_elements(layout, N, K), std::move(parts)});
+}
+
+void ModelSpec::place_vector(std::string name, int64_t N, std::vector<TensorPart> parts) {
+    place({std::move(name), N, 1, Layout::Rows, true, 0, N, std::move(parts)});
+}
+
 const TensorSpec& ModelSpec::at(const std::string& name) const {
     const auto found = index.find(name);
     require(found != index.end(), Code::Internal, "no tensor named ", name);
@@ -159,19 +155,21 @@ const TensorSpec& ModelSpec::at(const std::string& name) const {
 
 ModelSpec model_spec(const ModelConfig& config) {
     config.check();
-    Builder b;
+    ModelSpec b;
     const bool gpt2 = config.family == Family::Gpt2;
     embeddings(b, config, gpt2 ? "transformer.wte.weight" : "model.embed_tokens.weight");
     if (gpt2)
-        b.matrix("positions", config.max_positions, config.width,
-                 whole("transformer.wpe.weight", "position_embd.weight", config.max_positions), Layout::Rows);
+        b.place_matrix("positions", config.max_positions, config.width,
+                       whole("transformer.wpe.weight", "position_embd.weight", config.max_positions),
+                       Layout::Rows);
     for (int64_t layer = 0; layer < config.layers; ++layer)
         gpt2 ? gpt2_layer(b, config, layer) : llama_layer(b, config, layer);
     const std::string norm = gpt2 ? "transformer.ln_f" : "model.norm";
-    b.vector("norm.weight", config.width, whole(norm + ".weight", "output_norm.weight", config.width));
-    if (gpt2) b.vector("norm.bias", config.width, whole(norm + ".bias", "output_norm.bias", config.width));
+    b.place_vector("norm.weight", config.width, whole(norm + ".weight", "output_norm.weight", config.width));
+    if (gpt2)
+        b.place_vector("norm.bias", config.width, whole(norm + ".bias", "output_norm.bias", config.width));
     heads(b, config);
-    return std::move(b.spec);
+    return b;
 }
 
 }  // namespace attune

@@ -41,6 +41,11 @@ struct ModelSpec {
     int64_t parameters = 0;  // without padding
 
     const TensorSpec& at(const std::string& name) const;
+    // Adds a tensor behind those before it; parameters are counted by parts.
+    void place(TensorSpec tensor);
+    void place_matrix(std::string name, int64_t N, int64_t K, std::vector<TensorPart> parts,
+                      Layout layout = Layout::Panels);
+    void place_vector(std::string name, int64_t N, std::vector<TensorPart> parts);
     bool has(const std::string& name) const { return index.count(name) != 0; }
 
     std::unordered_map<std::string, size_t> index;

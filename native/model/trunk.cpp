@@ -7,6 +7,8 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "model/adapter.h"
+#include "model/kv_cache.h"
 #include "model/trunk_pass.h"
 
 namespace attune {
@@ -91,12 +93,22 @@ const TensorSpec* Trunk::map_bias(size_t layer, LinearMap map) const {
 void Trunk::linear_forward(const Pass& pass, size_t layer, LinearMap map, Mat y, ConstMat x,
                            Epilogue epilogue) {
     epilogue.bias = pass.weights.vector(map_bias(layer, map));
-    check(ops_.linear_forward(y, x, pass.weights.matrix(*map_weight(layer, map)), &epilogue, &pass.stream),
-          "linear_forward");
+    const Weight w = pass.weights.matrix(*map_weight(layer, map));
+    Adapter* adapter = pass.role.adapter;
+    if (const LowRank* term = adapter == nullptr ? nullptr : adapter->term(layer, map))
+        check(ops_.lowrank_forward(y, adapter->h(layer, map), x, w, term, &epilogue, &pass.stream),
+              "lowrank_forward");
+    else
+        check(ops_.linear_forward(y, x, w, &epilogue, &pass.stream), "linear_forward");
 }
 
 void Trunk::attend(const Pass& pass, size_t layer) {
     const LayerActivations& a = memory_.layers[layer];
+    if (pass.role.cache != nullptr) {
+        pass.role.cache->attend(static_cast<int64_t>(layer), a.attention, a.lse, a.qkv,
+                                attention_dims(pass.batch), pass.stream);
+        return;
+    }
     check(ops_.attention_forward(a.attention, a.lse, a.qkv, attention_dims(pass.batch), &pass.stream),
           "attention_forward");
 }
@@ -132,6 +144,7 @@ void Trunk::forward_layer(const Pass& pass, size_t layer, Mat next) {
 ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream,
                         TrunkRole role) {
     memory_.prepare(config_, dtype_, batch.rows(), keep);
+    if (role.adapter != nullptr) role.adapter->prepare(batch.rows(), keep);
     const int32_t last =
         batch.positions.empty() ? 0 : *std::max_element(batch.positions.begin(), batch.positions.end());
     rope_.grow(int64_t{last} + 1);
@@ -145,6 +158,7 @@ ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool k
         forward_layer(pass, layer,
                       layer + 1 < layers_.size() ? memory_.layers[layer + 1].input : memory_.output);
     }
+    if (role.cache != nullptr) role.cache->finish(batch.segments);
     return memory_.output;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/backend.h"
+#include "model/adapter.h"
 #include "model/trunk.h"
 #include "model/trunk_pass.h"
 
@@ -37,13 +38,23 @@ void Trunk::qk_norm_backward(const Pass& pass, const LayerTensors& tensors, cons
 }
 
 void Trunk::linear_backward(const Pass& pass, size_t layer, LinearMap map, Mat dx, ConstMat dy, ConstMat x) {
-    const TensorSpec& w = *map_weight(layer, map);
+    const Weight w = pass.weights.matrix(*map_weight(layer, map));
     if (pass.gradients != nullptr)
-        check(ops_.linear_backward_weight(pass.gradients->matrix(w),
+        check(ops_.linear_backward_weight(pass.gradients->matrix(*map_weight(layer, map)),
                                           pass.vector_gradient(map_bias(layer, map)), dy, x, &pass.stream),
               "linear_backward_weight");
-    check(ops_.linear_backward_input(dx, dy, pass.weights.matrix(w), 0, &pass.stream),
-          "linear_backward_input");
+    Adapter* adapter = pass.role.adapter;
+    const LowRank* term = adapter == nullptr ? nullptr : adapter->term(layer, map);
+    if (term == nullptr) {
+        if (dx.data != nullptr)
+            check(ops_.linear_backward_input(dx, dy, w, 0, &pass.stream), "linear_backward_input");
+        return;
+    }
+    const Mat dh = adapter->dh(layer, map);
+    check(ops_.lowrank_backward_input(dx, dh, dy, w, term, &pass.stream), "lowrank_backward_input");
+    check(ops_.lowrank_backward_weight(adapter->a_gradient(layer, map), adapter->b_gradient(layer, map), dy,
+                                       dh, x, adapter->h(layer, map), term, &pass.stream),
+          "lowrank_backward_weight");
 }
 
 void Trunk::backward_mlp(const Pass& pass, size_t layer) {
@@ -89,7 +100,10 @@ void Trunk::backward_attention(const Pass& pass, size_t layer) {
         dqkv = memory_.d_qkv;
     }
     norm_forward(pass, memory_.normed, a.mean1, a.rstd1, a.input, t.norm1, t.norm1_bias);
-    linear_backward(pass, layer, LinearMap::Qkv, memory_.d_normed, dqkv, memory_.normed);
+    // Below the first layer of a frozen base nothing waits for a gradient.
+    const bool last = layer == 0 && pass.gradients == nullptr;
+    linear_backward(pass, layer, LinearMap::Qkv, last ? Mat{} : memory_.d_normed, dqkv, memory_.normed);
+    if (last) return;
     norm_backward(pass, dx, memory_.d_normed, a.input, a.mean1, a.rstd1, t.norm1, t.norm1_bias);
 }
 

@@ -1,5 +1,6 @@
-// One loaded model with, when it trains, its gradients and optimiser state: what binding/ and tool/ drive.
-// Joins model, loss, optim and formats; knows nothing of Node. Not thread-safe: one command at a time.
+// A model as it is used: all of it, or an adapter and a head on a base that several roles share; with, when
+// it trains, its gradients and optimiser state. What binding/ and tool/ drive. Joins model, loss, optim and
+// formats; knows nothing of Node. Not thread-safe: one command at a time, also over all roles of one base.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,10 @@
 #include "core/ops.h"
 #include "core/stream.h"
 #include "loss/loss.h"
+#include "model/adapter.h"
 #include "model/config.h"
+#include "model/head.h"
+#include "model/trunk.h"
 
 namespace attune {
 
@@ -70,8 +74,29 @@ struct MemoryUse {
 };
 
 struct TensorView {
-    std::string name;            // as in a Hugging Face folder
-    std::vector<int64_t> shape;  // as in a Hugging Face folder
+    std::string name;            // as in a Hugging Face folder, or in PEFT's file
+    std::vector<int64_t> shape;  // likewise
+};
+
+// How a new role starts.
+struct RoleOptions {
+    AdapterConfig adapter;
+    uint64_t seed = 0;
+    std::string file;          // adapter_model.safetensors to read; empty = a fresh adapter
+    bool normal_score = true;  // the score head is drawn (when it is not read); else zero
+    uint64_t score_seed = 0;
+};
+
+// What passes over a session's model work with, for as long as the session lives.
+struct ModelView {
+    const Ops& ops;
+    const ModelConfig& config;
+    DType dtype;
+    const Weights& weights;  // of the base
+    Trunk& trunk;            // shared by the roles of a base: nothing in it outlives a command
+    Head& head;              // likewise
+    Adapter* adapter;        // null: the base alone
+    HeadKind kind;
 };
 
 class Session {
@@ -85,7 +110,18 @@ class Session {
     virtual const ModelConfig& config() const = 0;
     virtual DType dtype() const = 0;
     virtual int64_t parameters() const = 0;
+    // All that this role works with, its base included.
     virtual MemoryUse memory() const = 0;
+    // The part of it that belongs to the base, and a number that roles of the same base share.
+    virtual MemoryUse base_memory() const = 0;
+    virtual int64_t base_number() const = 0;
+    // Numbers that training changes.
+    virtual int64_t trainable() const = 0;
+    // Null: the whole model is trained.
+    virtual const AdapterConfig* adapter() const = 0;
+    virtual ModelView view() = 0;
+    // Changes with every change of the values: caches made from them are stale.
+    virtual int64_t weights_version() const = 0;
     // What step() with batches of up to `rows` trunk rows and `targets` targets would hold in all; training
     // adds gradients and optimiser.
     virtual MemoryUse plan(int64_t rows, int64_t targets, bool training) const = 0;
@@ -100,15 +136,28 @@ class Session {
     // Adds this batch's gradient. Throws Code::NotFinite (gradients are then undefined until
     // clear_gradients()).
     virtual StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
+    // The loss and sums that step() would report; no gradient.
+    virtual StepResult evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
     virtual UpdateResult update(const UpdateOptions& options, Stream& stream) = 0;
     virtual void clear_gradients(Stream& stream) = 0;
 
-    // A frozen copy of the weights in the training dtype. It cannot step.
+    // Another role on the same base. While there is one the base itself can't be trained.
+    virtual std::unique_ptr<Session> add_role(const RoleOptions& options, Stream& stream) = 0;
+    // The model as it is now; it cannot step. Of a whole model a copy in the training dtype; of an adapter a
+    // copy of the adapter on the same base, or just the base when it changes nothing.
     virtual std::unique_ptr<Session> snapshot(Stream& stream) = 0;
-    // Writes model.safetensors into an existing folder by temporary file, fsync and rename.
+    // Writes model.safetensors, of an adapter adapter_model.safetensors, into an existing folder by temporary
+    // file, fsync and rename.
     virtual void save(const std::string& folder, DType dtype, const Progress& progress, Stream& stream) = 0;
+    // The base with the adapter added to its weights, as a whole model.
+    virtual void save_merged(const std::string& folder, DType dtype, const Progress& progress,
+                             Stream& stream) = 0;
+    // All that training changed, in one file; and back, bit for bit. Throws Code::Resume when it doesn't fit.
+    virtual void save_state(const std::string& file, const Progress& progress, Stream& stream) = 0;
+    virtual void load_state(const std::string& file, const Progress& progress, Stream& stream) = 0;
 
-    // For checks: names and shapes as in a Hugging Face folder; values in that shape, row-major fp32.
+    // Of what is trained. For checks: names and shapes as in a Hugging Face folder or PEFT's file; values in
+    // that shape, row-major fp32.
     virtual std::vector<TensorView> tensors() const = 0;
     virtual std::vector<float> parameter(const std::string& name, Stream& stream) const = 0;
     virtual std::vector<float> gradient(const std::string& name, Stream& stream) const = 0;

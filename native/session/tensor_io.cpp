@@ -70,6 +70,7 @@ std::vector<int64_t> part_shape(const TensorSpec& tensor, const TensorPart& part
 
 int64_t TensorReader::find(const TensorPart& part) const {
     if (gguf()) return source.at(part.gguf);
+    if (!prefix.empty()) return source.find(prefix + part.name);
     const int64_t index = source.find(part.name);
     if (index >= 0) return index;
     // Published folders of a bare model lack the first word ("transformer.", "model.").
@@ -77,26 +78,34 @@ int64_t TensorReader::find(const TensorPart& part) const {
     return bare >= 0 ? bare : source.at(part.name);
 }
 
+void TensorReader::check_part(const TensorSpec& tensor, const TensorPart& part) const {
+    const int64_t index = find(part);
+    require(index >= 0, mismatch, prefix, part.name, ": expected this tensor but ", source.path(),
+            " has none of that name. It belongs to another model.");
+    const TensorInfo& info = source.tensors()[static_cast<size_t>(index)];
+    std::vector<int64_t> wanted = part_shape(tensor, part);
+    if (gguf() && part.transposed && !tensor.vector) wanted = {part.rows, tensor.K};
+    require(info.shape == wanted, mismatch, info.name, ": expected shape ", shape_in_words(wanted),
+            " from the model's configuration but ", source.path(), " has ", shape_in_words(info.shape), ".");
+    require(info.type->decode != nullptr, Code::Format, info.name, ": its type ", info.type->name,
+            " can't be read. Supported: F32, F16, BF16 and in GGUF Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, "
+            "Q4_K, Q5_K, Q6_K.");
+}
+
 void TensorReader::check_tensors(bool tied) const {
     std::unordered_set<std::string> used;
     for (const TensorSpec& tensor : spec.tensors)
         for (const TensorPart& part : tensor.parts) {
-            const TensorInfo& info = source.tensors()[static_cast<size_t>(find(part))];
-            std::vector<int64_t> wanted = part_shape(tensor, part);
-            if (gguf() && part.transposed && !tensor.vector) wanted = {part.rows, tensor.K};
-            require(info.shape == wanted, Code::Model, info.name, ": expected shape ", shape_in_words(wanted),
-                    " from the model's configuration but ", source.path(), " has ",
-                    shape_in_words(info.shape), ".");
-            require(info.type->decode != nullptr, Code::Format, info.name, ": its type ", info.type->name,
-                    " can't be read. Supported: F32, F16, BF16 and in GGUF Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, "
-                    "Q4_K, Q5_K, Q6_K.");
-            used.insert(info.name);
+            check_part(tensor, part);
+            used.insert(source.tensors()[static_cast<size_t>(find(part))].name);
         }
-    for (const TensorInfo& info : source.tensors())
-        require(used.count(info.name) != 0 || harmless(info.name, tied), Code::Model, info.name, ": ",
+    for (const TensorInfo& info : source.tensors()) {
+        if (!info.name.starts_with(prefix)) continue;
+        require(used.count(info.name) != 0 || harmless(info.name, tied), mismatch, info.name, ": ",
                 source.path(),
                 " holds this tensor but the model's configuration has no place for it, and leaving it out "
                 "would change results.");
+    }
 }
 
 void TensorReader::check_finite(const TensorPart& part, int64_t first_row, int64_t columns,
@@ -148,20 +157,24 @@ void TensorReader::read_part(const TensorPart& part, int64_t columns,
     }
 }
 
+void TensorReader::read_vector(const TensorPart& part, float* values) const {
+    const int64_t index = find(part);
+    std::vector<float> stored(static_cast<size_t>(part.rows));
+    source.read_all(index, stored.data());
+    check_finite(part, 0, 1, stored.data(), part.rows);
+    const bool permuted = gguf() && part.gguf_rope_heads > 0;
+    for (int64_t row = 0; row < part.rows; ++row) {
+        const int64_t from = permuted ? gguf_row(row, part.rows / part.gguf_rope_heads) : row;
+        values[row] = stored[static_cast<size_t>(from)];
+    }
+}
+
 void TensorReader::read(const Weights& weights, const std::function<void(double)>& progress) const {
     int64_t done = 0;
     for (const TensorSpec& tensor : spec.tensors) {
         for (const TensorPart& part : tensor.parts) {
             if (tensor.vector) {
-                const int64_t index = find(part);
-                std::vector<float> values(static_cast<size_t>(part.rows));
-                source.read_all(index, values.data());
-                check_finite(part, 0, 1, values.data(), part.rows);
-                const bool permuted = gguf() && part.gguf_rope_heads > 0;
-                for (int64_t row = 0; row < part.rows; ++row) {
-                    const int64_t from = permuted ? gguf_row(row, part.rows / part.gguf_rope_heads) : row;
-                    weights.vector(&tensor)[part.row + row] = values[static_cast<size_t>(from)];
-                }
+                read_vector(part, weights.vector(&tensor) + part.row);
                 continue;
             }
             read_part(part, tensor.K, [&](int64_t row, int64_t rows, const float* values) {
@@ -192,6 +205,27 @@ void TensorReader::read_masters(const FlatTensors& masters) const {
                                         part.row + row, rows, spread.data(), &stream),
                       "weight_import");
             });
+    }
+}
+
+void TensorReader::read_flat(const FlatTensors& flat,
+                             const std::function<float*(const TensorSpec&)>& vector_at,
+                             const std::function<void(double)>& progress) const {
+    int64_t done = 0;
+    for (const TensorSpec& tensor : spec.tensors) {
+        for (const TensorPart& part : tensor.parts) {
+            if (tensor.vector) {
+                read_vector(part, vector_at(tensor) + part.row);
+                continue;
+            }
+            read_part(part, tensor.K, [&](int64_t row, int64_t rows, const float* values) {
+                check(ops.weight_import(flat.at(tensor), DType::F32, tensor.layout, tensor.N, tensor.K,
+                                        part.row + row, rows, values, &stream),
+                      "weight_import");
+            });
+        }
+        done += tensor.N * tensor.K;
+        if (progress) progress(static_cast<double>(done) / static_cast<double>(spec.parameters));
     }
 }
 

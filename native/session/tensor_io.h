@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/ops.h"
 #include "formats/tensor_source.h"
 #include "model/config.h"
@@ -20,6 +21,8 @@ struct TensorReader {
     const ModelSpec& spec;
     const TensorSource& source;
     Stream& stream;
+    std::string prefix = {};      // of every name in the file
+    Code mismatch = Code::Model;  // thrown for names and shapes that don't fit
 
     // Every name and shape against the spec, and nothing left over that would be ignored silently.
     void check_tensors(bool tied) const;
@@ -28,10 +31,16 @@ struct TensorReader {
     // Matrices in fp32, into a flat buffer of the same layout: master weights that round to the bf16 weights
     // of read().
     void read_masters(const FlatTensors& masters) const;
+    // All of it in fp32 as it is, into a flat buffer of the same layout; where vectors (fp32) are kept is
+    // said.
+    void read_flat(const FlatTensors& flat, const std::function<float*(const TensorSpec&)>& vector_at,
+                   const std::function<void(double)>& progress) const;
 
   private:
+    void check_part(const TensorSpec& tensor, const TensorPart& part) const;
     bool gguf() const { return !source.metadata().values().empty(); }
     int64_t find(const TensorPart& part) const;
+    void read_vector(const TensorPart& part, float* values) const;
     void read_part(const TensorPart& part, int64_t columns,
                    const std::function<void(int64_t row, int64_t rows, const float* values)>& take) const;
     void read_transposed(int64_t index, const TensorPart& part, int64_t columns, float* values) const;

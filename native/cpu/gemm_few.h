@@ -1,0 +1,83 @@
+// The GEMM microkernel for one or two rows, which wait for memory: several blocks of depth are in flight at
+// once, so that a panel is read as several streams. The same products and sums in the same order as
+// gemm_tile, block by block: the same bits. Must not include a vec_*.h.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu/gemm_kernel.h"
+
+namespace attune {
+namespace {
+
+inline constexpr int64_t kFewRows = 2;
+inline constexpr int64_t kBlocksInFlight = 3;
+
+// Blocks of `steps` steps that lie one behind the other; the last of them has `last` steps.
+struct DepthBlocks {
+    int64_t steps;
+    int64_t last;
+};
+
+// tile[R][32] = (first) or += the sums of kBlocks blocks, each from zero, in order.
+template <class V, class F, int R, int kBlocks>
+void gemm_blocks(float* tile, const typename F::A* a, const typename F::B* b, DepthBlocks blocks,
+                 bool first) {
+    constexpr int64_t kWidth = 2 * V::kLanes;
+    constexpr int64_t kAhead = 16;  // steps
+    for (int64_t column = 0; column < kPanel; column += kWidth) {
+        V sum[kBlocks][R][2];
+#pragma GCC unroll 3
+        for (int i = 0; i < kBlocks; ++i)
+#pragma GCC unroll 2
+            for (int r = 0; r < R; ++r) sum[i][r][0] = sum[i][r][1] = V::zero();
+        const auto step_of = [&](int i, int64_t step) {
+            const int64_t at = i * blocks.steps + step;
+            const typename F::B* from = b + at * kStepB<F> + column * F::kStep;
+            __builtin_prefetch(from + kAhead * kStepB<F>);
+            if constexpr (kWidth * F::kStep * sizeof(typename F::B) > 64)
+                __builtin_prefetch(from + kAhead * kStepB<F> + kStepB<F> / 2);
+            F::template step<R>(sum[i], a + at * kStepA<V, F>, from);
+        };
+        for (int64_t step = 0; step < blocks.last; ++step)
+#pragma GCC unroll 3
+            for (int i = 0; i < kBlocks; ++i) step_of(i, step);
+        for (int64_t step = blocks.last; step < blocks.steps; ++step)
+#pragma GCC unroll 3
+            for (int i = 0; i < kBlocks - 1; ++i) step_of(i, step);
+        float* out = tile + column;
+#pragma GCC unroll 2
+        for (int r = 0; r < R; ++r, out += kPanel)
+#pragma GCC unroll 2
+            for (int half = 0; half < 2; ++half) {
+                float* at = out + half * V::kLanes;
+                V total = first ? sum[0][r][half] : V::load(at) + sum[0][r][half];
+#pragma GCC unroll 3
+                for (int i = 1; i < kBlocks; ++i) total = total + sum[i][r][half];
+                total.store(at);
+            }
+    }
+}
+
+// All depth of one tile of R rows.
+template <class V, class F, int R>
+void gemm_few_rows(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps,
+                   int64_t block) {
+    for (int64_t step = 0; step < steps;) {
+        const int64_t count = std::min(kBlocksInFlight, (steps - step + block - 1) / block);
+        const DepthBlocks blocks{block, std::min(block, steps - step - (count - 1) * block)};
+        const auto* a_block = a + step * kStepA<V, F>;
+        const auto* b_block = b + step * kStepB<F>;
+        if (count == 3)
+            gemm_blocks<V, F, R, 3>(tile, a_block, b_block, blocks, step == 0);
+        else if (count == 2)
+            gemm_blocks<V, F, R, 2>(tile, a_block, b_block, blocks, step == 0);
+        else
+            gemm_blocks<V, F, R, 1>(tile, a_block, b_block, {blocks.last, blocks.last}, step == 0);
+        step += count * block;
+    }
+}
+
+}  // namespace
+}  // namespace attune

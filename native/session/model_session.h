@@ -1,0 +1,81 @@
+// The one Session: a role on a base, which is the whole model, an adapter with or without a head of its own,
+// or a frozen view. A training step is trunk forward, head with loss, trunk backward; an update is clipping
+// and AdamW. Private to session/.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "session/model_base.h"
+#include "session/session.h"
+#include "session/trained_tensors.h"
+
+namespace attune {
+
+class ModelSession final : public Session {
+  public:
+    enum class Role { Whole, Adapter, FrozenWhole, FrozenAdapter };
+
+    // The whole model, or (role FrozenAdapter without an adapter) a frozen view of the base.
+    ModelSession(std::shared_ptr<ModelBase> base, Role role, std::unique_ptr<Adapter> adapter = nullptr);
+    ~ModelSession() override;
+
+    const ModelConfig& config() const override { return base_->config; }
+    DType dtype() const override { return base_->dtype; }
+    int64_t parameters() const override;
+    int64_t trainable() const override { return trained_.spec().parameters; }
+    const AdapterConfig* adapter() const override { return adapter_ ? &adapter_->config() : nullptr; }
+    MemoryUse memory() const override;
+    MemoryUse base_memory() const override;
+    int64_t base_number() const override { return base_->number; }
+    MemoryUse plan(int64_t rows, int64_t targets, bool training) const override;
+    ModelView view() override;
+    int64_t weights_version() const override { return version_; }
+
+    ForwardResult forward(const PackedBatch& batch, float temperature, Stream& stream,
+                          std::vector<float>* hidden, std::vector<float>* logits) override;
+    std::vector<float> score(const PackedBatch& batch, Stream& stream) override;
+    StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
+    StepResult evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
+    UpdateResult update(const UpdateOptions& options, Stream& stream) override;
+    void clear_gradients(Stream& stream) override { trained_.clear_gradients(stream); }
+
+    std::unique_ptr<Session> add_role(const RoleOptions& options, Stream& stream) override;
+    std::unique_ptr<Session> snapshot(Stream& stream) override;
+    void save(const std::string& folder, DType dtype, const Progress& progress, Stream& stream) override;
+    void save_merged(const std::string& folder, DType dtype, const Progress& progress,
+                     Stream& stream) override;
+    void save_state(const std::string& file, const Progress& progress, Stream& stream) override;
+    void load_state(const std::string& file, const Progress& progress, Stream& stream) override;
+    std::vector<TensorView> tensors() const override { return trained_.tensors(); }
+    std::vector<float> parameter(const std::string& name, Stream& stream) const override;
+    std::vector<float> gradient(const std::string& name, Stream& stream) const override;
+
+  private:
+    bool frozen() const { return role_ == Role::FrozenWhole || role_ == Role::FrozenAdapter; }
+    HeadKind kind() const;
+    Weight scalar_head() const;
+    // Null where the base is frozen.
+    const FlatTensors* base_gradients() const;
+    MemoryUse resident(bool training) const;
+    void check_batch(const PackedBatch& batch, HeadKind wanted) const;
+    void check_trainable() const;
+    void read_masters(Stream& stream);
+    void start_training(Stream& stream);
+    void gather(const PackedBatch& batch, bool keep, Stream& stream);
+    void step_without_targets(StepResult& result, const PackedBatch& batch, const LossOptions& loss) const;
+    void step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss, Stream& stream);
+    void step_scores(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                     bool with_gradient, Stream& stream);
+    void evaluate_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                           Stream& stream);
+
+    const std::shared_ptr<ModelBase> base_;
+    const Role role_;
+    const std::unique_ptr<Adapter> adapter_;
+    TrainedTensors trained_;
+    int64_t version_ = 0;
+};
+
+}  // namespace attune

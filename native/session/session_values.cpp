@@ -1,0 +1,195 @@
+// Values of a session coming and going: loading, roles, snapshots, folders, states.
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "core/backend.h"
+#include "core/error.h"
+#include "formats/safetensors_folder_writer.h"
+#include "session/merged_rows.h"
+#include "session/model_session.h"
+#include "session/training_state.h"
+
+namespace attune {
+
+namespace {
+
+constexpr int64_t kShardBytes = int64_t{5} << 30;  // as transformers writes them
+
+// The scaling that a GGUF stores as divisors must be the one its configuration was read as.
+void check_rope_divisors(const TensorSource& source, const ModelConfig& config) {
+    const int64_t index = source.find("rope_freqs.weight");
+    if (index < 0) return;
+    const int64_t half = config.head_width / 2;
+    std::vector<float> divisors(static_cast<size_t>(source.tensors()[static_cast<size_t>(index)].columns));
+    require(static_cast<int64_t>(divisors.size()) == half && config.rope_scaling.llama3, Code::Model,
+            "rope_freqs.weight: expected ", half, " divisors of a Llama 3 model but ", source.path(), " has ",
+            divisors.size(), ".");
+    source.read_all(index, divisors.data());
+    ModelConfig plain = config;
+    plain.rope_scaling.llama3 = false;
+    RopeTable scaled_table(config);
+    RopeTable plain_table(plain);
+    scaled_table.grow(2);
+    plain_table.grow(2);
+    for (int64_t i = 0; i < half; ++i) {
+        // Angles of position 1 are the frequencies.
+        const double scaled = std::atan2(scaled_table.sine()[half + i], scaled_table.cosine()[half + i]);
+        const double unscaled = std::atan2(plain_table.sine()[half + i], plain_table.cosine()[half + i]);
+        require(std::fabs(unscaled / scaled / divisors[static_cast<size_t>(i)] - 1) < 1e-2, Code::Model,
+                "rope_freqs.weight[", i, "]: expected a divisor of ", unscaled / scaled,
+                " for Llama 3 scaling by ", config.rope_scaling.factor, " but ", source.path(), " has ",
+                divisors[static_cast<size_t>(i)], ". This rotary scaling is not supported.");
+    }
+}
+
+void copy_weights(const Weights& to, const Weights& from, const ModelSpec& spec) {
+    std::memcpy(to.matrices.get(), from.matrices.get(), Weights::matrix_bytes(spec, from.type));
+    std::memcpy(to.vectors.get(), from.vectors.get(), Weights::vector_bytes(spec));
+}
+
+// Calls write(name, values, count) for every part of a spec, in order, in pieces.
+template <class Write>
+void write_parts(const ModelSpec& spec, const PartRows& rows, const Progress& progress, const Write& write) {
+    int64_t done = 0;
+    for (const TensorSpec& tensor : spec.tensors)
+        for (const TensorPart& part : tensor.parts)
+            part_slices(tensor, part, rows, [&](const float* values, int64_t count) {
+                write(part.name, values, count);
+                done += count;
+                if (progress) progress(static_cast<double>(done) / static_cast<double>(spec.parameters));
+            });
+}
+
+std::vector<TensorDeclaration> declare(const ModelSpec& spec, DType dtype) {
+    std::vector<TensorDeclaration> declarations;
+    for (const TensorSpec& tensor : spec.tensors)
+        for (const TensorPart& part : tensor.parts)
+            declarations.push_back({part.name, dtype, part_shape(tensor, part)});
+    return declarations;
+}
+
+}  // namespace
+
+std::unique_ptr<Session> Session::load(const Ops& ops, Stream& stream, const ModelConfig& config, DType dtype,
+                                       const std::string& path, const Progress& progress) {
+    auto base = std::make_shared<ModelBase>(ops, config, dtype);
+    base->path = path;
+    base->source = open_tensor_source(path);
+    const TensorReader reader{ops, base->spec, *base->source, stream};
+    reader.check_tensors(config.tied || config.score_head);
+    check_rope_divisors(*base->source, config);
+    reader.read(base->weights, progress);
+    if (dtype == DType::F32) base->source.reset();
+    return std::make_unique<ModelSession>(std::move(base), ModelSession::Role::Whole);
+}
+
+void ModelSession::check_trainable() const {
+    require(!frozen(), Code::Option, "This model is a frozen snapshot and cannot be trained.");
+    require(role_ != Role::Whole || base_->dependents == 0, Code::Option,
+            "Expected to train the whole model but adapters or frozen views of it exist, and their meaning "
+            "would change. Train an adapter, or dispose them first.");
+}
+
+void ModelSession::read_masters(Stream& stream) {
+    if (role_ != Role::Whole || !trained_.bf16() || trained_.has_masters()) return;
+    if (!base_->source) base_->source = open_tensor_source(base_->path);
+    FlatTensors masters(base_->spec);
+    TensorReader{base_->ops, base_->spec, *base_->source, stream}.read_masters(masters);
+    trained_.take_masters(std::move(masters));
+    base_->source.reset();
+}
+
+// Gradients and moments are allocated at the first step: a model that only generates never pays for them.
+void ModelSession::start_training(Stream& stream) {
+    check_trainable();
+    if (trained_.started()) return;
+    read_masters(stream);
+    trained_.start();
+}
+
+std::unique_ptr<Session> ModelSession::add_role(const RoleOptions& options, Stream& stream) {
+    auto adapter = std::make_unique<Adapter>(base_->config, base_->spec, options.adapter);
+    if (adapter->score_head() != nullptr && options.normal_score)
+        adapter->initialise_score_head(options.score_seed, base_->ops, stream);
+    if (options.file.empty()) {
+        adapter->initialise(options.seed, base_->ops, stream);
+    } else {
+        const std::unique_ptr<const TensorSource> source = open_tensor_source(options.file);
+        const TensorReader reader{base_->ops, adapter->spec(), *source, stream};
+        reader.check_tensors(false);
+        reader.read(adapter->weights(), {});
+    }
+    // Whoever trains an adapter does not train the base.
+    base_->source.reset();
+    return std::make_unique<ModelSession>(base_, Role::Adapter, std::move(adapter));
+}
+
+std::unique_ptr<Session> ModelSession::snapshot(Stream& stream) {
+    if (role_ == Role::Whole || role_ == Role::FrozenWhole) {
+        auto copy = std::make_shared<ModelBase>(base_->ops, base_->config, base_->dtype);
+        copy_weights(copy->weights, base_->weights, base_->spec);
+        return std::make_unique<ModelSession>(std::move(copy), Role::FrozenWhole);
+    }
+    const bool same =
+        !adapter_ || (adapter_->score_head() == nullptr && adapter_->changes_nothing(base_->ops, stream));
+    if (same) return std::make_unique<ModelSession>(base_, Role::FrozenAdapter);
+    auto copy = std::make_unique<Adapter>(base_->config, base_->spec, adapter_->config());
+    copy_weights(copy->weights(), adapter_->weights(), adapter_->spec());
+    return std::make_unique<ModelSession>(base_, Role::FrozenAdapter, std::move(copy));
+}
+
+std::vector<float> ModelSession::parameter(const std::string& name, Stream& stream) const {
+    return trained_.named(name, trained_.value_rows(stream));
+}
+
+std::vector<float> ModelSession::gradient(const std::string& name, Stream& stream) const {
+    require(trained_.started(), Code::Option, "There are no gradients before the first step.");
+    return trained_.named(name, trained_.flat_rows(*trained_.gradients(), stream));
+}
+
+void ModelSession::save(const std::string& folder, DType dtype, const Progress& progress, Stream& stream) {
+    const ModelSpec& spec = trained_.spec();
+    const PartRows rows = trained_.value_rows(stream);
+    if (adapter_) {
+        SafetensorsWriter writer(folder + "/adapter_model.safetensors", declare(spec, dtype));
+        write_parts(spec, rows, progress, [&](const std::string& name, const float* values, int64_t count) {
+            writer.write(name, values, count);
+        });
+        writer.finish();
+        return;
+    }
+    SafetensorsFolderWriter writer(folder, declare(spec, dtype), kShardBytes);
+    write_parts(spec, rows, progress, [&](const std::string& name, const float* values, int64_t count) {
+        writer.write(name, values, count);
+    });
+    writer.finish();
+}
+
+void ModelSession::save_merged(const std::string& folder, DType dtype, const Progress& progress,
+                               Stream& stream) {
+    require(adapter_ != nullptr, Code::Option,
+            "Expected an adapter to merge into the base but this model has none. Use save().");
+    const MergedModel merged(base_->config, base_->spec, base_->weights, *adapter_, base_->ops, stream);
+    SafetensorsFolderWriter writer(folder, declare(merged.spec(), dtype), kShardBytes);
+    write_parts(merged.spec(), merged.rows(), progress,
+                [&](const std::string& name, const float* values, int64_t count) {
+                    writer.write(name, values, count);
+                });
+    writer.finish();
+}
+
+void ModelSession::save_state(const std::string& file, const Progress& progress, Stream& stream) {
+    require(!frozen(), Code::Option, "This model is a frozen snapshot and has no state to save.");
+    read_masters(stream);
+    write_state(file, trained_, progress, stream);
+}
+
+void ModelSession::load_state(const std::string& file, const Progress& progress, Stream& stream) {
+    check_trainable();
+    read_state(file, trained_, base_->ops, progress, stream);
+    if (role_ == Role::Whole) base_->source.reset();
+    ++version_;
+}
+
+}  // namespace attune
