@@ -1,9 +1,19 @@
 // Turns one parsed JSON value into a checked row. Must not read files, tokenise or count.
 
-import { type AttuneError, type ErrorCode, fail } from "../errors/index.js";
 import { splitImplicitPrompt } from "./implicit-prompt.js";
-import { detectRowType, listColumns, misspelt, typeNames } from "./row-type.js";
-import type { RowContent, RowPlace, RowType } from "./rows.js";
+import { checkMessages, splitConversations } from "./message-rows.js";
+import { RowColumns } from "./row-columns.js";
+import {
+  detectRowType,
+  listColumns,
+  requiredColumns,
+  sharedColumns,
+  typeColumns,
+  typeNames,
+  unsupportedColumn,
+} from "./row-type.js";
+import type { Content, RowContent, RowPlace, RowType } from "./rows.js";
+import { transcriptAnswer, transcriptMessages, transcriptPrompt } from "./transcript.js";
 
 export interface CheckRowOptions {
   readonly value: unknown;
@@ -15,22 +25,9 @@ export interface CheckRowOptions {
   /** Whether the user named `type`: then columns of other types are metadata. Default false. */
   readonly named?: boolean;
   readonly turnMark?: string;
+  /** Texts are transcripts that become messages (`--format hh`). Default false. */
+  readonly transcripts?: boolean;
 }
-
-type Columns = Readonly<Record<string, unknown>>;
-
-const weightColumns = ["weight"] as const;
-const ownColumns: Readonly<Record<RowType, readonly string[]>> = {
-  text: ["text", ...weightColumns],
-  "prompt-completion": ["prompt", "completion", ...weightColumns],
-  preference: ["prompt", "chosen", "rejected", "label", "margin", ...weightColumns],
-};
-
-const requiredColumns: Readonly<Record<RowType, readonly string[]>> = {
-  text: ["text"],
-  "prompt-completion": ["prompt", "completion"],
-  preference: ["chosen", "rejected"],
-};
 
 /**
  * Checks a row. Throws ATTUNE_DATA_COLUMN for a missing column or one of another type, ATTUNE_DATA for an empty side or
@@ -38,19 +35,26 @@ const requiredColumns: Readonly<Record<RowType, readonly string[]>> = {
  */
 export function checkRow(options: CheckRowOptions): RowContent {
   const row = new RowColumns(options.value, options.place);
+  refuseUnsupported(row);
   const type = typeOf(row, options);
-  const metadata = row.others(ownColumns[type]);
-  const weight = row.number("weight", { fallback: 1, min: 0, max: Number.MAX_VALUE });
-  if (type === "text") return { type, text: row.side("text"), weight, metadata };
-  if (type === "prompt-completion") {
-    return { type, prompt: row.prompt(), completion: row.side("completion"), weight, metadata };
-  }
-  const label = row.number("label", { fallback: 1, min: 0, max: 1 });
-  const margin = row.number("margin", { fallback: 0, min: 0, max: Number.MAX_VALUE });
-  return { type, ...pairOf(row, options.turnMark), label, margin, weight, metadata };
+  const shared = {
+    ...sharedOf(row),
+    metadata: row.others([...typeColumns[type], ...sharedColumns]),
+  };
+  const content = { ...contentOf(row, type, options), ...shared } as RowContent;
+  requireOneForm(row, content);
+  return options.transcripts === true ? withMessages(row, content) : content;
 }
 
-function typeOf(row: RowColumns, { accept, type: wanted, named = false, place }: CheckRowOptions): RowType {
+function refuseUnsupported(row: RowColumns): void {
+  const found = unsupportedColumn(row.columns);
+  if (found === undefined) return;
+  const { column, what } = found;
+  const text = `column "${column}" (${what}), which this version does not train on`;
+  throw row.bad("ATTUNE_DATA_COLUMN", "rows of text, messages or token ids", text, column);
+}
+
+function typeOf(row: RowColumns, { accept, type: wanted, named = false }: CheckRowOptions): RowType {
   const detected = detectRowType(row.columns);
   const expected = (wanted === undefined ? accept : [wanted]).map((name) => typeNames[name]).join(" or ");
   if (wanted !== undefined) {
@@ -59,128 +63,217 @@ function typeOf(row: RowColumns, { accept, type: wanted, named = false, place }:
     const sameType = "type" in detected && detected.type === wanted;
     if (named || sameType || (lacking && "problem" in detected)) return wanted;
   }
-  if ("problem" in detected) throw bad("ATTUNE_DATA_COLUMN", place, expected, detected.problem);
+  if ("problem" in detected) throw row.bad("ATTUNE_DATA_COLUMN", expected, detected.problem);
   if (wanted !== undefined) {
     const found = `${typeNames[detected.type]}. All rows of one data set need the same type`;
-    throw bad("ATTUNE_DATA_COLUMN", place, expected, found);
+    throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
   }
   if (accept.includes(detected.type)) return detected.type;
-  throw bad("ATTUNE_DATA_COLUMN", place, expected, typeNames[detected.type]);
+  const found = `${typeNames[detected.type]}, which this command does not train on`;
+  throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
+}
+
+function sharedOf(row: RowColumns) {
+  const source = row.texts("source");
+  const [group] = row.texts("group") ?? [];
+  const tools = row.objects("tools");
+  const templateVariables = row.object("chat_template_kwargs");
+  return {
+    weight: row.number("weight", { fallback: 1, min: 0 }),
+    ...(group === undefined ? {} : { group }),
+    ...(source === undefined ? {} : { source }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(templateVariables === undefined ? {} : { templateVariables }),
+  };
+}
+
+/** The columns that make the type, as fields of its row. */
+function contentOf(row: RowColumns, type: RowType, { turnMark }: CheckRowOptions): object {
+  if (type === "text") return { type, text: wholeText(row) };
+  if (type === "preference") return { type, ...pairOf(row, turnMark), ...judgementOf(row) };
+  const prompt = row.content("prompt", "prompt");
+  if (type === "prompt") return { type, prompt };
+  if (type === "stepwise" || type === "ranking" || type === "best-of")
+    return { type, prompt, ...severalOf(row, type) };
+  const completion = row.content("completion", "answer");
+  if (type === "prompt-completion") return { type, prompt, completion };
+  if (type === "rating") {
+    const [axis] = row.texts("axis") ?? [];
+    return {
+      type,
+      prompt,
+      completion,
+      rating: row.number("rating", {}),
+      ...(axis === undefined ? {} : { axis }),
+    };
+  }
+  const other = row.has("kl_completion") ? { klCompletion: row.content("kl_completion", "answer") } : {};
+  return { type, prompt, completion, good: row.boolean("label"), ...other };
+}
+
+function wholeText(row: RowColumns): Content {
+  if (!row.has("messages")) return row.content("text", "conversation");
+  const messages = row.content("messages", "conversation");
+  if (typeof messages !== "string" && !(messages instanceof Int32Array)) return messages;
+  const found = typeof messages === "string" ? "a text" : "token ids";
+  throw row.bad("ATTUNE_DATA_COLUMN", 'a list of { role, content } in column "messages"', found, "messages");
+}
+
+function severalOf(row: RowColumns, type: "stepwise" | "ranking" | "best-of") {
+  const completions = row.contents("completions", type === "stepwise" ? 1 : 2);
+  const { length } = completions;
+  if (type === "stepwise") {
+    if (completions.some((step) => typeof step !== "string" && !(step instanceof Int32Array))) {
+      const expected = 'text or token ids as steps in column "completions"';
+      throw row.bad(
+        "ATTUNE_DATA_COLUMN",
+        expected,
+        "messages: a turn is not a part of an answer",
+        "completions",
+      );
+    }
+    const isBoolean = (item: unknown): item is boolean => typeof item === "boolean";
+    return { completions, labels: row.list("labels", { length, of: "true or false", is: isBoolean }) };
+  }
+  if (type === "best-of") {
+    const best = row.number("best", { min: 0, max: length - 1, whole: true });
+    return { completions, ranks: completions.map((_, i) => (i === best ? 1 : 2)) };
+  }
+  const isRank = (item: unknown): item is number => Number.isInteger(item) && (item as number) >= 1;
+  return { completions, ranks: row.list("ranks", { length, of: "integers >= 1 (1 best)", is: isRank }) };
+}
+
+function judgementOf(row: RowColumns) {
+  const label = row.number("label", { fallback: 1, min: 0, max: 1 });
+  const margin = row.number("margin", { fallback: 0, min: 0 });
+  const names = ["ref_chosen_logps", "ref_rejected_logps"] as const;
+  if (!names.some((name) => row.has(name))) return { label, margin };
+  const [chosen, rejected] = names.map((name) => row.number(name, { max: 0 }));
+  return { label, margin, referenceLogps: [chosen, rejected] };
 }
 
 function pairOf(row: RowColumns, turnMark: string | undefined) {
-  const chosen = row.side("chosen");
-  const rejected = row.side("rejected");
-  if (Object.hasOwn(row.columns, "prompt")) return { prompt: row.prompt(), chosen, rejected };
-  // Identical sides are dropped by the reader, with no need of a prompt.
+  const given = row.has("prompt");
+  const part = given ? "answer" : "conversation";
+  const chosen = row.content("chosen", part);
+  const rejected = row.content("rejected", part);
+  if (given) return { prompt: row.content("prompt", "prompt"), chosen, rejected };
+  if (typeof chosen === "string" && typeof rejected === "string")
+    return splitTexts(row, { chosen, rejected, turnMark });
+  if (Array.isArray(chosen) && Array.isArray(rejected)) return splitMessages(row, chosen, rejected);
+  const expected = 'a column "prompt" beside answers that are not both texts or both messages';
+  throw row.bad("ATTUNE_DATA_COLUMN", expected, `columns ${listColumns(row.columns)}`, "prompt");
+}
+
+const advice = 'Add a "prompt" column';
+
+interface TextSides {
+  readonly chosen: string;
+  readonly rejected: string;
+  readonly turnMark: string | undefined;
+}
+
+function splitTexts(row: RowColumns, { chosen, rejected, turnMark }: TextSides) {
+  // Identical sides are dropped later, with no need of a prompt.
   if (chosen === rejected) return { prompt: "", chosen, rejected };
   const split = splitImplicitPrompt({ chosen, rejected, ...(turnMark === undefined ? {} : { turnMark }) });
-  const advice = 'Add a "prompt" column';
   if (split === undefined) {
     const expected = "chosen and rejected to begin with the same prompt";
-    throw bad("ATTUNE_DATA", row.place, expected, `no common beginning that ends at a word. ${advice}`);
+    throw row.bad("ATTUNE_DATA", expected, `no common beginning that ends at a word. ${advice}`);
   }
+  for (const side of ["chosen", "rejected"] as const) requireAnswer(row, side, split[side] === "");
+  return split;
+}
+
+function splitMessages(row: RowColumns, chosen: Content, rejected: Content) {
+  if (!Array.isArray(chosen) || !Array.isArray(rejected)) return { prompt: [], chosen, rejected };
+  if (JSON.stringify(chosen) === JSON.stringify(rejected)) return { prompt: [], chosen, rejected };
+  const split = splitConversations(chosen, rejected);
+  if (split.prompt.length === 0)
+    throw row.bad("ATTUNE_DATA", "chosen and rejected to begin with the same messages", `none. ${advice}`);
   for (const side of ["chosen", "rejected"] as const) {
-    if (split[side] !== "") continue;
-    const expected = `an answer after the common prompt in column "${side}"`;
-    throw bad("ATTUNE_DATA", row.place, expected, `none: the whole side is the prompt. ${advice}`);
+    requireAnswer(row, side, split[side].length === 0);
+    const checked = checkMessages(split[side], "answer");
+    if ("messages" in checked) continue;
+    const where = `behind the common messages in column "${side}"`;
+    throw row.bad(checked.code, `${checked.expected} ${where}`, `${checked.found}. ${advice}`, side);
   }
   return split;
 }
 
-interface NumberRange {
-  readonly fallback: number;
-  readonly min: number;
-  readonly max: number;
+function requireAnswer(row: RowColumns, side: string, missing: boolean): void {
+  if (!missing) return;
+  const expected = `an answer after the common prompt in column "${side}"`;
+  throw row.bad("ATTUNE_DATA", expected, `none: the whole side is the prompt. ${advice}`);
 }
 
-/** The columns of one row, read with checks. */
-class RowColumns {
-  readonly columns: Columns;
-
-  constructor(
-    value: unknown,
-    readonly place: RowPlace,
-  ) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      const advice = Array.isArray(value) ? ". Write one object per line instead of one list" : "";
-      throw bad("ATTUNE_DATA", place, "a JSON object", describe(value) + advice);
-    }
-    this.columns = value as Columns;
+/** Text beside messages, or either beside ids, cannot be joined to one sequence. */
+function requireOneForm(row: RowColumns, content: RowContent): void {
+  const forms = new Map<string, string>();
+  for (const [name, value] of contentsOf(content)) {
+    const form = typeof value === "string" ? "text" : value instanceof Int32Array ? "token ids" : "messages";
+    forms.set(form, name);
   }
-
-  others(known: readonly string[]): Columns {
-    return Object.fromEntries(Object.entries(this.columns).filter(([name]) => !known.includes(name)));
-  }
-
-  text(column: string): string {
-    const value = this.columns[column];
-    if (!Object.hasOwn(this.columns, column)) {
-      const found = `columns ${listColumns(this.columns)}${misspelt(this.columns, [column])}`;
-      throw bad("ATTUNE_DATA_COLUMN", this.place, `a column "${column}"`, found, column);
-    }
-    if (typeof value !== "string") {
-      throw bad("ATTUNE_DATA_COLUMN", this.place, `text in column "${column}"`, describe(value), column);
-    }
-    // UTF-8 has no half characters: their ids could not be decoded to this text again.
-    if (/\p{Cs}/u.test(value)) {
-      const expected = `whole characters in column "${column}"`;
-      throw bad(
-        "ATTUNE_DATA",
-        this.place,
-        expected,
-        "half of a surrogate pair (\\ud800 to \\udfff alone)",
-        column,
-      );
-    }
-    return value;
-  }
-
-  /** An answer or text: must hold something. */
-  side(column: string): string {
-    const value = this.text(column);
-    if (value !== "") return value;
-    throw bad("ATTUNE_DATA", this.place, `text in column "${column}"`, 'an empty text ("")', column);
-  }
-
-  prompt(): string {
-    const value = this.text("prompt");
-    if (/\P{White_Space}/u.test(value)) return value;
-    const found = `${value === "" ? 'an empty text ("")' : "only white space"}. Without a prompt, use a "text" column`;
-    throw bad("ATTUNE_DATA", this.place, 'text in column "prompt"', found, "prompt");
-  }
-
-  number(column: string, { fallback, min, max }: NumberRange): number {
-    const value = this.columns[column] ?? fallback;
-    if (typeof value === "number" && value >= min && value <= max) return value;
-    const range = max === Number.MAX_VALUE ? `a number >= ${min}` : `a number from ${min} to ${max}`;
-    throw bad("ATTUNE_DATA_COLUMN", this.place, `${range} in column "${column}"`, describe(value), column);
-  }
+  if (forms.size < 2) return;
+  const found = [...forms].map(([form, name]) => `${form} in "${name}"`).join(" and ");
+  throw row.bad("ATTUNE_DATA_COLUMN", "text, messages or token ids in all columns of a row", found);
 }
 
-function bad(
-  code: ErrorCode,
-  place: RowPlace,
-  expected: string,
-  found: string,
-  column?: string,
-): AttuneError {
-  const end = found.endsWith("?") ? "" : ".";
-  const text = `${place.file}:${place.line}: expected ${expected} but found ${found}${end}`;
-  return fail(code, `${text} Correct the row, or pass over it with --skip-bad-rows.`, {
-    details: { ...place, ...(column === undefined ? {} : { column }) },
+function contentsOf(content: RowContent): readonly (readonly [string, Content])[] {
+  const single = ["text", "prompt", "completion", "chosen", "rejected", "klCompletion"].flatMap((name) => {
+    const value = (content as unknown as Readonly<Record<string, Content | undefined>>)[name];
+    return value === undefined ? [] : [[name, value] as const];
   });
+  const several = "completions" in content ? content.completions : [];
+  return [...single, ...several.map((value) => ["completions", value] as const)];
 }
 
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value))
-    return value.every(isMessage) ? "a list of messages (not read by this version)" : "a list";
-  if (typeof value === "object") return "an object";
-  if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 30))}`;
-  return `${typeof value} ${String(value)}`;
+/** The same row with its transcripts as messages; the texts stay for models without a chat template. */
+function withMessages(row: RowColumns, content: RowContent): RowContent {
+  const messages: Record<string, Content> = {};
+  const transcript: Record<string, string> = {};
+  for (const [name, text] of contentsOf(content)) {
+    if (typeof text !== "string" || name === "completions") {
+      const expected = "transcripts (\\n\\nHuman: … \\n\\nAssistant: …) as text for --format hh";
+      throw row.bad("ATTUNE_DATA_COLUMN", expected, `other contents in "${name}"`, name);
+    }
+    transcript[name] = text;
+    // Identical sides are dropped later and have no prompt.
+    if (text === "") messages[name] = [];
+    else
+      messages[name] = parseTranscript(row, {
+        name,
+        text,
+        whole: name === "text" || transcript.prompt === "",
+      });
+  }
+  return { ...content, ...messages, transcript } as RowContent;
 }
 
-function isMessage(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "role" in value;
+interface TranscriptColumn {
+  readonly name: string;
+  readonly text: string;
+  readonly whole: boolean;
+}
+
+function parseTranscript(row: RowColumns, { name, text, whole }: TranscriptColumn): Content {
+  const isPrompt = name === "prompt";
+  const read = isPrompt ? transcriptPrompt : whole ? transcriptMessages : transcriptAnswer;
+  const parsed = read(text);
+  const column = Object.hasOwn(row.columns, name) ? name : "chosen";
+  if (parsed === undefined) {
+    const ending = isPrompt ? ' that ends with "\\n\\nAssistant:"' : "";
+    const expected = `a transcript (\\n\\nHuman: … \\n\\nAssistant: …)${ending} in column "${column}"`;
+    throw row.bad(
+      "ATTUNE_DATA",
+      expected,
+      JSON.stringify(isPrompt ? text.slice(-30) : text.slice(0, 30)),
+      column,
+    );
+  }
+  // An answer of white space, which people did write, is dropped and counted later.
+  if (!isPrompt && !whole && text.trim() === "") return parsed;
+  const checked = checkMessages(parsed, isPrompt ? "prompt" : whole ? "conversation" : "answer");
+  if ("messages" in checked) return checked.messages;
+  throw row.bad(checked.code, `${checked.expected} in column "${column}"`, checked.found, column);
 }

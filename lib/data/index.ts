@@ -1,8 +1,11 @@
 // Public names of the data room: rows, tokenised rows, orders and packed batches.
 // Must not import engine or anything above it: everything here works without the addon.
 
+export type { Task } from "./encode-row.js";
+export { findFiles } from "./find-files.js";
+export type { HashedFile } from "./hash-files.js";
 export { type ImplicitPromptOptions, type SplitPair, splitImplicitPrompt } from "./implicit-prompt.js";
-export { acceptedTypes, type LoadedRows, type LoadRowsOptions, loadRows } from "./load-rows.js";
+export { type LoadedRows, type LoadRowsOptions, loadRows } from "./load-rows.js";
 export {
   type EpochOrderOptions,
   epochOrder,
@@ -13,16 +16,51 @@ export {
 } from "./order.js";
 export {
   type PackableRow,
+  type PackableRows,
   type PackedBatch,
   type PackedCounts,
   type PackRowsOptions,
   type PackStepOptions,
   packRows,
   packStep,
+  targetsOfRow,
   trunkRowsOf,
 } from "./pack.js";
 export { philox, type RandomStream, randomStreams, seedKey, type Words } from "./philox.js";
-export { type ReadRowsOptions, type RowSource, readRows } from "./read-rows.js";
-export { createRowCounts, type DropReason, dropReasons, noRowsLeft, type RowCounts } from "./row-counts.js";
-export type { PreferenceRow, PromptCompletionRow, Row, RowPlace, RowType, TextRow } from "./rows.js";
-export { type Task, type TokenisedRow, type TokeniseRowsOptions, tokeniseRows } from "./tokenise-rows.js";
+export type { RowSource } from "./raw-rows.js";
+export { type ReadRowsOptions, readRows } from "./read-rows.js";
+export {
+  countDropped,
+  countKept,
+  createRowCounts,
+  type DropReason,
+  dropReasons,
+  noRowsLeft,
+  type RowCounts,
+} from "./row-counts.js";
+export { groupOfRow, type RowStore, selectRows, sizeOfRow } from "./row-store.js";
+export type {
+  Content,
+  PreferenceRow,
+  PromptCompletionRow,
+  PromptRow,
+  RankingRow,
+  RatingRow,
+  Row,
+  RowFormat,
+  RowPlace,
+  RowType,
+  StepwiseRow,
+  TextRow,
+  UnpairedRow,
+} from "./rows.js";
+export { type SplitRows, type SplitRowsOptions, splitRows } from "./split.js";
+export { defaultTokenCache } from "./token-cache.js";
+export {
+  acceptedTypes,
+  checkTokeniseSettings,
+  type TokeniseSettings,
+  tokeniseRow,
+} from "./tokenise-row.js";
+export { type TokeniseRowsOptions, tokeniseRows } from "./tokenise-rows.js";
+export type { RowSize, TokenisedRow, TokenisedRows } from "./tokenised-row.js";

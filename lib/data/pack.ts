@@ -2,7 +2,7 @@
 // Must not know losses or models; native/core/batch.h states the same contract.
 
 import { fail } from "../errors/index.js";
-import type { TokenisedRow } from "./tokenise-rows.js";
+import type { TokenisedRow } from "./tokenised-row.js";
 
 /** The single currency between TypeScript and native code. T = trunk rows. */
 export interface PackedBatch {
@@ -32,10 +32,16 @@ export interface PackedCounts {
 }
 
 /** What packing needs of a row. */
-export type PackableRow = Pick<TokenisedRow, "prompt" | "completions">;
+export type PackableRow = Pick<TokenisedRow, "prompt" | "completions" | "masks">;
+
+/** A set of rows to pack from: an array, or a store that reads them when asked. */
+export interface PackableRows {
+  readonly length: number;
+  at(position: number): PackableRow | undefined;
+}
 
 export interface PackRowsOptions {
-  readonly data: readonly PackableRow[];
+  readonly data: PackableRows;
   /** Positions in `data`, one group each. */
   readonly rows: ArrayLike<number>;
 }
@@ -43,6 +49,18 @@ export interface PackRowsOptions {
 export interface PackStepOptions extends PackRowsOptions {
   /** Most trunk rows of one micro-batch; a longer row gets a micro-batch of its own. */
   readonly microBatchTokens: number;
+}
+
+/** Targets of a row: tokens of its completions that its masks do not leave out. */
+export function targetsOfRow({ completions, masks }: PackableRow): number {
+  return completions.reduce(
+    (sum, { length }, i) => sum + (masks?.[i] === undefined ? length : ones(masks[i])),
+    0,
+  );
+}
+
+function ones(mask: Uint8Array): number {
+  return mask.reduce((sum, one) => sum + one, 0);
 }
 
 /** Trunk rows of a row: its prompt once, and each completion without its last token, which predicts nothing. */
@@ -94,8 +112,8 @@ export function packRows({ data, rows }: PackRowsOptions): PackedBatch {
   return writer.finish(numbers);
 }
 
-function rowAt(data: readonly PackableRow[], row: number): PackableRow {
-  const found = data[row];
+function rowAt(data: PackableRows, row: number): PackableRow {
+  const found = row < 0 ? undefined : data.at(row);
   if (found === undefined)
     throw fail("ATTUNE_SHAPE", `Expected a row from 0 to ${data.length - 1} but received ${row}.`);
   if (found.prompt.length > 0) return found;
@@ -120,23 +138,27 @@ class BatchWriter {
 
   constructor(rows: readonly PackableRow[]) {
     const trunk = rows.reduce((sum, row) => sum + trunkRowsOf(row), 0);
-    const targets = rows.reduce((sum, row) => sum + row.completions.reduce((n, ids) => n + ids.length, 0), 0);
+    const targets = rows.reduce((sum, row) => sum + targetsOfRow(row), 0);
     this.#tokens = new Int32Array(trunk);
     this.#positions = new Int32Array(trunk);
     this.#targets = new Int32Array(2 * targets);
   }
 
-  add({ prompt, completions }: PackableRow): void {
+  add({ prompt, completions, masks }: PackableRow): void {
     this.#groups.push(this.#completions.length / 2, completions.length);
     const promptSegment = this.#segment({ ids: prompt, firstPosition: 0, prefix: -1 });
     const lastPromptRow = this.#rowCount - 1;
-    for (const completion of completions) {
+    for (const [side, completion] of completions.entries()) {
+      const mask = masks?.[side];
+      const firstTarget = this.#targetCount;
       const firstRow = this.#rowCount;
       const ids = completion.subarray(0, Math.max(0, completion.length - 1));
       if (ids.length > 0) this.#segment({ ids, firstPosition: prompt.length, prefix: promptSegment });
-      this.#completions.push(this.#targetCount, completion.length);
-      for (const [i, token] of completion.entries())
+      for (const [i, token] of completion.entries()) {
+        if (mask !== undefined && mask[i] !== 1) continue;
         this.#target(i === 0 ? lastPromptRow : firstRow + i - 1, token);
+      }
+      this.#completions.push(firstTarget, this.#targetCount - firstTarget);
       this.#tokenCount += prompt.length + completion.length;
     }
   }

@@ -2,14 +2,17 @@
 // Must not read rows.
 
 import { AttuneError, fail } from "../errors/index.js";
+import type { TokenisedRow } from "./tokenised-row.js";
 
 /** Why a sound row was left out. */
 export const dropReasons = {
   identical: "chosen and rejected are identical",
+  tie: "neither side is better (label 0.5, or all ranks equal)",
   too_long: "longer than --max-length",
   prompt_too_long: "the prompt alone fills --max-length, so no target is left",
   no_target: "nothing to train on after the first token",
   empty_prompt: "the prompt has no token in this vocabulary",
+  empty_answer: "an answer says nothing: it has no token but the one that ends it",
   identical_when_cut: "chosen and rejected are identical after cutting to --max-length",
 } as const;
 
@@ -23,6 +26,8 @@ export interface RowCounts {
   kept: number;
   /** Kept rows that were cut to fit. */
   truncated: number;
+  /** Kept rows that judge neither side better: label 0.5, or all ranks equal. Never turned into wins. */
+  ties: number;
   /** Rows that could not be read and were skipped on request. */
   bad: number;
   /** The first few bad rows' messages. */
@@ -33,11 +38,22 @@ export interface RowCounts {
 const MESSAGES_KEPT = 10;
 
 export function createRowCounts(): RowCounts {
-  return { read: 0, kept: 0, truncated: 0, bad: 0, badMessages: [], dropped: {} };
+  return { read: 0, kept: 0, truncated: 0, ties: 0, bad: 0, badMessages: [], dropped: {} };
 }
 
 export function countDropped(counts: RowCounts, reason: DropReason): void {
   counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
+}
+
+/** Counts a row that is ready for training. */
+export function countKept(counts: RowCounts, row: Pick<TokenisedRow, "truncated" | "label" | "ranks">): void {
+  counts.kept += 1;
+  if (row.truncated) counts.truncated += 1;
+  if (isTie(row)) counts.ties += 1;
+}
+
+export function isTie({ label, ranks }: Pick<TokenisedRow, "label" | "ranks">): boolean {
+  return label === 0.5 || ranks?.every((rank) => rank === ranks[0]) === true;
 }
 
 export interface TolerateOptions {

@@ -35,8 +35,19 @@ export interface TokenisedRow {
   readonly promptHash: string;
 }
 
+/** What a row costs, for planning memory. */
+export interface RowSize {
+  /** Rows of the trunk: the prompt once, and each completion without its last token. */
+  readonly trunkRows: number;
+  readonly targets: number;
+}
+
 /** Tokenised rows by position; an array is one, a store on disk another. */
 export interface TokenisedRows {
   readonly length: number;
   at(position: number): TokenisedRow | undefined;
+  /** A store's answer without reading the row; `sizeOfRow` asks any set of rows. */
+  sizeAt?(position: number): RowSize | undefined;
+  /** A store's answer without reading the row: two words that rows of one prompt share. */
+  groupAt?(position: number): readonly [number, number] | undefined;
 }

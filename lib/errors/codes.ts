@@ -21,6 +21,12 @@ export const errorCodes = {
   ATTUNE_DATA_JSON: usage("a line of a row file is not valid JSON"),
   ATTUNE_NO_ROWS: usage("no row was left to train on; the reasons are listed with counts"),
   ATTUNE_TOKENIZER: usage("a tokenizer is missing, unsupported, or does not fit the model"),
+  ATTUNE_TEMPLATE: usage(
+    "a chat template is missing, refuses the messages, or does not end turns with an EOS token",
+  ),
+  ATTUNE_TEMPLATE_PREFIX: usage(
+    "a chat template rewrites earlier turns, so that a prompt is no beginning of its answer",
+  ),
   ATTUNE_FILE: usage("a file or folder is missing or cannot be read"),
   ATTUNE_FORMAT: usage("a model file is truncated, corrupted, or of an unsupported type"),
   ATTUNE_MODEL: usage(

@@ -5,10 +5,21 @@ import { createHash } from "node:crypto";
 import { open, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fail, reasonOf } from "../errors/index.js";
-import { readGguf } from "./gguf-metadata.js";
+import { chatTemplateOf } from "./chat-files.js";
+import { startOfDay } from "./chat-template.js";
+import { type GgufHeader, readGguf } from "./gguf-metadata.js";
 import { ggufSpecialIds, ggufTokenizerJson } from "./gguf-vocabulary.js";
 import { type FolderFiles, specialIdsOf } from "./special-ids.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";
+
+export interface LoadTokenizerOptions {
+  /** A model folder, a file in one, a tokenizer.json or a GGUF file. */
+  readonly path: string;
+  /** A Jinja file that replaces the model's own chat template. */
+  readonly chatTemplate?: string | undefined;
+  /** What a template that asks for the date is told. Default: the start of today, universal time. */
+  readonly date?: Date | undefined;
+}
 
 /**
  * Loads the tokenizer that belongs to a model path.
@@ -19,24 +30,32 @@ import { createTokenizer, type Tokenizer } from "./tokenizer.js";
  * - a GGUF file: the `tokenizer.json` in the same folder if there is one, else the file's own vocabulary
  *
  * Throws ATTUNE_FILE when the path cannot be read, ATTUNE_TOKENIZER when there is no usable tokenizer,
- * ATTUNE_FORMAT when a GGUF header is broken.
+ * ATTUNE_FORMAT when a GGUF header is broken. A broken chat template is an error at its first use.
  */
-export async function loadTokenizer(options: { readonly path: string }): Promise<Tokenizer> {
-  const { path } = options;
+export async function loadTokenizer(options: LoadTokenizerOptions): Promise<Tokenizer> {
+  // The date is fixed here, so that a thread that loads it again after midnight renders the same.
+  const { path, chatTemplate, date = startOfDay(new Date()) } = options;
+  const origin = { path, chatTemplate, date };
+  return { ...(await loadFrom(origin)), origin };
+}
+
+async function loadFrom({ path, chatTemplate, date }: LoadTokenizerOptions): Promise<Tokenizer> {
+  const chat = { chatTemplate, date };
   const kind = await kindOf(path);
   if (kind === "folder")
-    return loadFolder({ folder: path, file: "tokenizer.json", missing: noTokenizer(path) });
+    return loadFolder({ folder: path, file: "tokenizer.json", missing: noTokenizer(path), ...chat });
   const folder = dirname(path);
   if (kind === "other") {
-    return loadFolder({ folder, file: path.endsWith(".json") ? basename(path) : "tokenizer.json" });
+    return loadFolder({ folder, file: path.endsWith(".json") ? basename(path) : "tokenizer.json", ...chat });
   }
   if (await exists(join(folder, "tokenizer.json")))
-    return loadFolder({ folder, file: "tokenizer.json", gguf: path });
+    return loadFolder({ folder, file: "tokenizer.json", gguf: path, ...chat });
   const { metadata } = readGguf({ path });
   return createTokenizer({
     json: ggufTokenizerJson({ metadata, path }),
     specialIds: () => ggufSpecialIds(metadata),
     source: path,
+    chat: await chatTemplateOf({ ...chat, folder, tokenizerConfig: {}, specialTokensMap: {}, metadata }),
   });
 }
 
@@ -61,7 +80,7 @@ async function kindOf(path: string): Promise<"folder" | "other" | "gguf"> {
   }
 }
 
-interface LoadFolderOptions {
+interface LoadFolderOptions extends Pick<LoadTokenizerOptions, "chatTemplate" | "date"> {
   readonly folder: string;
   readonly file: string;
   /** Message when the file is not there. */
@@ -70,7 +89,8 @@ interface LoadFolderOptions {
   readonly gguf?: string;
 }
 
-async function loadFolder({ folder, file, missing, gguf }: LoadFolderOptions): Promise<Tokenizer> {
+async function loadFolder(options: LoadFolderOptions): Promise<Tokenizer> {
+  const { folder, file, missing, gguf, chatTemplate, date } = options;
   const source = join(folder, file);
   const bytes = await readOptional(source);
   if (bytes === undefined)
@@ -83,14 +103,25 @@ async function loadFolder({ folder, file, missing, gguf }: LoadFolderOptions): P
     generationConfig: await readObject(join(folder, "generation_config.json")),
     config: await readObject(join(folder, "config.json")),
   };
+  let header: GgufHeader | undefined;
+  const metadataOf = (path: string) => {
+    header ??= readGguf({ path });
+    return header.metadata;
+  };
+  const { tokenizerConfig, specialTokensMap } = files;
+  const named = { folder, tokenizerConfig, specialTokensMap, chatTemplate, date };
+  const chat = await chatTemplateOf(named);
   return createTokenizer({
     json,
     source,
     contentHash,
+    chat:
+      chat ??
+      (gguf === undefined ? undefined : await chatTemplateOf({ ...named, metadata: metadataOf(gguf) })),
     specialIds: (idOf) => {
       const found = specialIdsOf(files, idOf);
       if (found.eosIds.length > 0 || gguf === undefined) return found;
-      return ggufSpecialIds(readGguf({ path: gguf }).metadata);
+      return ggufSpecialIds(metadataOf(gguf));
     },
   });
 }

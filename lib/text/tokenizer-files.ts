@@ -23,13 +23,20 @@ const names = [
   "merges.txt",
 ];
 
+export interface TokenizerFilesOptions {
+  /** A model folder, or a GGUF file. */
+  readonly path: string;
+  /** A Jinja file that takes the place of the source's own chat template. */
+  readonly chatTemplate?: string | undefined;
+}
+
 /**
  * Files to put beside saved weights so that the folder loads as the source did: those of a folder (or beside a GGUF
  * file) as they are, else tokenizer.json and tokenizer_config.json made from the GGUF's vocabulary.
  * Throws ATTUNE_FILE when a file cannot be read, ATTUNE_TOKENIZER when a GGUF vocabulary is not supported.
  */
-export async function tokenizerFiles(options: { readonly path: string }): Promise<readonly TokenizerFile[]> {
-  const { path } = options;
+export async function tokenizerFiles(options: TokenizerFilesOptions): Promise<readonly TokenizerFile[]> {
+  const { path, chatTemplate } = options;
   const isFolder = await stat(path).then(
     (entry) => entry.isDirectory(),
     (error: unknown) => {
@@ -43,7 +50,20 @@ export async function tokenizerFiles(options: { readonly path: string }): Promis
   const found = await Promise.all(names.map((name) => readIfThere(folder, name)));
   const files = found.filter((file) => file !== undefined);
   const complete = files.some(({ name }) => name === "tokenizer.json");
-  return complete || !path.endsWith(".gguf") ? files : filesOfGguf(path);
+  const own = complete || !path.endsWith(".gguf") ? files : filesOfGguf(path);
+  if (chatTemplate === undefined) return own;
+  const name = "chat_template.jinja";
+  const contents = await readNamed(chatTemplate);
+  return [...own.filter((file) => file.name !== name), { name, contents }];
+}
+
+async function readNamed(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const text = `Expected a chat template (a Jinja file) at ${path}, but it cannot be read: ${reasonOf(error)}`;
+    throw fail("ATTUNE_FILE", text, { cause: error, details: { path } });
+  }
 }
 
 async function readIfThere(folder: string, name: string): Promise<TokenizerFile | undefined> {

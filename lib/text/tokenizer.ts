@@ -3,9 +3,11 @@
 
 import { createHash } from "node:crypto";
 import { fail, reasonOf } from "../errors/index.js";
+import type { ChatTemplate } from "./chat-template.js";
 import { type LibraryTokenizer, library } from "./library.js";
 import { correctInstance, correctJson } from "./library-fixes.js";
 import { quicken } from "./library-speed.js";
+import type { LoadTokenizerOptions } from "./load-tokenizer.js";
 
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
@@ -33,8 +35,12 @@ export interface Tokenizer {
   readonly bosId: number | undefined;
   /** What the tokenizer itself puts in front of every sequence: the BOS id or nothing. [0 or more] */
   readonly startIds: Int32Array;
-  /** SHA-256 of the vocabulary and rules with the special ids, hexadecimal; the key of caches. */
+  /** How conversations become text; undefined when the model's files hold no template. */
+  readonly chat: ChatTemplate | undefined;
+  /** SHA-256 of the vocabulary and rules with the special ids, hexadecimal; with `chat.hash` the key of caches. */
   readonly hash: string;
+  /** What loads the same tokenizer again, on another thread; absent for one that was not loaded from files. */
+  readonly origin?: LoadTokenizerOptions;
 }
 
 /** Ids that a folder's other files give a meaning to. */
@@ -52,6 +58,7 @@ export interface CreateTokenizerOptions {
   readonly source: string;
   /** SHA-256 of the contents, hexadecimal; computed from `json` when left out. */
   readonly contentHash?: string;
+  readonly chat?: ChatTemplate | undefined;
 }
 
 /** Builds a tokenizer. Throws ATTUNE_TOKENIZER when the contents are not a tokenizer.json this version can follow. */
@@ -83,6 +90,7 @@ export function createTokenizer(options: CreateTokenizerOptions): Tokenizer {
     eosIds,
     bosId,
     startIds: startIdsOf(built),
+    chat: options.chat,
     hash: sha256(`${contentHash}/${eosIds.join(",")}/${bosId ?? ""}`),
   };
 }

@@ -15,7 +15,7 @@ describe("loadRows", () => {
       { ...pair, prompt: "z" },
     ];
     const { rows, counts } = await loadRows({ data, tokenizer, task: "preference", maxLength: 6 });
-    expect(rows.map((row) => row.index)).to.deep.equal([0, 3]);
+    expect(Array.from(rows, (row) => row.index)).to.deep.equal([0, 3]);
     expect(counts).to.deep.include({
       read: 4,
       kept: 2,

@@ -1,5 +1,12 @@
 import { expect } from "chai";
-import { type PackableRow, type PackedBatch, packRows, packStep, trunkRowsOf } from "../../lib/data/index.js";
+import {
+  type PackableRow,
+  type PackedBatch,
+  packRows,
+  packStep,
+  targetsOfRow,
+  trunkRowsOf,
+} from "../../lib/data/index.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 function row(prompt: readonly number[], ...completions: readonly (readonly number[])[]): PackableRow {
@@ -87,6 +94,33 @@ describe("packRows", () => {
       ),
     );
     expect(contexts(packRows({ data, rows: [0, 1] }))).to.deep.equal(wanted);
+  });
+
+  it("leaves out targets that a mask leaves out, and no trunk row with them", () => {
+    const masked = { ...row([1, 2], [3, 4, 5, 6]), masks: [Uint8Array.of(1, 0, 0, 1)] };
+    expect(plain(packRows({ data: [masked], rows: [0] }))).to.deep.equal({
+      tokens: [1, 2, 3, 4, 5],
+      positions: [0, 1, 2, 3, 4],
+      segments: [0, 2, -1, 2, 3, 0],
+      targets: [1, 3, 4, 6],
+      completions: [0, 2],
+      groups: [0, 1],
+      rows: [0],
+      counts: { tokens: 6, tokensComputed: 5, targets: 2 },
+    });
+  });
+
+  it("counts the targets of a masked row", () => {
+    const masked = { ...row([1], [2, 3], [4, 5, 6]), masks: [undefined, Uint8Array.of(0, 1, 0)] };
+    expect(targetsOfRow(masked)).to.equal(3);
+  });
+
+  it("lets masked rows, packed together, see what they see alone", () => {
+    const one = { ...row([1, 2], [3, 4, 5]), masks: [Uint8Array.of(0, 1, 1)] };
+    const two = { ...row([6], [7, 8], [9, 10, 11]), masks: [undefined, Uint8Array.of(1, 0, 1)] };
+    const alone = [one, two].flatMap((only) => contexts(packRows({ data: [only], rows: [0] })));
+    expect(contexts(packRows({ data: [one, two], rows: [0, 1] }))).to.deep.equal(alone);
+    expect(alone.map(({ token }) => token)).to.deep.equal([4, 5, 7, 8, 9, 11]);
   });
 
   it("takes an empty completion as a group member without targets", () => {

@@ -1,3 +1,5 @@
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect } from "chai";
 import { createRowCounts, type ReadRowsOptions, readRows } from "../../lib/data/index.js";
@@ -131,14 +133,14 @@ describe("readRows", () => {
         "a column of another type",
         [{ ...pair, chosen: 7 }],
         "ATTUNE_DATA_COLUMN",
-        /:1: expected text in column "chosen" but found number 7\./,
+        /:1: expected text, messages or token ids in column "chosen" but found number 7\./,
       ],
       ["a null", [{ ...pair, rejected: null }], "ATTUNE_DATA_COLUMN", /column "rejected" but found null/],
       [
-        "messages",
+        "messages beside text",
         [{ ...pair, prompt: [{ role: "user", content: "hi" }] }],
         "ATTUNE_DATA_COLUMN",
-        /"prompt" but found a list of messages/,
+        /in all columns of a row but found messages in "prompt" and text in "rejected"/,
       ],
       [
         "an empty answer",
@@ -228,7 +230,7 @@ describe("readRows", () => {
     ];
     for (const [what, rows, code, message] of cases) {
       it(what, async () => {
-        const error = await refusal(rows);
+        const error = await refusal(rows, { accept: ["text", "prompt-completion", "preference"] });
         expect(error.code).to.equal(code);
         expect(error.message).to.match(message);
         expect(error.message).to.match(/rows-\d+\.jsonl:\d+: /);
@@ -279,8 +281,8 @@ describe("readRows", () => {
       expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_FILE", 2]);
     });
 
-    it("that are folders", async () => {
-      expect((await refuse(files.folder)).code).to.equal("ATTUNE_FILE");
+    it("that are folders without row files", async () => {
+      expect((await refuse(mkdtempSync(join(files.folder, "empty-")))).code).to.equal("ATTUNE_FILE");
     });
 
     it("that are empty", async () => {
@@ -298,8 +300,8 @@ describe("readRows", () => {
     });
 
     it("of another format", async () => {
-      const error = await refuse(files.write("PAR1 and so on"));
-      expect(error.message).to.contain("found a parquet file. Convert it.");
+      const error = await refuse(files.write("ARROW1 and so on"));
+      expect(error.message).to.contain("found an Arrow file. Convert it.");
     });
 
     it("that are gzip archives broken off, with the last whole line", async () => {

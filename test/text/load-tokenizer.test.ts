@@ -47,7 +47,7 @@ describe("loadTokenizer", () => {
         ),
         arrayPair("tokenizer.ggml.merges", ggufType.string, (changes.merges ?? ["h i"]).map(text)),
         pair("tokenizer.ggml.eos_token_id", ggufType.u32, u32(257)),
-        textPair("tokenizer.chat_template", "{{ messages }}"),
+        textPair("tokenizer.chat_template", "{{ messages[0].content + eos_token }}"),
       ],
     });
   };
@@ -144,6 +144,18 @@ describe("loadTokenizer", () => {
     expect(tokenizer.decode([256, 33, 257], { skipSpecial: true })).to.equal("hi!");
   });
 
+  it("uses a GGUF file's chat template, with its special tokens", async () => {
+    const path = join(folderWith({ "model.gguf": gguf() }), "model.gguf");
+    const { chat } = await loadTokenizer({ path });
+    expect(chat?.render([{ role: "user", content: "hi" }])).to.equal("hi<end>");
+  });
+
+  it("uses the chat template of a GGUF file beside a tokenizer.json where the folder has none", async () => {
+    const folder = folderWith({ "tokenizer.json": tiny, "model.gguf": gguf() });
+    const { chat } = await loadTokenizer({ path: join(folder, "model.gguf") });
+    expect(chat?.render([{ role: "user", content: "hi" }])).to.equal("hi<end>");
+  });
+
   it("recognises a GGUF file by its first bytes", async () => {
     const path = join(folderWith({ model: gguf() }), "model");
     expect((await loadTokenizer({ path })).vocabSize).to.equal(258);
@@ -156,6 +168,13 @@ describe("loadTokenizer", () => {
     const [own, loaded] = [await loadTokenizer({ path }), await loadTokenizer({ path: copy })];
     expect([...loaded.encode("oh hi<end>")]).to.deep.equal([...own.encode("oh hi<end>")]);
     expect(loaded.eosId).to.equal(own.eosId);
+  });
+
+  it("puts another chat template in place of a folder's own", async () => {
+    const path = folderWith({ "tokenizer.json": tiny, "chat_template.jinja": "own", "mine.jinja": "mine" });
+    const files = await tokenizerFiles({ path, chatTemplate: join(path, "mine.jinja") });
+    const templates = files.filter(({ name }) => name === "chat_template.jinja");
+    expect(templates.map(({ contents }) => Buffer.from(contents).toString())).to.deep.equal(["mine"]);
   });
 
   it("copies the tokenizer files of a folder byte for byte", async () => {

@@ -1,7 +1,7 @@
 // A byte-level tokenizer small enough to compute by hand: ids 0 to 2 special, 3 + n the byte n, then a few merges.
 // Must not read files.
 
-import { createTokenizer, type Tokenizer } from "../../lib/text/index.js";
+import { createChatTemplate, createTokenizer, type Tokenizer } from "../../lib/text/index.js";
 
 export const tinyIds = { eos: 0, bos: 1, pad: 2, firstByte: 3 } as const;
 
@@ -25,7 +25,15 @@ export interface TinyOptions {
   readonly prefixSpace?: boolean;
   /** Leave the EOS unnamed. Default false. */
   readonly withoutEos?: boolean;
+  /** A chat template, with <bos> and <eos> as its tokens. Default none. */
+  readonly chat?: string;
 }
+
+/** `U:` and a line for others, `A:` and <eos> for the assistant. */
+export const tinyChat =
+  "{% for m in messages %}{% if m.role == 'assistant' %}{{ 'A:' + m.content + eos_token + '\n' }}" +
+  "{% else %}{{ m.role[0] | upper + ':' + m.content + '\n' }}{% endif %}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ 'A:' }}{% endif %}";
 
 export function tinyTokenizerJson({ startsWithBos = false, prefixSpace = false }: TinyOptions = {}) {
   const tokens = ["<eos>", "<bos>", "<pad>", ...byteAlphabet(), ...merges.map((merge) => merge.join(""))];
@@ -53,7 +61,12 @@ export function tinyTokenizerJson({ startsWithBos = false, prefixSpace = false }
 export function tinyTokenizer(options: TinyOptions = {}): Tokenizer {
   const eosIds = options.withoutEos === true ? [] : [tinyIds.eos];
   const specialIds = () => ({ eosIds, bosId: tinyIds.bos });
-  return createTokenizer({ json: tinyTokenizerJson(options), specialIds, source: "tiny" });
+  const specialTokens = { bos_token: "<bos>", eos_token: "<eos>" };
+  const chat =
+    options.chat === undefined
+      ? undefined
+      : createChatTemplate({ templates: { default: options.chat }, specialTokens, source: "tiny" });
+  return createTokenizer({ json: tinyTokenizerJson(options), specialIds, source: "tiny", chat });
 }
 
 /** Ids of ASCII text that no merge touches. */

@@ -1,0 +1,61 @@
+// Checks rows one after another: the first sound row fixes the type of all. Must not read files, tokenise or count.
+
+import { fail } from "../errors/index.js";
+import { checkRow } from "./check-row.js";
+import { parseRaw, type RawRow } from "./raw-rows.js";
+import { typeNames } from "./row-type.js";
+import type { Row, RowFormat, RowType } from "./rows.js";
+
+export interface RowRules {
+  /** Row types the trainer can use. Default: all. */
+  readonly accept?: readonly RowType[];
+  /**
+   * Fixes the type; "auto" (default) takes that of the first sound row and asks it of all others; "hh" does so too, and
+   * reads texts as transcripts of turns.
+   */
+  readonly format?: RowFormat;
+  /** Where a prompt ends that preference rows do not name. Default "\n\nAssistant:". */
+  readonly turnMark?: string;
+}
+
+export interface RowChecker {
+  /** The type of all rows, once it is known. */
+  readonly type: RowType | undefined;
+  /** Throws ATTUNE_DATA, ATTUNE_DATA_COLUMN or ATTUNE_DATA_JSON with the row's place. */
+  check(raw: RawRow, index: number): Row;
+}
+
+const allTypes = Object.keys(typeNames) as readonly RowType[];
+
+/** `known` = the type that earlier rows of the same data had. Throws ATTUNE_OPTION for a format not among `accept`. */
+export function createRowChecker(rules: RowRules, known?: RowType): RowChecker {
+  const { accept = allTypes, format = "auto", turnMark } = rules;
+  const named = format !== "auto" && format !== "hh";
+  const transcripts = format === "hh";
+  let type: RowType | undefined = named ? format : known;
+  if (named && !accept.includes(format)) {
+    throw fail("ATTUNE_OPTION", `Expected format to be one of ${accept.join(", ")} but received ${format}.`);
+  }
+  const mark = turnMark === undefined ? {} : { turnMark };
+  return {
+    get type() {
+      return type;
+    },
+    check(raw, index) {
+      const { place } = raw;
+      const value = parseRaw(raw);
+      const row = {
+        index,
+        place,
+        ...checkRow({ value, place, accept, type, named, transcripts, ...mark }),
+      };
+      type = row.type;
+      return row;
+    },
+  };
+}
+
+/** Pairs whose sides are the same teach nothing, whatever they are used for. */
+export function hasIdenticalSides(row: Row): boolean {
+  return row.type === "preference" && row.chosen === row.rejected;
+}

@@ -1,0 +1,203 @@
+// One row to token ids within the length limit, or why it is dropped. Pure: the same on every thread.
+// Must not count, read files or build batches.
+
+import { createHash } from "node:crypto";
+import { AttuneError, fail } from "../errors/index.js";
+import type { Tokenizer } from "../text/index.js";
+import { cutPrompt } from "./cut-prompt.js";
+import { type EncodedRow, encodeRow, eosOf, type Task } from "./encode-row.js";
+import { type FittedIds, fitAnswers, fitDemonstration, fitSteps, sameIds } from "./fit-length.js";
+import { type DropReason, isTie } from "./row-counts.js";
+import type { Row, RowPlace, RowType } from "./rows.js";
+import type { TokenisedRow } from "./tokenised-row.js";
+
+export interface TokeniseSettings {
+  readonly tokenizer: Tokenizer;
+  readonly task: Task;
+  /** Most tokens of prompt + completion, EOS included. Default 1024. */
+  readonly maxLength?: number;
+  /**
+   * What happens to pairs, unpaired rows and prompts over `maxLength`: "drop" (default), or "truncate": keep the prompt's
+   * end and the completions' start; a prompt alone is cut at a message or line. Demonstrations always keep their start,
+   * rankings, ratings and steps are always dropped.
+   */
+  readonly overLength?: "drop" | "truncate";
+  /** Entries of the model's embedding; ids beyond it are an error. */
+  readonly vocabularySize?: number;
+  /** SFT: whether only the assistant's tokens are targets. Default: in whole conversations (`messages`) yes, else no. */
+  readonly assistantOnly?: boolean;
+  /** Pairs of label 0.5 and rankings without an order: "keep" (default; a soft label) or "drop". */
+  readonly ties?: "keep" | "drop";
+}
+
+/** Row types that a task can use. SFT takes prompt + chosen of a preference row; "prompt" the prompts of any. */
+export const acceptedTypes: Readonly<Record<Task, readonly RowType[]>> = {
+  sft: ["prompt-completion", "text", "preference"],
+  preference: ["preference"],
+  prompt: ["prompt", "prompt-completion", "preference"],
+  unpaired: ["unpaired"],
+  ranking: ["ranking", "best-of"],
+  rating: ["rating"],
+  stepwise: ["stepwise"],
+};
+
+/** Throws ATTUNE_OPTION for a `maxLength` below 2, ATTUNE_TOKENIZER for a tokenizer that names no EOS. */
+export function checkTokeniseSettings({ tokenizer, task, maxLength = 1024 }: TokeniseSettings): void {
+  if (!Number.isSafeInteger(maxLength) || maxLength < 2) {
+    throw fail(
+      "ATTUNE_OPTION",
+      `Expected maxLength to be an integer >= 2 (tokens) but received ${maxLength}.`,
+    );
+  }
+  if (task !== "prompt") eosOf(tokenizer);
+}
+
+/**
+ * Ids = tok(prompt) ++ tok(completion): joined text is never tokenised and cut. Messages go through the chat template;
+ * transcripts (`--format hh`) do so too where the model has one, and stay text where it has none.
+ * Throws with the row's place: ATTUNE_TOKENIZER for ids that the model does not have, ATTUNE_TEMPLATE and
+ * ATTUNE_TEMPLATE_PREFIX for conversations that the template does not fit.
+ */
+export function tokeniseRow(given: Row, settings: TokeniseSettings): TokenisedRow | DropReason {
+  const { tokenizer, task, assistantOnly, vocabularySize, ties = "keep" } = settings;
+  const row = withoutTemplate(given, tokenizer);
+  requireTask(row, task);
+  if (row.type === "preference" && task === "preference" && sameContent(row)) return "identical";
+  const judgement = judgementOf(row, task);
+  if (ties === "drop" && isTie(judgement)) return "tie";
+  try {
+    const encoded = encodeRow({ row, tokenizer, task, assistantOnly });
+    checkVocabulary(encoded, row.place, vocabularySize);
+    const fitted = dropReasonOf(encoded, row, settings) ?? fitRow(encoded, row, settings);
+    if (typeof fitted === "string") return fitted;
+    const { weight, index, place, source } = row;
+    return {
+      ...withoutBrought(fitted, judgement),
+      weight,
+      index,
+      place,
+      promptHash: row.group === undefined ? hashIds(encoded.hashed) : hashText(row.group),
+      ...(source === undefined ? {} : { source }),
+    };
+  } catch (error) {
+    throw withPlace(error, row.place);
+  }
+}
+
+function withoutTemplate(row: Row, tokenizer: Tokenizer): Row {
+  if (row.transcript === undefined || tokenizer.chat !== undefined) return row;
+  return { ...row, ...row.transcript } as Row;
+}
+
+function requireTask(row: Row, task: Task): void {
+  if (acceptedTypes[task].includes(row.type)) return;
+  const { file, line } = row.place;
+  const text = `${file}:${line}: expected a ${acceptedTypes[task].join(" or ")} row but found a ${row.type} row.`;
+  throw fail("ATTUNE_DATA", text, { details: { ...row.place } });
+}
+
+function sameContent({ chosen, rejected }: Extract<Row, { type: "preference" }>): boolean {
+  if (typeof chosen === "string" || chosen instanceof Int32Array) return chosen === rejected;
+  return JSON.stringify(chosen) === JSON.stringify(rejected);
+}
+
+type Judgement = Pick<
+  TokenisedRow,
+  "label" | "margin" | "ranks" | "rating" | "axis" | "stepLabels" | "referenceLogps"
+>;
+
+/** What the row says about its answers, as far as the task asks. */
+function judgementOf(row: Row, task: Task): Judgement {
+  const none = { label: 1, margin: 0 };
+  if (task === "sft" || task === "prompt") return none;
+  if (row.type === "preference") {
+    const { label, margin, referenceLogps } = row;
+    return { label, margin, ...(referenceLogps === undefined ? {} : { referenceLogps }) };
+  }
+  if (row.type === "unpaired") return { ...none, label: row.good ? 1 : 0 };
+  if (row.type === "stepwise") return { ...none, stepLabels: row.labels };
+  if (row.type === "rating")
+    return { ...none, rating: row.rating, ...(row.axis === undefined ? {} : { axis: row.axis }) };
+  return row.type === "ranking" || row.type === "best-of" ? { ...none, ranks: row.ranks } : none;
+}
+
+/** Log-probs that a row brings along belong to its whole answers: a cut row's are computed anew. */
+function withoutBrought(fitted: FittedIds, judgement: Judgement): FittedIds & Judgement {
+  if (!fitted.truncated) return { ...fitted, ...judgement };
+  const { referenceLogps: _brought, ...others } = judgement;
+  return { ...fitted, ...others };
+}
+
+function dropReasonOf(
+  encoded: EncodedRow,
+  row: Row,
+  { tokenizer, task }: TokeniseSettings,
+): DropReason | undefined {
+  if (encoded.prompt.length === 0) return "empty_prompt";
+  const says = (ids: Int32Array) => ids.some((id) => !tokenizer.eosIds.includes(id));
+  if (row.type !== "text" && encoded.completions.some((ids) => !says(ids))) return "empty_answer";
+  const [chosen, rejected] = encoded.completions;
+  if (task !== "preference" || chosen === undefined || rejected === undefined) return undefined;
+  return sameIds(chosen, rejected) ? "identical" : undefined;
+}
+
+function fitRow(
+  encoded: EncodedRow,
+  row: Row,
+  settings: TokeniseSettings,
+): (FittedIds & { klCompletion?: Int32Array }) | DropReason {
+  const { tokenizer, task, maxLength = 1024, overLength = "drop" } = settings;
+  const { hashed: _hashed, klCompletion, ...ids } = encoded;
+  if (task === "sft") return fitDemonstration({ ids, maxLength });
+  if (task === "stepwise") return fitSteps({ ids, maxLength });
+  if (task === "prompt") {
+    if (ids.prompt.length <= maxLength) return { ...ids, truncated: false };
+    const cut = overLength === "drop" ? undefined : cutPrompt({ row, tokenizer, maxLength });
+    return cut === undefined ? "prompt_too_long" : { prompt: cut, completions: [], truncated: true };
+  }
+  // An answer that is scored as a whole must not be cut.
+  const whole = task === "ranking" || task === "rating";
+  const rules = {
+    maxLength,
+    overLength: whole ? ("drop" as const) : overLength,
+    start: tokenizer.startIds.length,
+    compared: task === "preference",
+  };
+  if (klCompletion === undefined) return fitAnswers({ ids, ...rules });
+  const all = { prompt: ids.prompt, completions: [...ids.completions, klCompletion] };
+  const fitted = fitAnswers({ ids: all, ...rules });
+  if (typeof fitted === "string") return fitted;
+  const [completion = klCompletion, other = klCompletion] = fitted.completions;
+  return { ...fitted, completions: [completion], klCompletion: other };
+}
+
+function checkVocabulary(row: EncodedRow, { file, line }: RowPlace, size: number | undefined): void {
+  if (size === undefined) return;
+  const { klCompletion } = row;
+  for (const ids of [row.prompt, ...row.completions, ...(klCompletion === undefined ? [] : [klCompletion])]) {
+    const wrong = ids.find((id) => id >= size);
+    if (wrong === undefined) continue;
+    const expected = `Expected token ids below the model's vocabulary of ${size}`;
+    const text = `${expected} but the tokenizer made ${wrong} (${file}:${line}). Use the tokenizer this model was trained with.`;
+    throw fail("ATTUNE_TOKENIZER", text, { details: { file, line, id: wrong, vocabularySize: size } });
+  }
+}
+
+/** An error that names no place gets the row's. */
+function withPlace(error: unknown, place: RowPlace): unknown {
+  if (!(error instanceof AttuneError) || error.details?.line !== undefined) return error;
+  return fail(error.code, `${place.file}:${place.line}: ${error.message}`, {
+    cause: error,
+    details: { ...error.details, ...place },
+  });
+}
+
+function hashIds(parts: readonly Int32Array[]): string {
+  const hash = createHash("sha256");
+  for (const ids of parts) hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
+  return hash.digest("hex");
+}
+
+function hashText(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
