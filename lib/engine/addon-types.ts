@@ -2,17 +2,30 @@
 // Types only; nothing here loads the addon.
 
 import type { PackedBatch } from "../data/index.js";
-import type { DType, ForwardResult, LossSpec, MemoryUse, UpdateOptions, UpdateResult } from "./contract.js";
+import type {
+  DecodedTokens,
+  DType,
+  ForwardResult,
+  GenerationCounts,
+  LossSpec,
+  MemoryUse,
+  UpdateOptions,
+  UpdateResult,
+} from "./contract.js";
 import type { ModelConfig } from "./model-description.js";
 
 declare const engineTag: unique symbol;
 declare const modelTag: unique symbol;
+declare const generationTag: unique symbol;
 /** A tagged external: passing anything else to the addon is an error, not a crash. */
 export interface EngineHandle {
   readonly [engineTag]: true;
 }
 export interface ModelHandle {
   readonly [modelTag]: true;
+}
+export interface GenerationHandle {
+  readonly [generationTag]: true;
 }
 
 /** Made by `newJob()`, one per asynchronous call; names the call for `cancel()`. */
@@ -38,6 +51,22 @@ export interface NativeStepResult {
   readonly headRows: number;
 }
 
+/** A role on a base as native code makes it. */
+export interface NativeRole {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly rsLora: boolean;
+  /** Full names of linear layers. */
+  readonly modules: readonly string[];
+  readonly seed: number;
+  /** adapter_model.safetensors to read; empty = a fresh adapter. */
+  readonly file: string;
+  readonly scoreHead: boolean;
+  /** The head is drawn where it is not read; else zero. */
+  readonly normalScore: boolean;
+  readonly scoreSeed: number;
+}
+
 export interface NativeDescription {
   readonly dtype: DType;
   readonly vocabularySize: number;
@@ -45,7 +74,28 @@ export interface NativeDescription {
   /** Hidden size. */
   readonly width: number;
   readonly parameters: number;
+  /** Numbers that training changes. */
+  readonly trainable: number;
+  /** Full names of the layers that an adapter may change. */
+  readonly linearLayers: readonly string[];
+  readonly adapter?: Pick<NativeRole, "rank" | "alpha" | "rsLora" | "modules" | "scoreHead">;
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+/** All of them given; `SamplingOptions` says what they mean. */
+export interface NativeSampling {
+  readonly maxNewTokens: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly stopTokens: Int32Array;
+  readonly samples: number;
+  readonly seed: bigint;
+  readonly step: number;
+  readonly batchSize: number;
+  readonly vocabulary: number;
 }
 
 export type NativeBatch = Pick<
@@ -80,8 +130,12 @@ export interface NativeAddon {
     path: string,
     progress?: NativeProgress,
   ): Promise<ModelHandle>;
+  /** Another model on the same base; all of them work one after the other in the same memory. */
+  addRole(model: ModelHandle, job: JobNumber, role: NativeRole): Promise<ModelHandle>;
   describe(model: ModelHandle): NativeDescription;
   memoryOf(model: ModelHandle): MemoryUse;
+  /** What models on the same base hold together; `base` tells bases apart. */
+  baseMemoryOf(model: ModelHandle): MemoryUse & { readonly base: number };
   plan(model: ModelHandle, rows: number, targets: number, training: boolean): MemoryUse;
   forward(
     model: ModelHandle,
@@ -94,6 +148,8 @@ export interface NativeAddon {
   score(model: ModelHandle, job: JobNumber, batch: NativeBatch): Promise<Float32Array>;
   /** A step that fails or is cancelled clears all gathered gradients. */
   step(model: ModelHandle, job: JobNumber, batch: NativeBatch, loss: LossSpec): Promise<NativeStepResult>;
+  /** What `step` would report; no gradient. */
+  evaluate(model: ModelHandle, job: JobNumber, batch: NativeBatch, loss: LossSpec): Promise<NativeStepResult>;
   update(model: ModelHandle, job: JobNumber, options: UpdateOptions): Promise<UpdateResult>;
   clearGradients(model: ModelHandle, job: JobNumber): Promise<void>;
   snapshot(model: ModelHandle, job: JobNumber): Promise<ModelHandle>;
@@ -104,10 +160,36 @@ export interface NativeAddon {
     dtype: DType,
     progress?: NativeProgress,
   ): Promise<void>;
+  /** The base with the adapter added to its weights. */
+  saveMerged(
+    model: ModelHandle,
+    job: JobNumber,
+    folder: string,
+    dtype: DType,
+    progress?: NativeProgress,
+  ): Promise<void>;
+  saveState(model: ModelHandle, job: JobNumber, file: string): Promise<void>;
+  loadState(model: ModelHandle, job: JobNumber, file: string): Promise<void>;
   parameter(model: ModelHandle, job: JobNumber, name: string): Promise<Float32Array>;
   gradient(model: ModelHandle, job: JobNumber, name: string): Promise<Float32Array>;
   /** Frees the weights on the command thread, after the jobs before it. */
   disposeModel(model: ModelHandle, job: JobNumber): Promise<void>;
+
+  /** `tokens` holds all prompts one behind the other. */
+  startGeneration(
+    model: ModelHandle,
+    tokens: Int32Array,
+    lengths: Int32Array,
+    options: NativeSampling,
+  ): GenerationHandle;
+  /** Bytes that the keys and values of such a generation take at most. */
+  planGeneration(model: ModelHandle, lengths: Int32Array, options: NativeSampling): number;
+  /** One decode step; undefined when all sequences have finished. After ATTUNE_ABORTED it can be called again. */
+  nextTokens(generation: GenerationHandle, job: JobNumber): Promise<DecodedTokens | undefined>;
+  /** The sequence draws no further token. */
+  finishSequence(generation: GenerationHandle, sequence: number): void;
+  generationCounts(generation: GenerationHandle): GenerationCounts;
+  disposeGeneration(generation: GenerationHandle, job: JobNumber): Promise<void>;
 
   readonly checks: NativeChecks;
 }

@@ -159,6 +159,8 @@ export interface SamplingOptions {
   readonly step?: number;
   /** Sequences decoded at once; others wait and take the places that become free. Default 32. */
   readonly batchSize?: number;
+  /** Ids below it are drawn. Default: those the tokenizer has; without one, all of the model's. */
+  readonly vocabulary?: number;
 }
 
 /** One decode step: a token for each sequence that was alive. All arrays have the same length. */
@@ -229,7 +231,7 @@ export interface TrainableModel extends FrozenModel {
   plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse;
   /** Adds the gradient of this batch. A step that fails or is cancelled clears all gathered gradients. */
   step(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
-  /** One optimiser step on the gathered gradients, which are then cleared. */
+  /** One optimiser step on the gathered gradients, which are then cleared. Where there are none nothing changes. */
   update(options: UpdateOptions): Promise<UpdateResult>;
   clearGradients(): Promise<void>;
   /**

@@ -4,15 +4,16 @@
 import { existsSync } from "node:fs";
 import { type AttuneError, fail, reasonOf } from "../errors/index.js";
 import type { EngineHandle, IsaInfo, ModelHandle, NativeAddon } from "./addon-types.js";
-import type { DType, FrozenModel, JobOptions, MemoryUse } from "./contract.js";
+import type { AdapterOptions, DType, JobOptions, MemoryUse, ScoreHeadOptions } from "./contract.js";
 import { loadAddon } from "./load-addon.js";
 import { requireWeightsMemory } from "./memory.js";
-import { LoadedFrozenModel, LoadedModel, type Model } from "./model.js";
+import { LoadedFrozenModel, LoadedModel, type Model, type ModelHost } from "./model.js";
 import { readModelConfig } from "./model-config.js";
-import type { ModelConfig } from "./model-description.js";
+import type { ModelConfig, ModelDescription } from "./model-description.js";
 import { ModelJobs } from "./model-jobs.js";
 import { callNative, runJob } from "./native-job.js";
 import { expectDType, expectKeys, expectOneOf, threadCount } from "./options.js";
+import { isPeftFolder, peftBase } from "./peft-folder.js";
 
 export interface Logger {
   debug?(message: string): void;
@@ -35,6 +36,10 @@ export interface EngineOptions {
 export interface LoadModelOptions extends JobOptions {
   /** Default "fp32". "bf16": bf16 weights and kept activations, fp32 master weights once it trains. */
   readonly dtype?: DType;
+  /** Train an adapter instead of the weights: a new one, or that of a PEFT folder. */
+  readonly adapter?: AdapterOptions | string;
+  /** With an adapter: a scalar head of its own in place of the LM head. */
+  readonly scoreHead?: ScoreHeadOptions;
   /** Told the fraction of the weights read. */
   readonly onProgress?: (fraction: number) => void;
 }
@@ -59,7 +64,8 @@ export interface Engine {
   readonly threads: number;
   readonly backends: readonly BackendInfo[];
   /**
-   * Loads a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file.
+   * Loads a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file; a PEFT folder with the
+   * model that it names.
    * Throws ATTUNE_FILE, ATTUNE_FORMAT, ATTUNE_MODEL, ATTUNE_NOT_FINITE, ATTUNE_MEMORY.
    */
   loadModel(path: string, options?: LoadModelOptions): Promise<Model>;
@@ -140,22 +146,31 @@ class NativeEngine implements Engine {
   }
 
   async loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {
-    expectKeys("loadModel", options, ["dtype", "onProgress", "signal"]);
+    expectKeys("loadModel", options, ["dtype", "adapter", "scoreHead", "onProgress", "signal"]);
     const dtype = expectDType(options.dtype ?? "fp32");
-    const { onProgress, signal } = options;
+    const { scoreHead, onProgress, signal } = options;
     signal?.throwIfAborted();
     this.#expectOpen();
-    const model = await readModelConfig({ path });
+    const isAdapter = await isPeftFolder(path);
+    const adapter = isAdapter ? onlyAdapter(path, options.adapter) : options.adapter;
+    if (adapter === undefined && scoreHead !== undefined) {
+      const text = "Expected an adapter beside scoreHead but received none. Add { adapter: { rank: 16 } }.";
+      throw fail("ATTUNE_OPTION", text);
+    }
+    const source = isAdapter ? await peftBase(path) : path;
+    const model = await readModelConfig({ path: source });
     requireWeightsMemory(leastWeightBytes(model.config, dtype));
     this.#expectOpen();
     const handle = await this.#load(model.config, { dtype, weights: model.weights, onProgress, signal });
     // Loaded just before the disposal: nobody would dispose it.
     this.#expectOpen();
-    return this.#adopt(handle, (jobs) => {
-      const adopt = (frozen: ModelHandle): FrozenModel =>
-        this.#adopt(frozen, (own) => new LoadedFrozenModel(own));
-      return new LoadedModel({ jobs, source: path, model, adopt });
-    });
+    const whole = this.#adoptModel(handle, source, model);
+    if (adapter === undefined) return whole;
+    try {
+      return await whole.addAdapter(adapter, scoreHead === undefined ? {} : { scoreHead });
+    } finally {
+      await whole.dispose();
+    }
   }
 
   async #load(
@@ -174,6 +189,14 @@ class NativeEngine implements Engine {
     return runJob({ addon, signal: either, onProgress }, (job, progress) =>
       addon.loadModel(this.#handle, job, config, dtype, weights, progress),
     );
+  }
+
+  #adoptModel(handle: ModelHandle, source: string, model: ModelDescription): Model {
+    const host: ModelHost = {
+      frozen: (frozen) => this.#adopt(frozen, (jobs) => new LoadedFrozenModel(jobs, source)),
+      model: (role) => this.#adoptModel(role, source, model),
+    };
+    return this.#adopt(handle, (jobs) => new LoadedModel({ jobs, source, model, host }));
   }
 
   #adopt<Loaded extends LoadedFrozenModel>(handle: ModelHandle, make: (jobs: ModelJobs) => Loaded): Loaded {
@@ -196,8 +219,10 @@ class NativeEngine implements Engine {
 
   memory(): EngineMemory {
     const scratch = callNative(() => this.#addon.engineMemory(this.#handle));
-    const models = this.#living().map((model) => model.memory());
-    const sum = (key: keyof MemoryUse): number => models.reduce((total, use) => total + use[key], 0);
+    const uses = this.#living().flatMap((model) => ownAndBase(model));
+    const seen = new Set<number>();
+    const counted = uses.filter(({ base }) => base === undefined || (!seen.has(base) && seen.add(base)));
+    const sum = (key: keyof MemoryUse): number => counted.reduce((total, { use }) => total + use[key], 0);
     return {
       weightsBf16: sum("weightsBf16"),
       weightsFp32: sum("weightsFp32"),
@@ -228,6 +253,36 @@ class NativeEngine implements Engine {
   #expectOpen(): void {
     if (this.#disposal !== undefined) throw disposed();
   }
+}
+
+interface CountedUse {
+  readonly use: MemoryUse;
+  /** A base's use: counted once, however many models work on it. */
+  readonly base?: number;
+}
+
+const purposes = [
+  "weightsBf16",
+  "weightsFp32",
+  "gradients",
+  "optimizer",
+  "activations",
+  "head",
+  "total",
+] as const;
+
+function ownAndBase(model: LoadedFrozenModel): CountedUse[] {
+  const { base, ...shared } = model.baseMemory();
+  const all = model.memory();
+  const own = Object.fromEntries(purposes.map((key) => [key, Math.max(0, all[key] - shared[key])]));
+  return [{ use: { ...all, ...own } }, { use: shared, base }];
+}
+
+/** An adapter's folder says all about its adapter. */
+function onlyAdapter(path: string, adapter: AdapterOptions | string | undefined): string {
+  if (adapter === undefined) return path;
+  const text = `Expected no adapter option with ${path}, which is an adapter itself. Load the model that it was trained on, with { adapter }.`;
+  throw fail("ATTUNE_OPTION", text, { details: { path } });
 }
 
 function disposed(): AttuneError {

@@ -2,6 +2,7 @@
 
 export type { IsaInfo } from "./addon-types.js";
 export type * from "./contract.js";
+export { type Converted, type ConvertOptions, convertModel } from "./convert.js";
 export {
   type AddonDescription,
   type BackendInfo,
@@ -15,7 +16,16 @@ export {
   type Logger,
   listBackends,
 } from "./engine.js";
+export type {
+  GeneratedChunk,
+  GeneratedCompletion,
+  GenerateFinish,
+  GenerateOptions,
+  Prompt,
+  Prompts,
+} from "./generate.js";
 export { BackendLoadError, type LoadAttempt } from "./load-addon.js";
 export type { LogprobRow, LogprobsOptions, TextOrIds } from "./logprobs.js";
 export { type AvailableMemory, availableMemory, type MemoryNeed, requireMemory } from "./memory.js";
 export type { ForwardOptions, Model, SaveOptions } from "./model.js";
+export { isPeftFolder } from "./peft-folder.js";

@@ -93,7 +93,7 @@ function explain({ explicit, platform, arch, root }: LoadPlaces, attempts: reado
   const head = `Could not load the native addon for ${platform}-${arch}. Tried:\n${reasons.join("\n")}`;
   const remedies =
     explicit === undefined
-      ? remediesFor({ platform, arch, inSources: existsSync(join(root, "native", "sources.json")) })
+      ? remediesFor({ platform, arch, build: buildCommand(root) })
       : ["ATTUNE_ADDON names this file and rules out others: correct the path, or unset it."];
   return `${head}\nPossible solutions:\n${remedies.map((line) => `  - ${line}`).join("\n")}`;
 }
@@ -101,12 +101,19 @@ function explain({ explicit, platform, arch, root }: LoadPlaces, attempts: reado
 interface Platform {
   readonly platform: string;
   readonly arch: string;
-  readonly inSources: boolean;
+  /** Undefined where the sources are not. */
+  readonly build: string | undefined;
 }
 
-function remediesFor({ platform, arch, inSources }: Platform): string[] {
-  const build = "Build it from the shipped sources (needs a C++20 compiler and CMake or Python 3): ";
-  const remedies = inSources ? [`${build}npm run build`] : [];
+/** In the repository its own script; in an installed package the command that compiles the shipped sources. */
+function buildCommand(root: string): string | undefined {
+  if (!existsSync(join(root, "native", "sources.json"))) return undefined;
+  return existsSync(join(root, "scripts", "build.mjs")) ? "npm run build" : "npx attune build";
+}
+
+function remediesFor({ platform, arch, build }: Platform): string[] {
+  const text = "Build it from the shipped sources (needs a C++20 compiler and CMake or Python 3)";
+  const remedies = build === undefined ? [] : [`${text}: ${build}`];
   if (platform !== "linux" || arch !== "x64") {
     remedies.push(`There is no prebuilt package for ${platform}-${arch}; only linux-x64 is tested.`);
     return remedies;

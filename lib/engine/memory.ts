@@ -131,20 +131,48 @@ export function requireWeightsMemory(bytes: number, available = availableMemory(
   refuseBeyond({ parts: [["weights", bytes]], held: 0, available });
 }
 
+export interface GenerationMemory {
+  /** Bytes of keys and values. */
+  readonly cache: number;
+  /** For the largest pass of the generation. */
+  readonly planned: Pick<MemoryUse, "activations" | "head">;
+  /** What the model holds already. */
+  readonly held: Pick<MemoryUse, "activations" | "head">;
+  readonly available?: AvailableMemory;
+}
+
+/** Before sampling: throws ATTUNE_MEMORY with the numbers when its keys and values would not fit. */
+export function requireGenerationMemory({ cache, planned, held, available }: GenerationMemory): void {
+  refuseBeyond({
+    parts: [
+      ["keys and values", cache],
+      ["activations", planned.activations],
+      ["logits", planned.head],
+      ["work space of the kernels", workspaceBytes(planned)],
+    ],
+    held: Math.min(held.activations, planned.activations) + Math.min(held.head, planned.head),
+    available: available ?? availableMemory(),
+    advice: "Use a smaller batchSize, fewer new tokens, dtype bf16, or a machine with more memory.",
+  });
+}
+
 interface Need {
   readonly parts: readonly (readonly [name: string, bytes: number])[];
   readonly held: number;
   readonly available: AvailableMemory;
+  readonly advice?: string;
 }
 
-function refuseBeyond({ parts, held, available }: Need): void {
+const TRAINING_ADVICE = "Use dtype bf16, smaller micro-batches, shorter rows, or a machine with more memory.";
+
+function refuseBeyond({ parts, held, available, advice = TRAINING_ADVICE }: Need): void {
   const total = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
   if (total - held <= available.bytes) return;
   const listed = parts.filter(([, bytes]) => bytes > 0).map(([name, bytes]) => `${name} ${gigabytes(bytes)}`);
   const message =
     `Expected ${gigabytes(total - held)} of further memory but only ${gigabytes(available.bytes)} are left (${available.limit}). ` +
     `In all it would hold ${gigabytes(total)}: ${listed.join(", ")}. ` +
-    "Use dtype bf16, smaller micro-batches, shorter rows, or a machine with more memory.";
+    advice;
   throw fail("ATTUNE_MEMORY", message, {
     details: { parts: Object.fromEntries(parts), held, available: available.bytes },
   });

@@ -1,13 +1,14 @@
 // What a model is, in numbers: config.json or GGUF metadata -> the configuration that native code takes.
 // Must not read weights, nor guess: what is not understood is an error that names it.
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fail, reasonOf } from "../errors/index.js";
 import { configReader } from "./config-reader.js";
 import { ggufModelConfig } from "./gguf-config.js";
 import { huggingFaceConfig } from "./hugging-face-config.js";
-import type { Json, ModelDescription } from "./model-description.js";
+import { readJsonObject } from "./json-file.js";
+import type { ModelDescription } from "./model-description.js";
 
 /**
  * Reads the configuration of a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file.
@@ -34,7 +35,7 @@ export async function readModelConfig(options: { readonly path: string }): Promi
 
 async function describeFolder(folder: string, weights: string): Promise<ModelDescription> {
   const where = join(folder, "config.json");
-  const json = await readConfigFile(where);
+  const json = await readJsonObject(where, "says what the model is");
   const config = huggingFaceConfig(configReader({ where, get: (key) => json[key] }));
   return { config, weights, json };
 }
@@ -50,24 +51,4 @@ async function expectWeights(folder: string): Promise<void> {
       : "Give a folder as transformers saves it, or a .gguf file.";
   const text = `Expected model.safetensors (or an index with shards) in ${folder} but there is none. ${advice}`;
   throw fail("ATTUNE_FILE", text, { details: { path: folder } });
-}
-
-async function readConfigFile(where: string): Promise<Json> {
-  let text: string;
-  try {
-    text = await readFile(where, "utf8");
-  } catch (error) {
-    const message = `Expected ${where}, which says what the model is, but it cannot be read: ${reasonOf(error)}`;
-    throw fail("ATTUNE_FILE", message, { cause: error, details: { path: where } });
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-  } catch (error) {
-    const message = `Expected JSON in ${where} but it cannot be parsed (${reasonOf(error)}). Is the file complete?`;
-    throw fail("ATTUNE_FORMAT", message, { cause: error, details: { path: where } });
-  }
-  throw fail("ATTUNE_FORMAT", `Expected a JSON object in ${where} but found another value.`, {
-    details: { path: where },
-  });
 }

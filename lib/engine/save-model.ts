@@ -1,4 +1,4 @@
-// Writes a model as a Hugging Face folder that transformers loads unchanged.
+// Writes a model as a Hugging Face folder that transformers loads unchanged, an adapter as one that peft does.
 // A failed save leaves nothing half-written: everything is made in a folder beside the target and moved in at the end.
 
 import { randomBytes } from "node:crypto";
@@ -6,9 +6,12 @@ import { open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import { tokenizerFiles } from "../text/index.js";
+import { layerName, layerNames } from "./adapter-targets.js";
+import type { NativeDescription } from "./addon-types.js";
 import type { DType } from "./contract.js";
 import { makeFolder, removeMade } from "./make-folder.js";
-import type { Json } from "./model-description.js";
+import type { Json, ModelConfig } from "./model-description.js";
+import { peftConfig } from "./peft-folder.js";
 
 const INDEX = "model.safetensors.index.json";
 
@@ -23,8 +26,51 @@ export interface SaveModelOptions {
   readonly writeWeights: (folder: string) => Promise<void>;
 }
 
+interface NamedFile {
+  readonly name: string;
+  readonly contents: Uint8Array;
+}
+
 /** Throws ATTUNE_OUTPUT with the folder and the system's reason. */
 export async function saveModel(options: SaveModelOptions): Promise<void> {
+  await saveFolder(options, (tokenizer) => configFiles(options, tokenizer));
+}
+
+/** The base of an adapter with the adapter in its weights. Throws ATTUNE_OUTPUT. */
+export async function saveMerged(options: SaveModelOptions & { readonly scoreHead: boolean }): Promise<void> {
+  const { json, scoreHead } = options;
+  await saveModel({ ...options, json: scoreHead ? classifierJson(json) : json });
+}
+
+export interface SaveAdapterOptions extends Pick<SaveModelOptions, "folder" | "source" | "writeWeights"> {
+  readonly adapter: NonNullable<NativeDescription["adapter"]>;
+  readonly linearLayers: readonly string[];
+  readonly config: ModelConfig;
+}
+
+/** A PEFT folder. Throws ATTUNE_OUTPUT. */
+export async function saveAdapter(options: SaveAdapterOptions): Promise<void> {
+  const { adapter, linearLayers, config, source } = options;
+  // Short names where they mean just these layers.
+  const names = layerNames(adapter.modules);
+  const meant = linearLayers.filter((module) => names.includes(layerName(module)));
+  const contents = encode(
+    peftConfig({
+      adapter,
+      targets: meant.length === adapter.modules.length ? names : adapter.modules,
+      base: resolve(source),
+      fanInFanOut: config.family === "gpt2",
+      classifies: config.scoreHead,
+    }),
+  );
+  await saveFolder(options, () => [{ name: "adapter_config.json", contents }]);
+}
+
+/** Everything into a folder beside the target, then in place; `files` may depend on the tokenizer's. */
+async function saveFolder(
+  options: Pick<SaveModelOptions, "folder" | "source" | "writeWeights">,
+  files: (tokenizer: readonly NamedFile[]) => readonly NamedFile[],
+): Promise<void> {
   const folder = resolve(options.folder);
   const name = `.${basename(folder)}.${randomBytes(6).toString("hex")}.partial`;
   // Inside a folder that exists: its parent may belong to somebody else.
@@ -33,7 +79,7 @@ export async function saveModel(options: SaveModelOptions): Promise<void> {
   try {
     await options.writeWeights(staging);
     const tokenizer = await tokenizerFiles({ path: options.source });
-    for (const { name, contents } of [...tokenizer, ...configFiles(options, tokenizer)])
+    for (const { name, contents } of [...tokenizer, ...files(tokenizer)])
       await writeSynced(join(staging, name), contents);
     await syncFolder(staging);
     await moveInto(staging, folder);
@@ -43,6 +89,20 @@ export async function saveModel(options: SaveModelOptions): Promise<void> {
     if (error instanceof AttuneError || !(error instanceof Error) || !("syscall" in error)) throw error;
     throw unwritable(folder, error);
   }
+}
+
+/** LlamaForCausalLM -> LlamaForSequenceClassification with one label. */
+function classifierJson(json: Json): Json {
+  const architectures = Array.isArray(json.architectures) ? json.architectures.map(String) : [];
+  const family = (name: string) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, "");
+  return {
+    ...json,
+    architectures: architectures.map((name) =>
+      name.endsWith("ForSequenceClassification") ? name : `${family(name)}ForSequenceClassification`,
+    ),
+    id2label: { "0": "LABEL_0" },
+    label2id: { LABEL_0: 0 },
+  };
 }
 
 function unwritable(folder: string, error: unknown): AttuneError {
@@ -71,7 +131,7 @@ function makeStaging(staging: string): readonly string[] {
 function configFiles(
   { json, dtype }: SaveModelOptions,
   tokenizer: readonly { readonly name: string }[],
-): { readonly name: string; readonly contents: Uint8Array }[] {
+): NamedFile[] {
   const files = [{ name: "config.json", contents: encode(configOf(json, dtype)) }];
   if (!tokenizer.some(({ name }) => name === "generation_config.json")) {
     const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter(
@@ -114,6 +174,10 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+function isConfig(name: string): boolean {
+  return name === "config.json" || name === "adapter_config.json";
+}
+
 /** One rename where the target is new; otherwise file by file, config.json last: without it nothing loads the folder. */
 async function moveInto(staging: string, folder: string): Promise<void> {
   if (dirname(staging) !== folder) {
@@ -121,9 +185,7 @@ async function moveInto(staging: string, folder: string): Promise<void> {
     await syncFolder(dirname(folder));
     return;
   }
-  const names = (await readdir(staging)).sort(
-    (a, b) => Number(a === "config.json") - Number(b === "config.json"),
-  );
+  const names = (await readdir(staging)).sort((a, b) => Number(isConfig(a)) - Number(isConfig(b)));
   // An index of an earlier model would point at its shards.
   if (!names.includes(INDEX)) await rm(join(folder, INDEX), { force: true });
   for (const name of names) await rename(join(staging, name), join(folder, name));

@@ -55,6 +55,17 @@ describe("a step", () => {
     expect(await gradNorm()).to.equal(0);
   });
 
+  it("that is aborted leaves the update behind it without effect: no momentum alone", async () => {
+    await model.step(batch, nll);
+    await model.update({ learningRate: 1e-2 });
+    const [name = ""] = model.tensors().map((tensor) => tensor.name);
+    const before = await model.parameter(name);
+    const signal = AbortSignal.abort(new Error("enough"));
+    await model.step(batch, nll, { signal }).catch(() => undefined);
+    expect(await model.update({ learningRate: 1e-2 })).to.deep.equal({ gradNorm: 0, finite: true });
+    expect(await model.parameter(name)).to.deep.equal(before);
+  });
+
   it("refuses targets that belong to no completion", async () => {
     const none = new Int32Array(0);
     const error = await failureOf(() => model.step({ ...batch, completions: none, groups: none }, nll));
