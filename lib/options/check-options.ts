@@ -34,13 +34,21 @@ export function checkOptions<Schema extends z.ZodObject>(request: CheckRequest<S
     const names = rows.map((row) => spelled(row, spelling));
     throw fail("ATTUNE_OPTION", unknownName(`option for ${command}:`, key, names));
   }
-  const present = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+  const present = Object.fromEntries(
+    rows.filter(({ key }) => values[key] !== undefined).map((row) => [row.key, listed(row, values[row.key])]),
+  );
   const parsed = schema.safeParse(present);
   if (parsed.success) return parsed.data;
   const wrong = parsed.error.issues[0]?.path[0];
   const row = rows.find((candidate) => candidate.key === wrong);
   if (row === undefined) throw fail("ATTUNE_OPTION", parsed.error.message, { cause: parsed.error });
   throw wrongValue(row, present[row.key], command, spelling);
+}
+
+/** A list may be given as one text. */
+function listed({ kind, separator }: OptionRow, value: unknown): unknown {
+  if (kind !== "list" || typeof value !== "string") return value;
+  return separator === undefined ? [value] : value.split(separator).map((part) => part.trim());
 }
 
 function wrongValue(row: OptionRow, value: unknown, command: string, spelling: Spelling): AttuneError {

@@ -1,13 +1,33 @@
 // The options of every command as the command line takes them: for trainers those of the trainer and its own.
 // Must not import any room.
 
+import { z } from "zod";
+import { buildOptions, convertOptions } from "./convert-options.js";
 import { dpoOptions } from "./dpo-options.js";
+import { generateOptions } from "./generate-options.js";
 import { sftOptions } from "./sft-options.js";
-import { commandOptions, doctorOptions, quickstartOptions } from "./shared-options.js";
+import { commandOptions, doctorOptions, option, quickstartOptions } from "./shared-options.js";
+
+/** What a training command can say about its options instead of training. */
+const printOptions = {
+  printConfig: option(
+    z.boolean().default(false),
+    "print the options with their defaults as a YAML file for --config, and do nothing else",
+    { group: "Output" },
+  ),
+  printSchema: option(
+    z.boolean().default(false),
+    "print the JSON Schema of the configuration file, and do nothing else",
+    { group: "Output" },
+  ),
+};
 
 export const commandSchemas = {
-  sft: sftOptions.extend(commandOptions),
-  dpo: dpoOptions.extend(commandOptions),
+  sft: sftOptions.extend({ ...commandOptions, ...printOptions }),
+  dpo: dpoOptions.extend({ ...commandOptions, ...printOptions }),
+  generate: generateOptions,
+  convert: convertOptions,
   quickstart: quickstartOptions,
   doctor: doctorOptions,
+  build: buildOptions,
 } as const;

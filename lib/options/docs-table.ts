@@ -19,7 +19,8 @@ export function optionsMarkdown(schema: z.ZodObject): string {
 
 function markdownRow(row: OptionRow): string {
   const negatable = row.default === true;
-  const flag = `--${negatable ? "no-" : ""}${row.name}${row.value === "" ? "" : ` ${row.value}`}`;
+  const eitherWay = row.kind === "boolean" && row.default === undefined;
+  const flag = `--${negatable ? "no-" : eitherWay ? "[no-]" : ""}${row.name}${row.value === "" ? "" : ` ${row.value}`}`;
   const standard = row.required ? "required" : defaultText(row);
   const meaning = negatable ? `${row.name}: ${row.description}` : row.description;
   const range = row.kind === "number" ? ` (${row.expected})` : "";

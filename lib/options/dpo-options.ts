@@ -2,12 +2,16 @@
 
 import { z } from "zod";
 import {
+  adapterOptions,
+  checkpointOptions,
+  evaluationOptions,
   fileOptions,
   loopOptions,
   machineOptions,
   option,
   outputOptions,
   rowOptions,
+  sampleOptions,
 } from "./shared-options.js";
 
 export const dpoOptions = z.strictObject({
@@ -19,10 +23,11 @@ export const dpoOptions = z.strictObject({
     { group: "Files", value: "DIR|off" },
   ),
   ...loopOptions,
-  learningRate: option(z.number().positive().default(1e-6), "peak learning rate of AdamW", {
-    group: "Training",
-    value: "X",
-  }),
+  learningRate: option(
+    z.number().positive().optional(),
+    "peak learning rate of AdamW (default: 1e-6; of an adapter 1e-5)",
+    { group: "Training", value: "X" },
+  ),
   beta: option(
     z.number().positive().default(0.1),
     "strength of the pull to the reference; small moves the policy further",
@@ -34,7 +39,19 @@ export const dpoOptions = z.strictObject({
     "share of pairs whose judgement is assumed to be the wrong way round",
     { group: "Training", value: "X" },
   ),
+  ...adapterOptions,
+  ...evaluationOptions,
+  format: option(
+    z.enum(["auto", "preference", "hh"]).default("auto"),
+    "what the rows are; hh: transcripts with Human: and Assistant: become messages",
+    { group: "Rows" },
+  ),
   ...rowOptions,
+  ties: option(
+    z.enum(["keep", "drop"]).default("keep"),
+    "pairs of which neither side is better (label 0.5): learn that they are equal, or leave them out",
+    { group: "Rows" },
+  ),
   truncate: option(
     z.boolean().default(false),
     "cut rows over max-length (the prompt's end and the completion's start stay) instead of dropping them",
@@ -42,7 +59,12 @@ export const dpoOptions = z.strictObject({
   ),
   ...machineOptions,
   ...outputOptions,
+  ...sampleOptions,
+  ...checkpointOptions,
 });
+
+/** Peak learning rates where none is given: of all weights, and of an adapter. */
+export const dpoLearningRates = { full: 1e-6, adapter: 1e-5 } as const;
 
 /** What `dpo` takes. */
 export type DpoSettingsInput = z.input<typeof dpoOptions>;

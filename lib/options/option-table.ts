@@ -9,12 +9,15 @@ export interface OptionRow {
   readonly key: string;
   /** Name on the command line and in YAML, without dashes in front: `learning-rate`. */
   readonly name: string;
-  readonly kind: "number" | "boolean" | "choice" | "text";
+  /** `list`: texts; the flag may be repeated, a YAML key holds one text or several. */
+  readonly kind: "number" | "boolean" | "choice" | "text" | "list";
   readonly group: OptionGroup;
   readonly description: string;
   readonly value: string;
   /** Undefined where there is none. */
   readonly default: string | number | boolean | undefined;
+  /** `list` only: what separates texts in one value, besides repeating the flag. */
+  readonly separator: string | undefined;
   readonly required: boolean;
   /** What a value must be, for errors: `a whole number >= 1`. */
   readonly expected: string;
@@ -47,6 +50,7 @@ function optionRow(key: string, field: OptionSchema): OptionRow {
     description: meta.description,
     value: kind === "choice" ? choicesOf(inner).join("|") : typeof meta.value === "string" ? meta.value : "",
     default: standard,
+    separator: typeof meta.separator === "string" ? meta.separator : undefined,
     required,
     expected: expectation(inner),
   };
@@ -77,6 +81,7 @@ function kindOf(key: string, inner: OptionSchema): OptionRow["kind"] {
   if (inner instanceof z.ZodBoolean) return "boolean";
   if (inner instanceof z.ZodEnum) return "choice";
   if (inner instanceof z.ZodString) return "text";
+  if (inner instanceof z.ZodArray && inner.element instanceof z.ZodString) return "list";
   throw new TypeError(`option ${key} has a type that no flag can carry`);
 }
 
@@ -96,6 +101,7 @@ function expectation(inner: OptionSchema): string {
     const type = inner.isInt ? "a whole number" : "a number";
     return bounds === undefined || bounds.length === 0 ? type : `${type} ${bounds.join(" and ")}`;
   }
+  if (inner instanceof z.ZodArray) return "one text or several, none of them empty";
   return "text that is not empty";
 }
 

@@ -8,9 +8,19 @@ export interface OptionMeta {
   readonly group: OptionGroup;
   /** `FILE`, `N` …: stands behind the flag in help and docs. */
   readonly value?: string;
+  /** Of a list of texts: what separates them in one value. Without it only the repeated flag makes several. */
+  readonly separator?: string;
 }
 
-export const optionGroups = ["Files", "Training", "Rows", "Machine", "Output"] as const;
+export const optionGroups = [
+  "Files",
+  "Prompts",
+  "Sampling",
+  "Training",
+  "Rows",
+  "Machine",
+  "Output",
+] as const;
 export type OptionGroup = (typeof optionGroups)[number];
 
 /** Attaches description and heading to a schema; the type stays that of the schema. */
@@ -20,19 +30,124 @@ export function option<T extends z.ZodType>(schema: T, description: string, meta
 
 const count = () => z.number().int().min(1);
 
+const paths = () => z.array(z.string().min(1)).min(1);
+
 export const fileOptions = {
   model: option(z.string().min(1), "Hugging Face folder or GGUF file to start from", {
     group: "Files",
     value: "PATH",
   }),
-  data: option(z.string().min(1), "training rows: JSONL, plain or gzipped", {
+  data: option(
+    paths(),
+    "training rows: JSONL (plain, gzip or zstd) or Parquet; a file, a folder or a pattern such as rows/*.jsonl; may be repeated",
+    { group: "Files", value: "FILE" },
+  ),
+  evalData: option(
+    paths().optional(),
+    "rows that are measured but never trained on, before the first step, every eval-every steps and at the end; may be repeated",
+    { group: "Files", value: "FILE" },
+  ),
+  adapter: option(
+    z.string().min(1).optional(),
+    "PEFT folder of an adapter for this model: training goes on from it",
+    { group: "Files", value: "DIR" },
+  ),
+  chatTemplate: option(z.string().min(1).optional(), "Jinja file in place of the model's own chat template", {
     group: "Files",
     value: "FILE",
   }),
+  tokenCache: option(
+    z.string().min(1).optional(),
+    'folder where tokenised rows are kept between runs, or "off" (default: $XDG_CACHE_HOME/attune/tokens)',
+    { group: "Files", value: "DIR|off" },
+  ),
   output: option(
     z.string().min(1),
-    "folder for this run: settings, metrics and the trained model; it must not hold a run yet",
+    "folder for this run: settings, metrics, checkpoints and the trained model; without --resume it must not hold a run yet",
     { group: "Files", value: "DIR" },
+  ),
+};
+
+/** Low-rank adapters in place of training all weights. */
+export const adapterOptions = {
+  adapterRank: option(
+    count().max(4096).optional(),
+    "train an adapter (LoRA) of this rank instead of all weights; typical: 8 to 64",
+    { group: "Training", value: "N" },
+  ),
+  adapterAlpha: option(
+    z.number().positive().optional(),
+    "scale of the adapter: its term is multiplied by alpha / rank (default: twice the rank)",
+    { group: "Training", value: "X" },
+  ),
+  adapterTargets: option(
+    paths().optional(),
+    "linear layers that get an adapter, by PEFT's names such as q_proj,v_proj (default: all)",
+    { group: "Training", value: "NAMES", separator: "," },
+  ),
+  rsLora: option(z.boolean().default(false), "scale the adapter by alpha / sqrt(rank) instead (rsLoRA)", {
+    group: "Training",
+  }),
+};
+
+/** Measuring rows that are never trained on. */
+export const evaluationOptions = {
+  evalShare: option(
+    z.number().gt(0).lt(1).optional(),
+    "share of the training rows that is set aside for evaluation; all rows of a prompt stay on one side",
+    { group: "Rows", value: "X" },
+  ),
+  evalEvery: option(
+    z.number().int().min(0).default(0),
+    "evaluate every so many steps; 0 only before the first step and at the end",
+    { group: "Training", value: "N" },
+  ),
+  earlyStop: option(
+    count().optional(),
+    "end when eval_loss was not the lowest so far for this many evaluations in a row; the trained model is then the best one",
+    { group: "Training", value: "N" },
+  ),
+};
+
+/** Answers to a few prompts while the model learns. */
+export const sampleOptions = {
+  sampleEvery: option(
+    z.number().int().min(0).default(0),
+    "answer a few prompts before the first step, every so many steps and at the end, into samples.jsonl; 0 never",
+    { group: "Output", value: "N" },
+  ),
+  samplePrompts: option(
+    count().default(4),
+    "how many prompts are answered: the first ones of the evaluation rows, or of the training rows where there are none",
+    { group: "Output", value: "N" },
+  ),
+  sampleTokens: option(count().default(64), "tokens of such an answer at most", {
+    group: "Output",
+    value: "N",
+  }),
+};
+
+/** Stopping and going on. */
+export const checkpointOptions = {
+  saveEvery: option(
+    z.number().int().min(0).default(0),
+    "save a checkpoint every so many steps; 0 only when the run is stopped",
+    { group: "Output", value: "N" },
+  ),
+  keepCheckpoints: option(
+    z.number().int().min(0).default(2),
+    "checkpoints that are kept, the newest ones; 0 keeps all",
+    { group: "Output", value: "N" },
+  ),
+  resume: option(
+    z.boolean().default(false),
+    "continue the run in --output from its newest complete checkpoint, as if it had never stopped",
+    { group: "Output" },
+  ),
+  allowChanges: option(
+    z.boolean().default(false),
+    "with --resume: go on although data, model or options differ from those of the checkpoint",
+    { group: "Output" },
   ),
 };
 

@@ -2,24 +2,28 @@
 // copy of the model. One linear loop; the mathematics is native. Must not import another trainer's loop.
 
 import { join } from "node:path";
-import { packStep } from "../data/index.js";
-import { checkOptions, type DpoSettings, type DpoSettingsInput, dpoOptions } from "../options/index.js";
+import { type PackedBatch, packStep, type TokenisedRows } from "../data/index.js";
+import { type DpoSettings, type DpoSettingsInput, dpoLearningRates, dpoOptions } from "../options/index.js";
 import { pairLabels, rowWeights } from "./batch-columns.js";
+import type { BetweenSteps } from "./between-steps.js";
+import { evaluateRows, evaluationKeys } from "./evaluation.js";
 import { referenceKey } from "./fingerprint.js";
-import { loadedModelOptions } from "./loaded-model.js";
 import { type DpoMetrics, MetricSums } from "./metrics.js";
 import { finiteStep, notFinite } from "./not-finite.js";
 import { addPairSums, type PairSum, pairMetrics } from "./pair-metrics.js";
 import { Reference } from "./reference.js";
 import { ReferenceCache } from "./reference-cache.js";
-import { type RunInputs, separateInputs, type TrainControl, type TrainRun } from "./run-types.js";
+import { type RunInputs, separateInputs, type TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
+import { resolveSettings, type SharedSettings } from "./settings.js";
 import type { StepLog } from "./step-log.js";
 import { startTraining } from "./training.js";
 import type { Workplace } from "./workplace.js";
 
 /** Numbers by their defaults in docs/cli/dpo.md, and what the run works on. */
-export type DpoOptions = Omit<DpoSettingsInput, "model" | "data"> & RunInputs<DpoMetrics>;
+export type DpoOptions = Omit<DpoSettingsInput, "model" | "data" | "evalData"> & RunInputs<DpoMetrics>;
+
+type Settings = DpoSettings & SharedSettings;
 
 /**
  * Trains a model on preference pairs against a frozen copy of its own start.
@@ -28,58 +32,56 @@ export type DpoOptions = Omit<DpoSettingsInput, "model" | "data"> & RunInputs<Dp
  */
 export function dpo(options: DpoOptions): TrainRun<DpoMetrics> {
   const { inputs, values } = separateInputs<DpoMetrics>({ ...options });
-  loadedModelOptions("dpo", inputs.model, values);
-  const settings = checkOptions({ schema: dpoOptions, command: "dpo", values });
+  const command = "dpo";
+  const rates = dpoLearningRates;
+  const settings = resolveSettings({ command, schema: dpoOptions, inputs, values, rates });
+  const { format, ties, truncate, cache } = settings;
   return startTraining(
     {
-      command: "dpo",
+      command,
       schema: dpoOptions,
       settings,
       inputs,
-      rows: { task: "preference", overLength: settings.truncate ? "truncate" : "drop" },
+      rows: { task: "preference", format, ties, overLength: truncate ? "truncate" : "drop" },
       lengthGiven: values.maxLength !== undefined,
-      cacheFolder: settings.cache === "off" ? undefined : settings.cache,
+      cacheFolder: cache === "off" ? undefined : cache,
       snapshots: 1,
     },
-    (place, log, control) => loop(place, settings, log, control),
+    (place, log, between) => loop(place, settings, log, between),
   );
 }
 
 async function loop(
   place: Workplace,
-  settings: DpoSettings,
+  settings: Settings,
   log: StepLog<DpoMetrics>,
-  control: TrainControl<DpoMetrics>,
+  between: BetweenSteps<DpoMetrics>,
 ): Promise<void> {
-  const { model, data, job } = place;
+  const { model, data, evaluation, job } = place;
+  const { microBatchTokens, weightDecay, maxGradNorm } = settings;
+  // Before `begin`, which may put later weights into the model: the reference is the start.
   const frozen = await model.snapshot();
   let cache: ReferenceCache | undefined;
   try {
-    cache = await openCache(place, settings);
+    cache = openCache(place, settings);
     const reference = new Reference({ model: frozen, data, cache, job });
-    log.start();
-    for (const { step, epoch, rows } of place.plan()) {
-      const batches = packStep({ data, rows, microBatchTokens: settings.microBatchTokens });
+    const measured = evaluation ?? [];
+    const measuredReference = new Reference({ model: frozen, data: measured, cache, job });
+    await between.begin(() => evaluate(place, settings, measured, measuredReference));
+    for (const planned of place.plan()) {
+      const { step, epoch, rows } = planned;
+      const batches = packStep({ data, rows, microBatchTokens });
       const sums = new MetricSums<PairSum>();
       for (const batch of batches) {
-        const loss = {
-          kind: "dpo",
-          normaliser: rows.length,
-          beta: settings.beta,
-          labelSmoothing: settings.labelSmoothing,
-          reference: await reference.logprobs(batch),
-          weights: rowWeights(data, batch),
-          labels: pairLabels(data, batch),
-        } as const;
+        const loss = await pairLoss(batch, { data, settings, reference, normaliser: rows.length });
         const result = await finiteStep({ model, batch, loss, job, step: step + 1, data });
         addPairSums(sums, { batch, result, reference: loss.reference, beta: settings.beta });
       }
       const learningRate = settings.learningRate * scheduleMultiplier(step, place.schedule);
-      const { weightDecay, maxGradNorm } = settings;
       const { gradNorm, finite } = await model.update({ learningRate, weightDecay, maxGradNorm });
       if (!finite) throw notFinite({ what: "gradient", step: step + 1, data, rows });
       log.finish(epoch, { ...pairMetrics(sums), learning_rate: learningRate, grad_norm: gradNorm });
-      if (control.stopping) return;
+      if (await between.after(planned)) return;
     }
   } finally {
     cache?.close();
@@ -87,10 +89,51 @@ async function loop(
   }
 }
 
+interface PairLoss {
+  readonly data: TokenisedRows;
+  readonly settings: Settings;
+  readonly reference: Reference;
+  /** Pairs of the whole step or evaluation. */
+  readonly normaliser: number;
+}
+
+async function pairLoss(batch: PackedBatch, { data, settings, reference, normaliser }: PairLoss) {
+  return {
+    kind: "dpo",
+    normaliser,
+    beta: settings.beta,
+    labelSmoothing: settings.labelSmoothing,
+    reference: await reference.logprobs(batch),
+    weights: rowWeights(data, batch),
+    labels: pairLabels(data, batch),
+  } as const;
+}
+
+/** The same loss on the evaluation pairs. */
+async function evaluate(
+  { model, job }: Workplace,
+  settings: Settings,
+  data: TokenisedRows,
+  reference: Reference,
+) {
+  const { beta, microBatchTokens } = settings;
+  const sums = new MetricSums<PairSum>();
+  await evaluateRows({
+    model,
+    rows: data,
+    microBatchTokens,
+    job,
+    lossOf: (batch) => pairLoss(batch, { data, settings, reference, normaliser: data.length }),
+    add: (batch, loss, result) => {
+      if (loss.kind === "dpo") addPairSums(sums, { batch, result, reference: loss.reference, beta });
+    },
+  });
+  return evaluationKeys(pairMetrics(sums));
+}
+
 /** In the run's folder, or a shared one; undefined when switched off. */
-async function openCache(place: Workplace, settings: DpoSettings): Promise<ReferenceCache | undefined> {
-  if (settings.cache === "off") return undefined;
-  const folder = settings.cache ?? join(place.folder.folder, "reference");
-  const weights = await place.startHash({ shared: settings.cache !== undefined });
-  return ReferenceCache.open({ folder, key: referenceKey(weights, place.model) });
+function openCache(place: Workplace, { cache }: Settings): ReferenceCache | undefined {
+  if (cache === "off") return undefined;
+  const folder = cache ?? join(place.folder.folder, "reference");
+  return ReferenceCache.open({ folder, key: referenceKey(place.startHash, place.model) });
 }

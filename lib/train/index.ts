@@ -2,18 +2,23 @@
 
 export { type DpoOptions, dpo } from "./dpo.js";
 export { attuneVersion, machineLine, versions } from "./machine.js";
-export type { DpoMetrics, SftMetrics, SharedMetrics } from "./metrics.js";
+export type { DpoMetrics, EvalMetrics, SftMetrics, SharedMetrics } from "./metrics.js";
 export { Run } from "./run.js";
-export type { RunRecord, RunStatus } from "./run-folder.js";
+export type { ResumeEntry, RunRecord, RunStatus } from "./run-folder.js";
 export type {
+  CheckpointEvent,
   Clock,
+  EvalEvent,
   RunInputs,
+  SampleEvent,
   SavedEvent,
   StartEvent,
   StepEvent,
   TrainEvent,
   TrainResult,
   TrainRun,
+  WarningEvent,
 } from "./run-types.js";
+export type { Sample } from "./samples.js";
 export { type ScheduleName, type ScheduleOptions, scheduleMultiplier, warmupSteps } from "./schedule.js";
 export { type SftOptions, sft } from "./sft.js";

@@ -3,15 +3,25 @@
 import type { TrainableModel } from "../engine/contract.js";
 import { fail } from "../errors/index.js";
 
-/** @throws ATTUNE_OPTION for `dtype`, `threads` or `device` beside a loaded model */
+const owners = {
+  dtype: "engine.loadModel",
+  adapter: "engine.loadModel",
+  adapterRank: "engine.loadModel",
+  adapterAlpha: "engine.loadModel",
+  adapterTargets: "engine.loadModel",
+  rsLora: "engine.loadModel",
+  threads: "createEngine",
+  device: "createEngine",
+} as const;
+
+/** @throws ATTUNE_OPTION for what belongs to the engine, beside a loaded model */
 export function loadedModelOptions(
   command: string,
   model: string | TrainableModel,
   values: Readonly<Record<string, unknown>>,
 ): void {
   if (typeof model === "string") return;
-  const owner = { dtype: "engine.loadModel", threads: "createEngine", device: "createEngine" } as const;
-  for (const [name, place] of Object.entries(owner)) {
+  for (const [name, place] of Object.entries(owners)) {
     if (values[name] === undefined) continue;
     throw fail(
       "ATTUNE_OPTION",

@@ -34,6 +34,14 @@ export interface DpoMetrics extends SharedMetrics {
   readonly "logits/rejected": number;
 }
 
+/** Of rows that are not trained on: the keys of training behind `eval_`. `step` counts the steps before, from 0. */
+export type EvalMetrics = {
+  readonly step: number;
+  readonly split: "eval";
+  readonly eval_loss: number;
+  readonly eval_ms: number;
+} & Readonly<Record<`eval_${string}`, number>>;
+
 /** Sums and counts by name; a mean is formed once, over the whole update, never over micro-batch means. */
 export class MetricSums<Name extends string> {
   readonly #sums = new Map<Name, { sum: number; count: number }>();

@@ -1,7 +1,7 @@
 // Takes a step, and when its loss is NaN or infinite stops the run naming the step and the rows behind it.
 // Must not know an algorithm.
 
-import { type PackedBatch, packRows, type TokenisedRow } from "../data/index.js";
+import { type PackedBatch, packRows, type TokenisedRows } from "../data/index.js";
 import type { JobOptions, LossSpec, StepResult, TrainableModel } from "../engine/contract.js";
 import { AttuneError, fail } from "../errors/index.js";
 
@@ -15,7 +15,7 @@ export interface FiniteStep {
   readonly job: JobOptions;
   /** From 1. */
   readonly step: number;
-  readonly data: readonly TokenisedRow[];
+  readonly data: TokenisedRows;
 }
 
 /**
@@ -57,7 +57,7 @@ function completionRange(batch: PackedBatch, group: number): [number, number] {
 export interface NotFinite {
   readonly what: "loss" | "gradient";
   readonly step: number;
-  readonly data: readonly TokenisedRow[];
+  readonly data: TokenisedRows;
   /** Positions in `data`. */
   readonly rows: ArrayLike<number>;
   /** The value, where there is one. */
@@ -66,7 +66,7 @@ export interface NotFinite {
 
 /** The error for a step that cannot be applied; the weights are still those of the step before. */
 export function notFinite({ what, step, data, rows, found }: NotFinite): AttuneError {
-  const places = Array.from(rows, (row) => data[row]?.place).filter((place) => place !== undefined);
+  const places = Array.from(rows, (row) => data.at(row)?.place).filter((place) => place !== undefined);
   const names = places.map(({ file, line }) => `${file}:${line}`);
   const more = names.length > namedRows ? ` and ${names.length - namedRows} more` : "";
   return fail(

@@ -1,14 +1,14 @@
 // Log-probs of the frozen reference for the rows of a batch: looked up, or computed at a row's first visit.
 // Must not know a loss.
 
-import { type PackedBatch, packRows, type TokenisedRow } from "../data/index.js";
+import { type PackedBatch, packRows, type TokenisedRows } from "../data/index.js";
 import type { FrozenModel, JobOptions } from "../engine/contract.js";
 import { tokensHash } from "./fingerprint.js";
 import type { ReferenceCache } from "./reference-cache.js";
 
 export interface ReferenceOptions {
   readonly model: FrozenModel;
-  readonly data: readonly TokenisedRow[];
+  readonly data: TokenisedRows;
   /** Undefined: every visit of a row computes it again. */
   readonly cache: ReferenceCache | undefined;
   readonly job: JobOptions;
@@ -23,27 +23,33 @@ export class Reference {
     this.#options = options;
   }
 
-  /** Summed log-probs, one per completion of the batch, in its order. */
+  /** Summed log-probs, one per completion of the batch, in its order. Those that a row brings along are taken as they are. */
   async logprobs(batch: PackedBatch): Promise<Float64Array> {
     const { model, data, cache, job } = this.#options;
-    if (cache === undefined) return completionSums(batch, (await model.forward(batch, job)).logprobs);
-    const missing = [...batch.rows].filter((row) => cache.get(this.#hash(row)) === undefined);
+    const known = new Map<number, ArrayLike<number>>();
+    for (const row of batch.rows) {
+      const found = data.at(row)?.referenceLogps ?? cache?.get(this.#hash(row));
+      if (found !== undefined) known.set(row, found);
+    }
+    const missing = [...batch.rows].filter((row) => !known.has(row));
     if (missing.length > 0) {
       const part = missing.length === batch.rows.length ? batch : packRows({ data, rows: missing });
       const sums = completionSums(part, (await model.forward(part, job)).logprobs);
       for (const [group, row] of part.rows.entries()) {
         const first = part.groups[2 * group] ?? 0;
-        cache.set(this.#hash(row), sums.slice(first, first + (part.groups[2 * group + 1] ?? 0)));
+        const own = sums.slice(first, first + (part.groups[2 * group + 1] ?? 0));
+        known.set(row, own);
+        cache?.set(this.#hash(row), own);
       }
     }
-    return Float64Array.from([...batch.rows].flatMap((row) => [...(cache.get(this.#hash(row)) ?? [])]));
+    return Float64Array.from([...batch.rows].flatMap((row) => Array.from(known.get(row) ?? [])));
   }
 
   #hash(row: number): string {
     const known = this.#hashes.get(row);
     if (known !== undefined) return known;
     const { data } = this.#options;
-    const found = data[row];
+    const found = data.at(row);
     const hash = found === undefined ? "" : tokensHash([found.prompt, ...found.completions]);
     this.#hashes.set(row, hash);
     return hash;

@@ -6,6 +6,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -60,4 +61,57 @@ export function unwritable(path: string, error: unknown): AttuneError {
     cause: error,
     details: { path },
   });
+}
+
+/** Makes the names in a folder as durable as the files' contents. */
+export function syncFolder(folder: string): void {
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Writes a new file and sees it on the disk. */
+export function writeSynced(path: string, content: string): void {
+  const file = openSync(path, "wx");
+  try {
+    writeAll(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Cuts a file of JSON lines back to those that `keep` accepts, all at once; a torn last line goes too.
+ * @throws ATTUNE_OUTPUT
+ */
+export function cutLines(path: string, keep: (line: Readonly<Record<string, unknown>>) => boolean): void {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw unwritable(path, error);
+  }
+  const kept = text.split("\n").filter((line) => {
+    const value = parsedLine(line);
+    return value !== undefined && keep(value);
+  });
+  try {
+    replaceFile(path, kept.map((line) => `${line}\n`).join(""));
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function parsedLine(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,13 +1,14 @@
 // The folder of a run: config.yaml, run.json, metrics.jsonl and the model. Nothing is written before `create`.
 // Must not use an engine or import a trainer's loop.
 
-import { closeSync, constants, existsSync, openSync, rmSync, statSync } from "node:fs";
-import { access, statfs } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { makeFolder, removeMade } from "../engine/make-folder.js";
-import { AttuneError, fail, reasonOf } from "../errors/index.js";
+import { AttuneError, reasonOf } from "../errors/index.js";
 import { MetricsWriter } from "./metrics.js";
-import { replaceFile, unwritable } from "./run-files.js";
+import { holdsRun } from "./output-checks.js";
+import { cutLines, replaceFile, unwritable } from "./run-files.js";
+import { RunLock } from "./run-lock.js";
 
 export type RunStatus = "running" | "done" | "failed" | "interrupted";
 
@@ -25,16 +26,28 @@ export interface RunRecord {
   readonly hashes: Readonly<Record<string, string>>;
   /** What became of the rows: read, used, dropped and truncated by reason, skipped. */
   readonly rows: object;
+  /** The same of a file of evaluation rows. */
+  readonly evaluationRows?: object;
   readonly stepsPlanned: number;
   readonly stepsDone: number;
   readonly result?: object;
   readonly error?: { readonly code: string; readonly message: string; readonly details?: object };
+  /** Each time the run went on from a checkpoint. */
+  readonly resumes?: readonly ResumeEntry[];
+}
+
+export interface ResumeEntry {
+  readonly date: string;
+  /** Step of the checkpoint. */
+  readonly step: number;
+  /** What differed from the checkpoint, by `--allow-changes`. */
+  readonly changes: readonly string[];
 }
 
 /** What is known when a run starts. */
 export type RunStart = Omit<
   RunRecord,
-  "formatVersion" | "status" | "started" | "finished" | "result" | "error" | "stepsDone"
+  "formatVersion" | "status" | "started" | "finished" | "result" | "error" | "stepsDone" | "resumes"
 >;
 
 export interface RunFolderOptions {
@@ -42,72 +55,15 @@ export interface RunFolderOptions {
   readonly clock: () => Date;
 }
 
-/**
- * Refuses a folder that already holds a run or cannot be written, before any work is done; creates nothing.
- * @throws ATTUNE_OUTPUT_EXISTS or ATTUNE_OUTPUT
- */
-export async function checkOutput(folder: string): Promise<void> {
-  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "model"]) {
-    if (existsSync(join(folder, name))) throw holdsRun(folder, name);
-  }
-  await checkWritable("output", folder);
-}
-
-/**
- * Refuses a folder that cannot be written or made; creates nothing. `option` is what the message calls it.
- * @throws ATTUNE_OUTPUT
- */
-export async function checkWritable(option: string, folder: string): Promise<void> {
-  const existing = nearestFolder(folder);
-  if (!statSync(existing).isDirectory()) {
-    const message = `Expected ${option} to be a folder, but ${existing} is a file. Choose another folder.`;
-    throw fail("ATTUNE_OUTPUT", message, { details: { path: folder } });
-  }
-  try {
-    await access(join(existing, "."), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw unwritable(folder, error);
-  }
-}
-
-/** The path itself, or the closest parent that exists. */
-function nearestFolder(folder: string): string {
-  let existing = resolve(folder);
-  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
-  return existing;
-}
-
-/**
- * Refuses a disk on which the trained model would not fit, before hours of work: the save would be the first to notice.
- * `bytes` is the size of the model's weights; `free` is a parameter for tests.
- * @throws ATTUNE_OUTPUT
- */
-export async function checkFreeSpace(
-  folder: string,
-  bytes: number,
-  free: (path: string) => Promise<number> = freeBytes,
-): Promise<void> {
-  const left = await free(nearestFolder(folder));
-  if (left >= bytes) return;
-  const size = (count: number) => `${(count / 1e9).toFixed(2)} GB`;
-  const message =
-    `Expected ${size(bytes)} of free space at ${folder} for the trained model but found ${size(left)}. ` +
-    "Free some, or choose another output.";
-  throw fail("ATTUNE_OUTPUT", message, { details: { path: folder, bytes, free: left } });
-}
-
-async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize;
-}
-
-function holdsRun(folder: string, found: string): AttuneError {
-  return fail(
-    "ATTUNE_OUTPUT_EXISTS",
-    `Expected output to be a new or empty folder, but ${folder} already holds a run (${found}). ` +
-      "Choose another folder, or remove this one if it is no longer needed.",
-    { details: { folder, found } },
-  );
+/** What a run that goes on finds in its folder. */
+export interface Reopen {
+  readonly record: RunRecord;
+  /** Held already: nothing was looked at before. Released at the end. */
+  readonly lock: RunLock;
+  readonly step: number;
+  readonly changes: readonly string[];
+  /** Whether a line of metrics.jsonl stays. */
+  readonly keepLine: (line: Readonly<Record<string, unknown>>) => boolean;
 }
 
 /** An open run folder. `finish`, `interrupt` or `failed` writes the last run.json and closes the metrics. */
@@ -116,21 +72,17 @@ export class RunFolder {
   readonly metrics: MetricsWriter;
   readonly #clock: () => Date;
   readonly #metricsFile: number;
+  readonly #lock: RunLock;
   #record: RunRecord;
   #open = true;
 
-  private constructor(options: RunFolderOptions, start: RunStart, metricsFile: number) {
+  private constructor(options: RunFolderOptions, record: RunRecord, metricsFile: number, lock: RunLock) {
     this.folder = options.folder;
     this.#clock = options.clock;
     this.#metricsFile = metricsFile;
     this.metrics = new MetricsWriter(metricsFile, join(options.folder, "metrics.jsonl"));
-    this.#record = {
-      formatVersion: 1,
-      status: "running",
-      started: options.clock().toISOString(),
-      stepsDone: 0,
-      ...start,
-    };
+    this.#lock = lock;
+    this.#record = record;
     this.#write();
   }
 
@@ -143,21 +95,49 @@ export class RunFolder {
     const path = (name: string) => join(folder, name);
     let made: readonly string[] = [];
     let file: number | undefined;
+    let lock: RunLock | undefined;
     try {
       made = makeFolder(resolve(folder));
       // First, and only if it is new: of two runs that begin at once, one gets the folder.
       file = openSync(path("metrics.jsonl"), "ax");
+      lock = RunLock.acquire(folder);
       replaceFile(path("config.yaml"), config);
-      return new RunFolder(options, start, file);
+      const started = options.clock().toISOString();
+      const record = { formatVersion: 1, status: "running", started, stepsDone: 0, ...start } as const;
+      return new RunFolder(options, record, file, lock);
     } catch (error) {
       if (file !== undefined) {
         closeSync(file);
         for (const name of ["metrics.jsonl", "config.yaml"]) rmSync(path(name), { force: true });
       }
+      lock?.release();
       removeMade(made);
       const exists = (error as NodeJS.ErrnoException).code === "EEXIST" && existsSync(path("metrics.jsonl"));
       if (exists) throw holdsRun(folder, "metrics.jsonl");
       throw error instanceof AttuneError ? error : unwritable(folder, error);
+    }
+  }
+
+  /**
+   * Opens a folder of a run that goes on: metrics.jsonl loses the lines after the checkpoint, run.json says running.
+   * The lock is let go when this fails.
+   * @throws ATTUNE_OUTPUT
+   */
+  static reopen(options: RunFolderOptions, start: RunStart, config: string, from: Reopen): RunFolder {
+    const path = (name: string) => join(options.folder, name);
+    const { record, lock, step, changes, keepLine } = from;
+    const { finished: _, error: __, result: ___, ...kept } = record;
+    const resume = { date: options.clock().toISOString(), step, changes };
+    try {
+      cutLines(path("metrics.jsonl"), keepLine);
+      replaceFile(path("config.yaml"), config);
+      const file = openSync(path("metrics.jsonl"), "a");
+      const resumes = [...(record.resumes ?? []), resume];
+      const renewed = { ...kept, ...start, status: "running", stepsDone: step, resumes } as const;
+      return new RunFolder(options, renewed, file, lock);
+    } catch (error) {
+      lock.release();
+      throw error instanceof AttuneError ? error : unwritable(options.folder, error);
     }
   }
 
@@ -188,7 +168,11 @@ export class RunFolder {
     this.#open = false;
     this.#record = { ...this.#record, ...change, finished: this.#clock().toISOString() };
     closeSync(this.#metricsFile);
-    this.#write();
+    try {
+      this.#write();
+    } finally {
+      this.#lock.release();
+    }
   }
 
   #write(): void {

@@ -1,10 +1,12 @@
 // What goes into a run and what comes out: inputs, events, result. Types and their separation, no work.
+// Must not import a trainer's loop.
 
 import type { RowCounts, RowSource } from "../data/index.js";
 import type { TrainableModel } from "../engine/contract.js";
 import { type AttuneError, fail } from "../errors/index.js";
-import type { SharedMetrics } from "./metrics.js";
+import type { EvalMetrics, SharedMetrics } from "./metrics.js";
 import type { Run, RunControl } from "./run.js";
+import type { Sample } from "./samples.js";
 
 /** Time as a parameter. */
 export interface Clock {
@@ -22,8 +24,10 @@ export interface RunInputs<Metrics extends SharedMetrics> {
    * yours. `dtype`, `threads` and `device` belong to `createEngine` and `loadModel` then.
    */
   readonly model: string | TrainableModel;
-  /** Paths of JSONL files (gzipped or not), or the rows themselves. */
+  /** Paths of files or folders, patterns, or the rows themselves. */
   readonly data: RowSource;
+  /** The same, measured and never trained on. */
+  readonly evalData?: RowSource;
   /** Cancels at once; nothing is saved. To end a run with its model saved, call `run.stop()`. */
   readonly signal?: AbortSignal;
   /** Called after every step; what it throws ends the run. */
@@ -38,7 +42,13 @@ export interface StartEvent {
   /** Optimiser steps planned. */
   readonly steps: number;
   readonly parameters: number;
+  /** Numbers that training changes: those of the adapter, or all. */
+  readonly trainableParameters: number;
   readonly output: string;
+  /** Rows that are measured; undefined without evaluation. */
+  readonly evalRows: number | undefined;
+  /** The step of the checkpoint that the run continues from; undefined for a new run. */
+  readonly resumedFrom: number | undefined;
 }
 
 export interface StepEvent<Metrics> {
@@ -53,27 +63,67 @@ export interface StepEvent<Metrics> {
   readonly metrics: Metrics;
 }
 
-export interface SavedEvent {
-  readonly type: "saved";
-  /** The trained model as a Hugging Face folder. */
+export interface EvalEvent {
+  readonly type: "eval";
+  /** Steps taken before; 0 is the model at its start. */
+  readonly step: number;
+  readonly steps: number;
+  readonly metrics: EvalMetrics;
+  /** With `earlyStop`: whether this is the lowest eval_loss after a step. */
+  readonly best: boolean;
+}
+
+/** An answer to a prompt (`sampleEvery`). */
+export interface SampleEvent extends Sample {
+  readonly type: "sample";
+}
+
+export interface CheckpointEvent {
+  readonly type: "checkpoint";
+  readonly step: number;
   readonly folder: string;
 }
 
-export type TrainEvent<Metrics> = StartEvent | StepEvent<Metrics> | SavedEvent;
+/** Something that the run goes on with, but that somebody should know. */
+export interface WarningEvent {
+  readonly type: "warning";
+  readonly message: string;
+}
+
+export interface SavedEvent {
+  readonly type: "saved";
+  /** The trained model as a Hugging Face folder, an adapter as a PEFT folder. */
+  readonly folder: string;
+}
+
+export type TrainEvent<Metrics> =
+  | StartEvent
+  | StepEvent<Metrics>
+  | EvalEvent
+  | SampleEvent
+  | CheckpointEvent
+  | WarningEvent
+  | SavedEvent;
 
 export interface TrainResult<Metrics> {
   /** `interrupted`: `stop()` came before the last step. */
   readonly status: "done" | "interrupted";
   readonly output: string;
-  /** The trained model as a Hugging Face folder. */
+  /** The trained model as a Hugging Face folder, an adapter as a PEFT folder. */
   readonly model: string;
   readonly steps: number;
   readonly rows: RowCounts;
   /** Of the first and of the last step. */
   readonly first: Metrics;
   readonly last: Metrics;
-  /** Wall time of all steps. */
+  /** Wall time of all steps, without evaluations and checkpoints. */
   readonly seconds: number;
+  /** The newest checkpoint, where there is one. */
+  readonly checkpoint: string | undefined;
+  /** The first and the last evaluation, where there were any. */
+  readonly evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
+  /** With `earlyStop`: the step whose weights were saved as the model. */
+  readonly bestStep: number | undefined;
 }
 
 export type TrainRun<Metrics> = Run<TrainEvent<Metrics>, TrainResult<Metrics>>;
@@ -86,7 +136,7 @@ export type TrainControl<Metrics> = RunControl<TrainEvent<Metrics>>;
 export function separateInputs<Metrics extends SharedMetrics>(
   options: RunInputs<Metrics> & Readonly<Record<string, unknown>>,
 ): { readonly inputs: RunInputs<Metrics>; readonly values: Readonly<Record<string, unknown>> } {
-  const { model, data, signal, onStep, clock, ...numbers } = options;
+  const { model, data, evalData, signal, onStep, clock, ...numbers } = options;
   const loaded = typeof model === "object" && typeof (model as TrainableModel | null)?.step === "function";
   if (model !== undefined && typeof model !== "string" && !loaded)
     throw wrongInput("model", "a path or a model of engine.loadModel", model);
@@ -96,12 +146,16 @@ export function separateInputs<Metrics extends SharedMetrics>(
   const inputs = {
     model,
     data,
+    ...(evalData === undefined ? {} : { evalData }),
     ...(signal === undefined ? {} : { signal }),
     ...(onStep === undefined ? {} : { onStep }),
     ...(clock === undefined ? {} : { clock }),
   };
   const modelName = typeof model === "object" && model !== null ? model.source : model;
-  return { inputs, values: { ...numbers, model: modelName, data: dataName(data) } };
+  return {
+    inputs,
+    values: { ...numbers, model: modelName, data: dataNames(data), evalData: dataNames(evalData) },
+  };
 }
 
 function wrongInput(name: string, expected: string, value: unknown): AttuneError {
@@ -111,14 +165,10 @@ function wrongInput(name: string, expected: string, value: unknown): AttuneError
   });
 }
 
-function dataName(data: unknown): unknown {
+/** What the schema checks and config.yaml says: paths, or that the rows came from memory. */
+function dataNames(data: unknown): unknown {
+  if (typeof data === "string") return [data];
   if (typeof data !== "object" || data === null) return data;
   const paths = Array.isArray(data) && data.length > 0 && data.every((item) => typeof item === "string");
-  return paths ? data.join(", ") : "(rows in memory)";
-}
-
-/** Paths among the data, for hashes. */
-export function dataPaths(data: RowSource): readonly string[] {
-  if (typeof data === "string") return [data];
-  return Array.isArray(data) ? data.filter((item): item is string => typeof item === "string") : [];
+  return paths ? data : ["(rows in memory)"];
 }

@@ -1,11 +1,20 @@
 // A Run is what a trainer returns at once: an async iterable of events, a result, and a way to stop.
 // Must not know any algorithm, file or engine.
 
+import { type AttuneError, fail } from "../errors/index.js";
+
 /** A run's own control: the loop asks it after every step, and tells it what happened. */
 export interface RunControl<Event> {
   emit(event: Event): void;
   /** True once `stop()` was called: finish this step, save, return. */
   readonly stopping: boolean;
+  /** Aborted by `stop()`, with the error of a run that took no step: for work that need not be finished, such as loading. */
+  readonly stopSignal: AbortSignal;
+}
+
+/** Why a run that was stopped too early has no result. */
+export function stoppedBeforeWork(): AttuneError {
+  return fail("ATTUNE_ABORTED", "The run was stopped before it took a step: nothing was trained or saved.");
 }
 
 export interface StartRunOptions<Event, Result> {
@@ -22,9 +31,9 @@ const waitingEvents = 4096;
  * A training run. Iterate it for its events, await `result` for its end; both are optional. An error of the run
  * rejects `result` and ends the iteration with the same error.
  */
-export class Run<Event, Result> implements AsyncIterable<Event> {
+export class Run<Event, Result> implements AsyncIterable<Event>, AsyncDisposable {
   readonly result: Promise<Result>;
-  #stopping = false;
+  readonly #stop = new AbortController();
   #ended = false;
   #waiting: Event[] = [];
   #wake: (() => void) | undefined;
@@ -37,8 +46,9 @@ export class Run<Event, Result> implements AsyncIterable<Event> {
         run.#push(event);
       },
       get stopping() {
-        return run.#stopping;
+        return run.#stop.signal.aborted;
       },
+      stopSignal: this.#stop.signal,
     };
     this.result = new Promise<void>((resolve) => setImmediate(resolve))
       .then(() => options.work(control))
@@ -50,10 +60,18 @@ export class Run<Event, Result> implements AsyncIterable<Event> {
     this.result.catch(() => undefined);
   }
 
-  /** Finishes the current step, saves the model and resolves with the result so far. */
+  /**
+   * Finishes the current step, saves a checkpoint and the model, and resolves with the result so far. Before the first
+   * step there is nothing to save: the result is then rejected with ATTUNE_ABORTED.
+   */
   stop(): Promise<Result> {
-    this.#stopping = true;
+    this.#stop.abort(stoppedBeforeWork());
     return this.result;
+  }
+
+  /** Stops the run and waits for its end; how it ended is told by `result`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => undefined);
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Event> {

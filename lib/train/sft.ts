@@ -2,80 +2,90 @@
 // Must not import another trainer's loop.
 
 import { packStep } from "../data/index.js";
-import { checkOptions, type SftSettings, type SftSettingsInput, sftOptions } from "../options/index.js";
+import { type SftSettings, type SftSettingsInput, sftLearningRates, sftOptions } from "../options/index.js";
 import { rowWeights, targetsOf } from "./batch-columns.js";
-import { loadedModelOptions } from "./loaded-model.js";
+import type { BetweenSteps } from "./between-steps.js";
+import { evaluateRows, evaluationKeys, targetsOfAll } from "./evaluation.js";
 import { MetricSums, type SftMetrics } from "./metrics.js";
 import { finiteStep, notFinite } from "./not-finite.js";
-import { type RunInputs, separateInputs, type TrainControl, type TrainRun } from "./run-types.js";
+import { type RunInputs, separateInputs, type TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
+import { resolveSettings, type SharedSettings } from "./settings.js";
 import type { StepLog } from "./step-log.js";
+import { addTokenSums, type TokenSum, tokenMetrics } from "./token-metrics.js";
 import { startTraining } from "./training.js";
 import type { Workplace } from "./workplace.js";
 
 /** Numbers by their defaults in docs/cli/sft.md, and what the run works on. */
-export type SftOptions = Omit<SftSettingsInput, "model" | "data"> & RunInputs<SftMetrics>;
+export type SftOptions = Omit<SftSettingsInput, "model" | "data" | "evalData"> & RunInputs<SftMetrics>;
+
+type Settings = SftSettings & SharedSettings;
 
 /**
- * Trains a model on demonstrations: prompt-completion, text or preference rows (prompt and chosen).
+ * Trains a model on demonstrations: prompt-completion, text, messages or preference rows (prompt and chosen).
  * Returns at once; the run goes on by itself.
  * @throws ATTUNE_OPTION at once; what goes wrong later rejects `run.result`
  */
 export function sft(options: SftOptions): TrainRun<SftMetrics> {
   const { inputs, values } = separateInputs<SftMetrics>({ ...options });
-  loadedModelOptions("sft", inputs.model, values);
-  const settings = checkOptions({ schema: sftOptions, command: "sft", values });
+  const command = "sft";
+  const rates = sftLearningRates;
+  const settings = resolveSettings({ command, schema: sftOptions, inputs, values, rates });
+  const { format, assistantOnly } = settings;
   return startTraining(
     {
-      command: "sft",
+      command,
       schema: sftOptions,
       settings,
       inputs,
-      rows: { task: "sft", format: settings.format },
+      rows: { task: "sft", format, ...(assistantOnly === undefined ? {} : { assistantOnly }) },
       lengthGiven: values.maxLength !== undefined,
       snapshots: 0,
     },
-    (place, log, control) => loop(place, settings, log, control),
+    (place, log, between) => loop(place, settings, log, between),
   );
 }
 
 async function loop(
   place: Workplace,
-  settings: SftSettings,
+  settings: Settings,
   log: StepLog<SftMetrics>,
-  control: TrainControl<SftMetrics>,
+  between: BetweenSteps<SftMetrics>,
 ): Promise<void> {
   const { model, data, job } = place;
-  log.start();
-  for (const { step, epoch, rows } of place.plan()) {
-    const batches = packStep({ data, rows, microBatchTokens: settings.microBatchTokens });
+  const { microBatchTokens, weightDecay, maxGradNorm } = settings;
+  await between.begin(() => evaluate(place, settings));
+  for (const planned of place.plan()) {
+    const { step, epoch, rows } = planned;
+    const batches = packStep({ data, rows, microBatchTokens });
     // Targets of the whole step, so that a token weighs the same in whatever micro-batch it lies.
     const normaliser = targetsOf(batches);
-    const sums = new MetricSums<"loss" | "entropy" | "correct" | "tokens" | "computed">();
+    const sums = new MetricSums<TokenSum>();
     for (const batch of batches) {
       const loss = { kind: "nll", normaliser, weights: rowWeights(data, batch) } as const;
       const result = await finiteStep({ model, batch, loss, job, step: step + 1, data });
-      sums.add("loss", result.loss, 1);
-      sums.add("tokens", batch.counts.tokens, 1);
-      sums.add("computed", result.trunkRows, 1);
-      for (const completion of result.completions) {
-        sums.add("entropy", completion.entropy, completion.count);
-        sums.add("correct", completion.correct, completion.count);
-      }
+      addTokenSums(sums, batch, result);
     }
     const learningRate = settings.learningRate * scheduleMultiplier(step, place.schedule);
-    const { weightDecay, maxGradNorm } = settings;
     const { gradNorm, finite } = await model.update({ learningRate, weightDecay, maxGradNorm });
     if (!finite) throw notFinite({ what: "gradient", step: step + 1, data, rows });
-    log.finish(epoch, {
-      loss: sums.sum("loss"),
-      learning_rate: learningRate,
-      grad_norm: gradNorm,
-      entropy: sums.mean("entropy"),
-      mean_token_accuracy: sums.mean("correct"),
-      tokens: sums.sum("tokens"),
-      tokens_computed: sums.sum("computed"),
-    });
-    if (control.stopping) return;
+    log.finish(epoch, { ...tokenMetrics(sums), learning_rate: learningRate, grad_norm: gradNorm });
+    if (await between.after(planned)) return;
   }
+}
+
+/** The same loss on the evaluation rows, divided by all their targets. */
+async function evaluate({ model, evaluation, job }: Workplace, { microBatchTokens }: Settings) {
+  const sums = new MetricSums<TokenSum>();
+  const rows = evaluation ?? [];
+  const normaliser = targetsOfAll(rows);
+  await evaluateRows({
+    model,
+    rows,
+    microBatchTokens,
+    job,
+    lossOf: async (batch) => ({ kind: "nll", normaliser, weights: rowWeights(rows, batch) }),
+    add: (batch, _, result) => addTokenSums(sums, batch, result),
+  });
+  return evaluationKeys(tokenMetrics(sums));
 }

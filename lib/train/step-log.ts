@@ -18,6 +18,15 @@ export interface StepLogOptions<Metrics extends SharedMetrics> {
   readonly steps: number;
 }
 
+/** What a log has gathered: a checkpoint keeps it, and a run that goes on begins with it. */
+export interface LogTotals<Metrics> {
+  readonly steps: number;
+  readonly numTokens: number;
+  readonly milliseconds: number;
+  readonly first: Metrics;
+  readonly last: Metrics;
+}
+
 export class StepLog<Metrics extends SharedMetrics> {
   readonly #options: StepLogOptions<Metrics>;
   readonly #clock: StepClock;
@@ -32,26 +41,35 @@ export class StepLog<Metrics extends SharedMetrics> {
     this.#clock = new StepClock(options.clock.now);
   }
 
-  /** Setup is over: the first step is measured from here. */
+  /** Setup, an evaluation or a checkpoint is over: the next step is measured from here. */
   start(): void {
     this.#clock.lap();
+  }
+
+  /** Undefined before the first step. */
+  get totals(): LogTotals<Metrics> | undefined {
+    if (this.#first === undefined || this.#last === undefined) return undefined;
+    return {
+      steps: this.#done,
+      numTokens: this.#numTokens,
+      milliseconds: this.#milliseconds,
+      first: this.#first,
+      last: this.#last,
+    };
+  }
+
+  /** Goes on from a checkpoint. */
+  restore({ steps, numTokens, milliseconds, first, last }: LogTotals<Metrics>): void {
+    this.#done = steps;
+    this.#numTokens = numTokens;
+    this.#milliseconds = milliseconds;
+    this.#first = first;
+    this.#last = last;
   }
 
   /** Steps finished. */
   get done(): number {
     return this.#done;
-  }
-
-  get seconds(): number {
-    return this.#milliseconds / 1000;
-  }
-
-  get first(): Metrics | undefined {
-    return this.#first;
-  }
-
-  get last(): Metrics | undefined {
-    return this.#last;
   }
 
   /** Ends a step: the clock, the line in metrics.jsonl (every `logEvery` steps and at the end), the event. */
@@ -72,8 +90,13 @@ export class StepLog<Metrics extends SharedMetrics> {
     } as unknown as Metrics;
     this.#first ??= metrics;
     this.#last = metrics;
-    const logged = this.#done % logEvery === 0 || this.#done === steps || control.stopping;
+    const logged = isLogged(this.#done, { logEvery, steps }) || control.stopping;
     if (logged) writer.write(metrics);
     control.emit({ type: "step", step: this.#done, steps, epoch, logged, metrics });
   }
+}
+
+/** Whether an undisturbed run writes a line for this step. */
+export function isLogged(step: number, { logEvery, steps }: { logEvery: number; steps: number }): boolean {
+  return step % logEvery === 0 || step === steps;
 }

@@ -1,6 +1,8 @@
 // Wraps a loop: opens its workplace, starts its log, saves the model, and writes how the run ended.
 // Must not know an algorithm.
 
+import { AttuneError } from "../errors/index.js";
+import { BetweenSteps } from "./between-steps.js";
 import type { SharedMetrics } from "./metrics.js";
 import { Run } from "./run.js";
 import type { RunFolder } from "./run-folder.js";
@@ -8,11 +10,11 @@ import { systemClock, type TrainControl, type TrainResult, type TrainRun } from 
 import { StepLog } from "./step-log.js";
 import { type OpenWorkplace, openWorkplace, type Workplace } from "./workplace.js";
 
-/** An algorithm: takes steps until the plan ends or `control.stopping` is true. */
+/** An algorithm: takes steps until the plan ends or `between.after` says so. */
 export type Loop<Metrics extends SharedMetrics> = (
   place: Workplace,
   log: StepLog<Metrics>,
-  control: TrainControl<Metrics>,
+  between: BetweenSteps<Metrics>,
 ) => Promise<void>;
 
 /** Starts a run around a loop; returns at once. */
@@ -34,32 +36,18 @@ async function train<Metrics extends SharedMetrics>(
   loop: Loop<Metrics>,
   control: TrainControl<Metrics>,
 ): Promise<TrainResult<Metrics>> {
-  const place = await openWorkplace(request);
-  const { folder, steps, model } = place;
+  const place = await openWorkplace(request, control);
+  const { folder, steps } = place;
   const { settings, inputs, command } = request;
   const clock = inputs.clock ?? systemClock;
-  const log = new StepLog<Metrics>({
-    clock,
-    control,
-    writer: folder.metrics,
-    logEvery: settings.logEvery,
-    steps,
-  });
+  const { logEvery } = settings;
+  const log = new StepLog<Metrics>({ clock, control, writer: folder.metrics, logEvery, steps });
+  const between = new BetweenSteps<Metrics>({ command, settings, place, log, control, clock });
   try {
-    const { parameters } = model;
-    const { output } = settings;
-    control.emit({ type: "start", command, rows: place.counts, steps, parameters, output });
-    await loop(place, log, control);
+    control.emit(startEvent(request, place));
+    await loop(place, log, between);
     inputs.signal?.throwIfAborted();
-    const { first, last } = log;
-    if (first === undefined || last === undefined) throw new Error("a run without a step");
-    await model.save(folder.modelFolder);
-    control.emit({ type: "saved", folder: folder.modelFolder });
-    const status = log.done === steps ? "done" : "interrupted";
-    const { seconds } = log;
-    folder.finish(status, log.done, { first, last, seconds });
-    const rows = place.counts;
-    return { status, output, model: folder.modelFolder, steps: log.done, rows, first, last, seconds };
+    return await saveResult({ place, log, between, control });
   } catch (error) {
     endWithError(folder, log.done, error, inputs.signal);
     throw error;
@@ -68,9 +56,60 @@ async function train<Metrics extends SharedMetrics>(
   }
 }
 
+function startEvent<Metrics extends SharedMetrics>(
+  { command, settings: { output } }: OpenWorkplace<Metrics>,
+  { counts, steps, model, evaluation, earlier }: Workplace,
+) {
+  return {
+    type: "start",
+    command,
+    rows: counts,
+    steps,
+    parameters: model.parameters,
+    trainableParameters: model.trainableParameters,
+    output,
+    evalRows: evaluation?.length,
+    resumedFrom: earlier?.record.step,
+  } as const;
+}
+
+interface Finished<Metrics extends SharedMetrics> {
+  readonly place: Workplace;
+  readonly log: StepLog<Metrics>;
+  readonly between: BetweenSteps<Metrics>;
+  readonly control: TrainControl<Metrics>;
+}
+
+async function saveResult<Metrics extends SharedMetrics>(
+  finished: Finished<Metrics>,
+): Promise<TrainResult<Metrics>> {
+  const { place, log, between, control } = finished;
+  const { folder, steps, model, counts } = place;
+  const { totals } = log;
+  if (totals === undefined) throw new Error("a run without a step");
+  const status = log.done >= steps || between.endedEarly ? "done" : "interrupted";
+  const bestStep = status === "done" ? await between.finish() : undefined;
+  await model.save(folder.modelFolder);
+  control.emit({ type: "saved", folder: folder.modelFolder });
+  const { first, last } = totals;
+  const seconds = totals.milliseconds / 1000;
+  const { evaluation, checkpoint } = between;
+  const summary = { first, last, seconds, checkpoint, evaluation, bestStep };
+  folder.finish(status, log.done, summary);
+  if (status === "done") between.done();
+  return {
+    status,
+    output: folder.folder,
+    model: folder.modelFolder,
+    steps: log.done,
+    rows: counts,
+    ...summary,
+  };
+}
+
 /**
- * A cancelled run counts as interrupted, anything else as failed. A disk that refuses this last record as well must not
- * hide what ended the run.
+ * A cancelled or stopped run counts as interrupted, anything else as failed. A disk that refuses this last record as
+ * well must not hide what ended the run.
  */
 function endWithError(
   folder: RunFolder,
@@ -78,8 +117,9 @@ function endWithError(
   error: unknown,
   signal: AbortSignal | undefined,
 ): void {
+  const stopped = error instanceof AttuneError && error.code === "ATTUNE_ABORTED";
   try {
-    if (signal?.aborted) folder.finish("interrupted", done);
+    if (signal?.aborted || stopped) folder.finish("interrupted", done);
     else folder.failed(done, error);
   } catch {
     // run.json keeps saying "running", as after a crash.

@@ -1,56 +1,35 @@
 // Opens all that a run needs, in an order in which nothing is written before everything was checked, and closes it.
 // Must not know an algorithm: the loops are in sft.ts and dpo.ts.
 
+import { join } from "node:path";
 import type { z } from "zod";
-import {
-  type LoadRowsOptions,
-  loadRows,
-  type RowCounts,
-  type StepRows,
-  stepRows,
-  stepsPerEpoch,
-  type TokenisedRow,
-  trunkRowsOf,
-} from "../data/index.js";
+import { type RowCounts, type StepRows, stepRows, stepsPerEpoch, type TokenisedRows } from "../data/index.js";
 import type { JobOptions, TrainableModel } from "../engine/contract.js";
-import { createEngine, type MemoryNeed, requireMemory } from "../engine/index.js";
-import { fail } from "../errors/index.js";
 import { configText } from "../options/index.js";
-import { loadTokenizer } from "../text/index.js";
-import { fileHash, modelFilesHash, weightsHash } from "./fingerprint.js";
+import type { Tokenizer } from "../text/index.js";
+import { type CheckpointRecord, stateName } from "./checkpoint-record.js";
+import { clearLeftovers, removeCheckpoint } from "./checkpoints.js";
 import { attuneVersion, machineLine, versions } from "./machine.js";
 import type { SharedMetrics } from "./metrics.js";
-import { checkFreeSpace, checkOutput, checkWritable, RunFolder } from "./run-folder.js";
-import { dataPaths, type RunInputs, systemClock } from "./run-types.js";
-import type { ScheduleName, ScheduleOptions } from "./schedule.js";
-import { warmupSteps } from "./schedule.js";
-
-/** Settings that every trainer has. */
-export interface SharedSettings {
-  readonly output: string;
-  readonly epochs: number;
-  readonly maxSteps?: number | undefined;
-  readonly batchSize: number;
-  readonly microBatchTokens: number;
-  readonly schedule: ScheduleName;
-  readonly warmupRatio: number;
-  readonly seed: number;
-  readonly shuffle: boolean;
-  readonly maxLength: number;
-  readonly skipBadRows: number;
-  readonly dtype: "fp32" | "bf16";
-  readonly threads?: number | undefined;
-  readonly device: "auto" | "cpu" | "cuda";
-  readonly logEvery: number;
-}
+import { type OpenModel, openModel } from "./open-model.js";
+import { effectiveLength, type OpenRows, type OpenRowsRequest, oddWeights, openRows } from "./open-rows.js";
+import { checkOutput, checkWritable } from "./output-checks.js";
+import { requireRoom } from "./plan-room.js";
+import { type EarlierRun, findEarlierRun, requireSameRun } from "./resume.js";
+import { cutLines } from "./run-files.js";
+import { RunFolder } from "./run-folder.js";
+import { type RunIdentity, runIdentity } from "./run-identity.js";
+import { type RunInputs, systemClock, type TrainControl } from "./run-types.js";
+import { type ScheduleOptions, warmupSteps } from "./schedule.js";
+import type { SharedSettings } from "./settings.js";
+import { isLogged } from "./step-log.js";
 
 export interface OpenWorkplace<Metrics extends SharedMetrics> {
   readonly command: string;
   readonly schema: z.ZodObject;
   readonly settings: SharedSettings;
   readonly inputs: RunInputs<Metrics>;
-  /** How rows become tokens, beside length and bad rows. */
-  readonly rows: Pick<LoadRowsOptions, "task" | "overLength" | "format">;
+  readonly rows: OpenRowsRequest<Metrics>["rows"];
   /** Whether `maxLength` was asked for; the default gives way to the model's positions. */
   readonly lengthGiven: boolean;
   /** A folder outside the run's own that will be written as well. */
@@ -62,201 +41,191 @@ export interface OpenWorkplace<Metrics extends SharedMetrics> {
 /** Everything that a loop works with. */
 export interface Workplace {
   readonly model: TrainableModel;
-  readonly data: readonly TokenisedRow[];
+  readonly data: TokenisedRows;
   readonly counts: RowCounts;
+  /** Rows that are measured only; undefined without evaluation. */
+  readonly evaluation: TokenisedRows | undefined;
+  readonly tokenizer: Tokenizer;
   readonly folder: RunFolder;
   /** Optimiser steps of this run. */
   readonly steps: number;
   readonly schedule: ScheduleOptions;
   readonly job: JobOptions;
-  /** The rows of each step, `steps` of them. */
+  readonly identity: RunIdentity;
+  /** Of the weights before the first step: what cached reference log-probs belong to. */
+  readonly startHash: string;
+  /** The checkpoint that this run continues from. */
+  readonly earlier:
+    | { readonly folder: string; readonly state: string; readonly record: CheckpointRecord }
+    | undefined;
+  /** The rows of each step that is left. */
   plan(): Generator<StepRows>;
-  /**
-   * Of the weights at the start: what cached reference log-probs belong to. A model in memory may have been trained, so
-   * its weights themselves are read, but only when other runs may see the cache (`shared`).
-   */
-  startHash(options: { readonly shared: boolean }): Promise<string>;
   close(): Promise<void>;
 }
 
 /** Model, rows and folder of a run. Nothing is left behind when it throws. */
 export async function openWorkplace<Metrics extends SharedMetrics>(
   request: OpenWorkplace<Metrics>,
+  control: TrainControl<Metrics>,
 ): Promise<Workplace> {
-  const { settings, inputs } = request;
-  const job: JobOptions = inputs.signal === undefined ? {} : { signal: inputs.signal };
-  inputs.signal?.throwIfAborted();
-  await checkOutput(settings.output);
-  if (request.cacheFolder !== undefined) await checkWritable("cache", request.cacheFolder);
-  const { model, close } = await openModel(settings, inputs, job);
+  const { settings, inputs, command } = request;
+  const { output, resume } = settings;
+  const signal = loadingSignal(inputs.signal, control.stopSignal);
+  signal.throwIfAborted();
+  const earlier = resume ? await findEarlierRun({ output, command }) : undefined;
+  let opened: OpenModel | undefined;
+  let rows: OpenRows | undefined;
+  const close = async () => {
+    rows?.close();
+    await opened?.close();
+  };
   try {
-    const maxLength = effectiveLength(request, model);
-    const { rows: data, counts } = await readRows(request, model, maxLength);
-    const steps = plannedSteps(settings, data.length);
-    const order = { rowCount: data.length, ...settings };
-    await requireRoom(request, model, data);
-    const { command, schema } = request;
-    const folder = await RunFolder.create(
-      { folder: settings.output, clock: inputs.clock?.date ?? systemClock.date },
-      {
-        command,
-        versions: versions(),
-        machine: machineLine(),
-        seed: settings.seed,
-        hashes: await dataHashes(inputs),
-        rows: counts,
-        stepsPlanned: steps,
-      },
-      configText(
-        schema,
-        { ...settings, maxLength },
-        `attune ${attuneVersion} ${command}: every option of this run`,
-      ),
-    );
-    return {
-      model,
-      data,
-      counts,
-      folder,
-      steps,
-      schedule: {
-        schedule: settings.schedule,
-        warmup: warmupSteps(settings.warmupRatio, steps),
-        total: steps,
-      },
-      job,
-      *plan() {
-        for (const rows of stepRows(order)) {
-          if (rows.step === steps) return;
-          inputs.signal?.throwIfAborted();
-          yield rows;
-        }
-      },
-      startHash: ({ shared }) => startHash(inputs.model, shared),
-      close,
-    };
+    if (earlier === undefined) await checkOutput(output);
+    if (request.cacheFolder !== undefined) await checkWritable("cache", request.cacheFolder);
+    opened = await openModel(settings, inputs, { signal });
+    const maxLength = effectiveLength(settings, request.lengthGiven, opened.model);
+    const date = dayOf(earlier === undefined ? dateOf(inputs) : new Date(earlier.run.started));
+    const warn = (message: string) => control.emit({ type: "warning", message });
+    rows = await openRows({ ...request, model: opened.model, maxLength, date, signal, warn });
+    const place = await prepare({ request, control, earlier, opened, rows, maxLength });
+    return { ...place, close };
   } catch (error) {
+    earlier?.lock.release();
     await close();
+    // Loading was cancelled by `stop()`: whatever it says, that is why.
+    if (inputs.signal?.aborted !== true) control.stopSignal.throwIfAborted();
     throw error;
   }
 }
 
-interface OpenModel {
-  readonly model: TrainableModel;
-  /** Lets go of what this run loaded; a model that was passed in stays. */
-  close(): Promise<void>;
+interface Prepare<Metrics extends SharedMetrics> {
+  readonly request: OpenWorkplace<Metrics>;
+  readonly control: TrainControl<Metrics>;
+  readonly earlier: EarlierRun | undefined;
+  readonly opened: OpenModel;
+  readonly rows: OpenRows;
+  readonly maxLength: number;
 }
 
-async function openModel<Metrics extends SharedMetrics>(
-  settings: SharedSettings,
-  inputs: RunInputs<Metrics>,
-  job: JobOptions,
-): Promise<OpenModel> {
-  if (typeof inputs.model !== "string") return { model: inputs.model, close: async () => undefined };
-  const { device, threads, dtype } = settings;
-  const engine = await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
-  try {
-    const model = await engine.loadModel(inputs.model, { dtype, ...job });
-    return { model, close: () => engine.dispose() };
-  } catch (error) {
-    await engine.dispose();
-    throw error;
-  }
+/** Compares with the earlier run, asks for room, and opens the folder: from here on something is written. */
+async function prepare<Metrics extends SharedMetrics>(
+  parts: Prepare<Metrics>,
+): Promise<Omit<Workplace, "close">> {
+  const { request, control, earlier, opened, rows } = parts;
+  const { settings, inputs, command } = request;
+  const { model } = opened;
+  const { data, counts, evaluation } = rows;
+  const steps = plannedSteps(settings, data.length);
+  const startHash = await opened.startHash();
+  const machine = { attune: attuneVersion, ...(opened.isa === undefined ? {} : { isa: opened.isa }) };
+  const hashes = { ...rows.identity, model: startHash };
+  const identity = runIdentity({ command, settings, steps, hashes, machine });
+  const changes = earlier === undefined ? [] : requireSameRun(earlier, identity, settings.allowChanges);
+  await requireRoom({ settings, model, data, evaluation, steps, snapshots: request.snapshots });
+  loadingSignal(inputs.signal, control.stopSignal).throwIfAborted();
+  const folder = await openFolder(parts, { steps, startHash, changes });
+  for (const message of warnings(parts, changes)) control.emit({ type: "warning", message });
+  const from = earlier?.record.step ?? 0;
+  const order = { ...settings, rowCount: data.length, from };
+  const { schedule, warmupRatio } = settings;
+  return {
+    model,
+    data,
+    counts,
+    evaluation,
+    tokenizer: rows.tokenizer,
+    folder,
+    steps,
+    schedule: { schedule, warmup: warmupSteps(warmupRatio, steps), total: steps },
+    job: inputs.signal === undefined ? {} : { signal: inputs.signal },
+    identity,
+    startHash,
+    earlier:
+      earlier === undefined
+        ? undefined
+        : { folder: earlier.folder, state: join(earlier.folder, stateName), record: earlier.record },
+    *plan() {
+      for (const rowsOfStep of stepRows(order)) {
+        if (rowsOfStep.step >= steps) return;
+        inputs.signal?.throwIfAborted();
+        yield rowsOfStep;
+      }
+    },
+  };
 }
 
-/** The default gives way to a model of fewer positions; a length that was asked for does not. */
-function effectiveLength<Metrics extends SharedMetrics>(
-  { settings, lengthGiven }: OpenWorkplace<Metrics>,
-  model: TrainableModel,
-): number {
-  if (!lengthGiven || settings.maxLength <= model.maxPositions)
-    return Math.min(settings.maxLength, model.maxPositions);
-  throw fail(
-    "ATTUNE_OPTION",
-    `Expected max-length to be at most ${model.maxPositions}, the positions of ${model.source}, ` +
-      `but received ${settings.maxLength}.`,
-  );
+interface FolderFacts {
+  readonly steps: number;
+  readonly startHash: string;
+  readonly changes: readonly string[];
 }
 
-async function readRows<Metrics extends SharedMetrics>(
-  { settings, inputs, rows }: OpenWorkplace<Metrics>,
-  model: TrainableModel,
-  maxLength: number,
+async function openFolder<Metrics extends SharedMetrics>(
+  { request, earlier, rows, maxLength }: Prepare<Metrics>,
+  { steps, startHash, changes }: FolderFacts,
+): Promise<RunFolder> {
+  const { settings, inputs, command, schema } = request;
+  const { output, logEvery } = settings;
+  const heading = `attune ${attuneVersion} ${command}: every option of this run`;
+  const { resume: _, allowChanges: __, ...kept } = settings;
+  const config = configText(schema, { ...kept, maxLength }, heading);
+  const options = { folder: output, clock: inputs.clock?.date ?? systemClock.date };
+  const start = {
+    command,
+    versions: versions(),
+    machine: machineLine(),
+    seed: settings.seed,
+    hashes: { ...rows.files, model: startHash },
+    rows: rows.counts,
+    stepsPlanned: steps,
+    ...(rows.evaluationCounts === undefined ? {} : { evaluationRows: rows.evaluationCounts }),
+  };
+  if (earlier === undefined) return RunFolder.create(options, start, config);
+  const { run: record, lock, record: checkpoint, broken } = earlier;
+  const { step } = checkpoint;
+  const keepLine = (line: Readonly<Record<string, unknown>>) => {
+    const number = Number(line.step);
+    // A stopped run logs its last step whatever `logEvery` says; an undisturbed one does not.
+    return number <= step && (line.split !== "train" || isLogged(number, { logEvery, steps }));
+  };
+  const folder = RunFolder.reopen(options, start, config, { record, lock, step, changes, keepLine });
+  cutLines(join(output, "samples.jsonl"), (line) => Number(line.step) <= step);
+  clearLeftovers(output);
+  // What could not be used must not count as the newest.
+  for (const one of broken) removeCheckpoint(join(output, "checkpoints"), one.step);
+  return folder;
+}
+
+/** What somebody should know before the first step. */
+function warnings(
+  { earlier, rows }: Pick<Prepare<SharedMetrics>, "earlier" | "rows">,
+  changes: readonly string[],
 ) {
-  const tokenizer = await loadTokenizer({ path: model.source });
-  return loadRows({
-    ...rows,
-    data: inputs.data,
-    tokenizer,
-    maxLength,
-    skipBadRows: settings.skipBadRows,
-    vocabularySize: model.vocabularySize,
-    ...(inputs.signal === undefined ? {} : { signal: inputs.signal }),
-  });
+  const odd = oddWeights(rows.data);
+  return [
+    ...(earlier?.broken ?? []).map(
+      ({ problem }) => `Not complete, passed over: ${problem}. Going on from ${earlier?.folder}.`,
+    ),
+    ...changes.map((change) => `Not as in the checkpoint: ${change}.`),
+    ...(odd === undefined ? [] : [odd]),
+  ];
 }
 
-async function startHash(model: string | TrainableModel, shared: boolean): Promise<string> {
-  if (typeof model === "string") return modelFilesHash(model);
-  return shared ? weightsHash(model) : "of this run alone";
+/** Aborted by the caller's signal or by `stop()`. */
+function loadingSignal(signal: AbortSignal | undefined, stop: AbortSignal): AbortSignal {
+  return signal === undefined ? stop : AbortSignal.any([signal, stop]);
+}
+
+function dateOf<Metrics extends SharedMetrics>({ clock = systemClock }: RunInputs<Metrics>): Date {
+  return clock.date();
+}
+
+/** The start of a day, universal time: what templates are told must not change when a run goes on. */
+function dayOf(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 86_400_000) * 86_400_000);
 }
 
 /** All epochs, or `maxSteps` if that is less. */
 function plannedSteps({ epochs, maxSteps, batchSize }: SharedSettings, rowCount: number): number {
   return Math.min(epochs * stepsPerEpoch({ rowCount, batchSize }), maxSteps ?? Number.POSITIVE_INFINITY);
-}
-
-/** Memory for the steps and disk for the trained model, before any work is done. */
-async function requireRoom<Metrics extends SharedMetrics>(
-  request: OpenWorkplace<Metrics>,
-  model: TrainableModel,
-  data: readonly TokenisedRow[],
-): Promise<void> {
-  requireMemory(memoryNeed(request, model, data));
-  await checkFreeSpace(request.settings.output, model.parameters * (model.dtype === "bf16" ? 2 : 4));
-}
-
-/** Bounds on the largest micro-batch of the first epoch, which stands for all: later ones only mix the rows anew. */
-function memoryNeed<Metrics extends SharedMetrics>(
-  { settings, snapshots }: OpenWorkplace<Metrics>,
-  model: TrainableModel,
-  data: readonly TokenisedRow[],
-): MemoryNeed {
-  const order = { rowCount: data.length, ...settings };
-  const perEpoch = stepsPerEpoch(order);
-  let rows = 0;
-  let targets = 0;
-  for (const step of stepRows(order)) {
-    if (step.step === perEpoch) break;
-    const bound = largestBatch(step.rows, data, settings.microBatchTokens);
-    rows = Math.max(rows, bound.rows);
-    targets = Math.max(targets, bound.targets);
-  }
-  return { model, rows, targets, snapshots };
-}
-
-/** A step in one micro-batch, or one that is full: each row of the trunk predicts one target, a prompt's last several. */
-function largestBatch(step: Int32Array, data: readonly TokenisedRow[], microBatchTokens: number) {
-  let total = 0;
-  let longest = 0;
-  let completions = 0;
-  let targets = 0;
-  for (const index of step) {
-    const row = data[index];
-    if (row === undefined) continue;
-    const trunk = trunkRowsOf(row);
-    total += trunk;
-    longest = Math.max(longest, trunk);
-    completions += row.completions.length;
-    for (const { length } of row.completions) targets += length;
-  }
-  const rows = Math.max(longest, Math.min(total, microBatchTokens));
-  return { rows, targets: Math.min(targets, rows + completions) };
-}
-
-async function dataHashes<Metrics extends SharedMetrics>(
-  inputs: RunInputs<Metrics>,
-): Promise<Record<string, string>> {
-  const hashes: Record<string, string> = {};
-  for (const path of dataPaths(inputs.data)) hashes[path] = await fileHash(path);
-  return hashes;
 }

@@ -24,18 +24,26 @@ describe("options", () => {
   it("fill in the defaults", () => {
     expect(check({})).to.deep.include({
       beta: 0.1,
-      learningRate: 1e-6,
       epochs: 1,
       shuffle: true,
       dtype: "fp32",
     });
     const sft = checkOptions({ schema: sftOptions, command: "sft", values: needed });
     expect(sft).to.deep.include({
-      learningRate: 2e-5,
       batchSize: 8,
       microBatchTokens: 2048,
       maxLength: 1024,
     });
+  });
+
+  it("take one text for a list, and several behind its separator", () => {
+    const values = check({ data: "a.jsonl", adapterTargets: "q_proj, v_proj", adapterRank: 8 });
+    expect(values.data).to.deep.equal(["a.jsonl"]);
+    expect(values.adapterTargets).to.deep.equal(["q_proj", "v_proj"]);
+  });
+
+  it("leave the learning rate open: it depends on what is trained", () => {
+    expect(check({})).to.not.have.property("learningRate");
   });
 
   it("treat undefined as not given", () => {
@@ -64,6 +72,12 @@ describe("options", () => {
     ],
     ["a loss of a later version", { loss: "ipo" }, 'Expected loss to be sigmoid but received "ipo"'],
     ["smoothing of half and more", { labelSmoothing: 0.5 }, "a number >= 0 and < 0.5 but received 0.5"],
+    ["a list that is empty", { data: [] }, "Expected data to be one text or several, none of them empty"],
+    [
+      "a share of everything",
+      { evalShare: 1 },
+      "Expected evalShare to be a number > 0 and < 1 but received 1",
+    ],
     ["text for a switch", { shuffle: "no" }, 'Expected shuffle to be true or false but received "no"'],
   ];
   for (const [what, values, text] of wrong) {

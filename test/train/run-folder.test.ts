@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { fail } from "../../lib/errors/index.js";
-import { checkFreeSpace, checkOutput, RunFolder, type RunStart } from "../../lib/train/run-folder.js";
+import { checkFreeSpace, checkOutput } from "../../lib/train/output-checks.js";
+import { RunFolder, type RunStart } from "../../lib/train/run-folder.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 const start: RunStart = {
@@ -59,8 +60,9 @@ describe("a run's folder", () => {
       asked.push(path);
       return 1e9;
     };
-    await checkFreeSpace(folder, 1e9, free);
-    const error = await failureOf(() => checkFreeSpace(folder, 1.2e9, free));
+    const what = "the trained model";
+    await checkFreeSpace({ folder, bytes: 1e9, what, free });
+    const error = await failureOf(() => checkFreeSpace({ folder, bytes: 1.2e9, what, free }));
     expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
     expect(error.message).to.include("1.20 GB").and.include("1.00 GB").and.include(folder);
     expect(asked).to.deep.equal([parent, parent]);

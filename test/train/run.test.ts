@@ -9,6 +9,9 @@ async function collect<Event>(run: AsyncIterable<Event>): Promise<Event[]> {
   return events;
 }
 
+/** Long enough for a run to begin its work. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
 describe("a run", () => {
   it("gives its events in order and then its result", async () => {
     const run = new Run<number, string>({
@@ -68,6 +71,32 @@ describe("a run", () => {
       if (event === 3) void run.stop();
     }
     expect(await run.result).to.equal(3);
+  });
+
+  it("aborts its stop signal when it is asked to stop, with the error of a run that took no step", async () => {
+    const run = new Run<number, unknown>({
+      work: ({ stopSignal }) =>
+        new Promise((resolve) => {
+          stopSignal.addEventListener("abort", () => resolve(stopSignal.reason), { once: true });
+        }),
+    });
+    await turn();
+    expect(await run.stop()).to.deep.include({ code: "ATTUNE_ABORTED" });
+  });
+
+  it("is stopped and waited for when it is disposed, whatever its end", async () => {
+    const ended: string[] = [];
+    const work = async ({ stopSignal }: { readonly stopSignal: AbortSignal }) => {
+      await new Promise((resolve) => stopSignal.addEventListener("abort", resolve, { once: true }));
+      ended.push("work");
+      throw new Error("no result");
+    };
+    {
+      await using run = new Run<number, void>({ work });
+      expect(run.result).to.be.a("promise");
+      await turn();
+    }
+    expect(ended).to.deep.equal(["work"]);
   });
 
   it("ends with the error of a listener", async () => {

@@ -104,6 +104,20 @@ describe("the sft loop", () => {
     );
   });
 
+  it("warns when all rows have weight 0, and not when one has some", async () => {
+    const warnings = async (weights: readonly number[], output: string) => {
+      const found: string[] = [];
+      const data = demonstrations.map((row, i) => ({ ...row, weight: weights[i] ?? 0 }));
+      for await (const event of start({ data }, output))
+        if (event.type === "warning") found.push(event.message);
+      return found;
+    };
+    expect(await warnings([], "silent")).to.deep.equal([
+      "All 5 rows have weight 0: nothing will be learned.",
+    ]);
+    expect(await warnings([0, 0, 0, 0, 0.5], "one")).to.deep.equal([]);
+  });
+
   it("follows the schedule over the steps of the run", async () => {
     await start({ schedule: "linear", warmupRatio: 0.5, epochs: 2, batchSize: 3 }).result;
     expect(model.updates.map(({ learningRate }) => learningRate)).to.deep.equal([0, 0.25, 0.5, 0.25]);

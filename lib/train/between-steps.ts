@@ -1,0 +1,180 @@
+// What happens between the steps of a loop: going on from a checkpoint, evaluations, early stop, samples, checkpoints,
+// stopping.
+// Must not know an algorithm.
+
+import type { StepRows } from "../data/index.js";
+import { checkpointFormat, readCheckpoint } from "./checkpoint-record.js";
+import { checkpointFolder, checkpointSteps, writeCheckpoint } from "./checkpoints.js";
+import { EarlyStop } from "./early-stop.js";
+import { versions } from "./machine.js";
+import type { EvalMetrics, SharedMetrics } from "./metrics.js";
+import { stateBytes } from "./plan-room.js";
+import { type Clock, systemClock, type TrainControl } from "./run-types.js";
+import { promptsOf, takeSamples, writeSamples } from "./samples.js";
+import type { SharedSettings } from "./settings.js";
+import type { LogTotals, StepLog } from "./step-log.js";
+import type { Workplace } from "./workplace.js";
+
+export interface BetweenStepsOptions<Metrics extends SharedMetrics> {
+  readonly command: string;
+  readonly settings: SharedSettings;
+  readonly place: Workplace;
+  readonly log: StepLog<Metrics>;
+  readonly control: TrainControl<Metrics>;
+  readonly clock: Clock | undefined;
+}
+
+/** Measures the evaluation rows as the model is now: keys with `eval_`. */
+export type Evaluate = () => Promise<Readonly<Record<`eval_${string}`, number>>>;
+
+export class BetweenSteps<Metrics extends SharedMetrics> {
+  readonly #options: BetweenStepsOptions<Metrics>;
+  readonly #clock: Clock;
+  readonly #earlyStop: EarlyStop | undefined;
+  #evaluate: Evaluate | undefined;
+  #evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
+  #checkpoint: string | undefined;
+
+  constructor(options: BetweenStepsOptions<Metrics>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    const { settings, place } = options;
+    const { model, job } = place;
+    this.#earlyStop =
+      settings.earlyStop === undefined
+        ? undefined
+        : new EarlyStop({ patience: settings.earlyStop, folder: settings.output, model, job });
+    this.#checkpoint = place.earlier?.folder;
+  }
+
+  get evaluation(): { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined {
+    return this.#evaluation;
+  }
+
+  /** The newest checkpoint. */
+  get checkpoint(): string | undefined {
+    return this.#checkpoint;
+  }
+
+  get endedEarly(): boolean {
+    return this.#earlyStop?.ended === true;
+  }
+
+  /**
+   * Before the first step, and after the loop took its copy of the start: puts a checkpoint's state into the model, or
+   * evaluates the start. Then the clock runs.
+   * @throws ATTUNE_ABORTED when the run was stopped already
+   */
+  async begin(evaluate: Evaluate): Promise<void> {
+    const { place, log, control } = this.#options;
+    this.#evaluate = place.evaluation === undefined ? undefined : evaluate;
+    const { earlier } = place;
+    if (earlier === undefined) {
+      if (!control.stopping) {
+        await this.#measure(0);
+        await this.#sample(0);
+      }
+    } else {
+      await place.model.loadState(earlier.state, place.job);
+      // The log of this very loop wrote them.
+      log.restore(earlier.record.log as unknown as LogTotals<Metrics>);
+      this.#evaluation = earlier.record.evaluation;
+      if (earlier.record.earlyStop !== undefined) this.#earlyStop?.restore(earlier.record.earlyStop);
+    }
+    control.stopSignal.throwIfAborted();
+    log.start();
+  }
+
+  /** After a step: evaluates and saves what is due. Returns whether the loop ends here. */
+  async after({ step: index, epoch, rows }: StepRows): Promise<boolean> {
+    const { place, log, control, settings } = this.#options;
+    const step = index + 1;
+    const last = step === place.steps;
+    if (last || isDue(step, settings.evalEvery)) await this.#measure(step);
+    if (last || isDue(step, settings.sampleEvery)) await this.#sample(step);
+    const ends = last || this.endedEarly;
+    if (!ends && (control.stopping || isDue(step, settings.saveEvery)))
+      await this.#save(step, epoch, rows.length);
+    log.start();
+    return ends || control.stopping;
+  }
+
+  /** At the end of a run that took its last step: the best weights are put into the model. Returns their step. */
+  async finish(): Promise<number | undefined> {
+    return this.#earlyStop?.takeBest(this.#options.log.done);
+  }
+
+  /** Everything is saved: what only served to go on is removed. */
+  done(): void {
+    this.#earlyStop?.removeAll();
+  }
+
+  async #measure(step: number): Promise<void> {
+    const { place, control } = this.#options;
+    if (this.#evaluate === undefined) return;
+    const begun = this.#clock.now();
+    const measured = await this.#evaluate();
+    const ms = Math.round((this.#clock.now() - begun) * 1000) / 1000;
+    // `eval_loss` is among what was measured.
+    const metrics = { step, split: "eval", ...measured, eval_ms: ms } as unknown as EvalMetrics;
+    place.folder.metrics.write(metrics);
+    this.#evaluation = { first: this.#evaluation?.first ?? metrics, last: metrics };
+    const best = step > 0 && (await this.#earlyStop?.observe(step, metrics.eval_loss)) === true;
+    if (best) this.#earlyStop?.forgetAllBut(bestSteps(this.#options.settings.output));
+    control.emit({ type: "eval", step, steps: place.steps, metrics, best });
+  }
+
+  async #sample(step: number): Promise<void> {
+    const { place, control, settings } = this.#options;
+    const { sampleEvery, samplePrompts, sampleTokens: maxNewTokens, output } = settings;
+    if (sampleEvery === 0) return;
+    const { model, tokenizer, job, evaluation, data } = place;
+    const prompts = promptsOf(evaluation ?? data, samplePrompts, model.maxPositions);
+    const samples = await takeSamples({ model, tokenizer, prompts, maxNewTokens, step, job });
+    writeSamples(output, samples);
+    for (const sample of samples) control.emit({ type: "sample", ...sample });
+  }
+
+  async #save(step: number, epoch: number, rowsOfStep: number): Promise<void> {
+    const { place, log, control, settings, command } = this.#options;
+    const { totals } = log;
+    if (totals === undefined) return;
+    const { model, job } = place;
+    const { output, keepCheckpoints, batchSize } = settings;
+    const perEpoch = Math.ceil(place.data.length / batchSize);
+    const folder = await writeCheckpoint({
+      output,
+      keep: keepCheckpoints,
+      bytes: stateBytes(model),
+      saveState: (file) => model.saveState(file, job),
+      record: {
+        formatVersion: checkpointFormat,
+        command,
+        written: this.#clock.date().toISOString(),
+        step,
+        epoch,
+        rowsOfEpoch: ((step - 1) % perEpoch) * batchSize + rowsOfStep,
+        log: totals,
+        evaluation: this.#evaluation,
+        earlyStop: this.#earlyStop?.state,
+        identity: place.identity,
+        versions: versions(),
+      },
+    });
+    this.#checkpoint = folder;
+    this.#earlyStop?.forgetAllBut(bestSteps(output));
+    control.emit({ type: "checkpoint", step, folder });
+  }
+}
+
+function isDue(step: number, every: number): boolean {
+  return every > 0 && step % every === 0;
+}
+
+/** Steps whose weights the kept checkpoints may still ask for. */
+function bestSteps(output: string): readonly number[] {
+  return checkpointSteps(output).flatMap((step) => {
+    const read = readCheckpoint(checkpointFolder(output, step));
+    return "record" in read ? (read.record.earlyStop?.best?.step ?? []) : [];
+  });
+}

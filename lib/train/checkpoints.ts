@@ -1,0 +1,124 @@
+// The checkpoints of a run: written beside and moved into place, found again, and removed so that no half of one stays.
+// Must not know an algorithm or what a state file holds.
+
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { makeFolder } from "../engine/make-folder.js";
+import { AttuneError } from "../errors/index.js";
+import { type CheckpointRecord, readCheckpoint, recordName, stateName } from "./checkpoint-record.js";
+import { checkFreeSpace } from "./output-checks.js";
+import { syncFolder, unwritable, writeSynced } from "./run-files.js";
+
+export interface WriteCheckpoint {
+  /** The run's folder. */
+  readonly output: string;
+  readonly record: Omit<CheckpointRecord, "files">;
+  /** Writes the model's state to a file. */
+  readonly saveState: (file: string) => Promise<void>;
+  /** Bytes that the state takes. */
+  readonly bytes: number;
+  /** Newest checkpoints that stay; 0 = all. */
+  readonly keep: number;
+  /** Free bytes of a path; for tests. */
+  readonly free?: (path: string) => Promise<number>;
+}
+
+/** Where a checkpoint of a step lies. */
+export function checkpointFolder(output: string, step: number): string {
+  return join(output, "checkpoints", `step-${step}`);
+}
+
+/**
+ * Writes a checkpoint and then removes old ones. Until it is complete it has a hidden name, and the older ones stay.
+ * @throws ATTUNE_OUTPUT when it does not fit the disk; the older ones are untouched
+ */
+export async function writeCheckpoint(request: WriteCheckpoint): Promise<string> {
+  const { output, record, saveState, bytes, keep, free } = request;
+  const parent = join(output, "checkpoints");
+  const folder = checkpointFolder(output, record.step);
+  const staging = join(parent, `.step-${record.step}.partial`);
+  try {
+    makeFolder(resolve(parent));
+    rmSync(staging, { recursive: true, force: true });
+    await checkFreeSpace({
+      folder: parent,
+      bytes,
+      what: "a checkpoint",
+      ...(free === undefined ? {} : { free }),
+    });
+    makeFolder(resolve(staging));
+    const state = join(staging, stateName);
+    await saveState(state);
+    const files = { [stateName]: statSync(state).size };
+    // Last: a folder without it is no checkpoint.
+    writeSynced(join(staging, recordName), `${JSON.stringify({ ...record, files }, undefined, 2)}\n`);
+    syncFolder(staging);
+    // Of an earlier attempt, damaged since: a complete one would have been continued from.
+    if (existsSync(folder)) removeCheckpoint(parent, record.step);
+    renameSync(staging, folder);
+    syncFolder(parent);
+  } catch (error) {
+    rmSync(staging, { recursive: true, force: true });
+    throw error instanceof AttuneError ? error : unwritable(folder, error);
+  }
+  if (keep > 0) for (const step of checkpointSteps(output).slice(keep)) removeCheckpoint(parent, step);
+  return folder;
+}
+
+/** Steps of all checkpoints, newest first; whether they are complete is another question. */
+export function checkpointSteps(output: string): readonly number[] {
+  const parent = join(output, "checkpoints");
+  if (!existsSync(parent)) return [];
+  const steps = readdirSync(parent).flatMap((name) => {
+    const digits = /^step-(\d+)$/.exec(name)?.[1];
+    return digits === undefined ? [] : [Number(digits)];
+  });
+  return steps.sort((a, b) => b - a);
+}
+
+/** The name goes first, all at once: a removal that is killed leaves nothing that looks like a checkpoint. */
+export function removeCheckpoint(parent: string, step: number, remove = removeFolder): void {
+  const hidden = join(parent, `.step-${step}.removed`);
+  removeFolder(hidden);
+  renameSync(join(parent, `step-${step}`), hidden);
+  remove(hidden);
+}
+
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Removes what killed writes and removals left. */
+export function clearLeftovers(output: string): void {
+  const parent = join(output, "checkpoints");
+  if (!existsSync(parent)) return;
+  for (const name of readdirSync(parent))
+    if (/^\.step-\d+\.(partial|removed)$/.test(name)) removeFolder(join(parent, name));
+}
+
+export interface FoundCheckpoint {
+  readonly folder: string;
+  readonly record: CheckpointRecord;
+}
+
+/** A checkpoint that cannot be used. */
+export interface BrokenCheckpoint {
+  readonly step: number;
+  /** `runs/a/checkpoints/step-4: state.safetensors has 10 of 20 bytes` */
+  readonly problem: string;
+}
+
+/** The newest checkpoint that is complete, and what was wrong with newer ones. Throws what `readCheckpoint` throws. */
+export function newestCheckpoint(output: string): {
+  readonly found: FoundCheckpoint | undefined;
+  readonly broken: readonly BrokenCheckpoint[];
+} {
+  const broken: BrokenCheckpoint[] = [];
+  for (const step of checkpointSteps(output)) {
+    const folder = checkpointFolder(output, step);
+    const read = readCheckpoint(folder);
+    if ("record" in read) return { found: { folder, record: read.record }, broken };
+    broken.push({ step, problem: `${folder}: ${read.problem}` });
+  }
+  return { found: undefined, broken };
+}
