@@ -32,7 +32,7 @@ export const suites: Readonly<Record<string, () => Promise<Summary>>> = {
   rows: () =>
     withModel(async (folder) => {
       const { rows } = await pairRows(folder);
-      const all = rows.map((_, i) => i);
+      const all = Array.from({ length: rows.length }, (_, i) => i);
       return benny.suite(
         "rows",
         benny.add("read and tokenise 64 pairs", async () => {
@@ -47,7 +47,11 @@ export const suites: Readonly<Record<string, () => Promise<Summary>>> = {
   steps: () =>
     withModel(async (folder) => {
       const { rows: data } = await pairRows(folder);
-      const [batch] = packStep({ data, rows: data.slice(0, 16).map((_, i) => i), microBatchTokens: 65_536 });
+      const [batch] = packStep({
+        data,
+        rows: Array.from({ length: 16 }, (_, i) => i),
+        microBatchTokens: 65_536,
+      });
       if (batch === undefined) throw new Error("nothing was packed");
       const engine = await createEngine();
       try {

@@ -5,12 +5,16 @@ export { AttuneError, type ErrorCode, type ErrorDetails, errorCodes } from "./er
 export { loadTokenizer, type Tokenizer } from "./text/index.js";
 export {
   attuneVersion,
+  type CheckpointEvent,
   type Clock,
   type DpoMetrics,
   type DpoOptions,
   dpo,
+  type EvalEvent,
+  type EvalMetrics,
   Run,
   type RunInputs,
+  type SampleEvent,
   type SavedEvent,
   type SftMetrics,
   type SftOptions,
@@ -21,4 +25,5 @@ export {
   type TrainEvent,
   type TrainResult,
   type TrainRun,
+  type WarningEvent,
 } from "./train/index.js";

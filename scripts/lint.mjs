@@ -41,5 +41,6 @@ const results = [
     "scripts/docs-tables.mjs",
     ...(write ? ["--write"] : []),
   ]),
+  check("docs of the API", process.execPath, ["scripts/docs.mjs", ...(write ? [] : ["--check"])]),
 ];
 process.exitCode = results.every(Boolean) ? 0 : 1;

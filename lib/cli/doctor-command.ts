@@ -1,59 +1,66 @@
 // `attune doctor`: what this machine can do, and why not more.
 
 import { Command } from "commander";
-import { type BackendInfo, type IsaInfo, listBackends } from "../engine/index.js";
-import { reasonOf } from "../errors/index.js";
+import type { IsaInfo } from "../engine/index.js";
 import { commandSchemas } from "../options/index.js";
-import { machineLine, versions } from "../train/index.js";
+import { type DoctorReport, examineMachine } from "./doctor-report.js";
 import { addFlags, givenOptions } from "./flags.js";
-import { table } from "./format.js";
+import { bytes, table } from "./format.js";
 import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
-interface Report {
-  readonly machine: string;
-  readonly versions: Readonly<Record<string, string>>;
-  /** Empty when the addon could not be loaded. */
-  readonly backends: readonly BackendInfo[];
-  /** Instruction sets of the CPU kernels, best first. */
-  readonly isas: readonly IsaInfo[];
-  /** Why the addon could not be loaded, with remedies. */
-  readonly problem?: string;
-}
+const example = `
+The exit code is 0 when the addon loads and computes, 1 when it does not. It is tried in a process of its own.
+
+Example:
+  attune doctor --json`;
 
 export function doctorCommand(terminal: Terminal, ended: (code: number) => void): Command {
   const command = new Command("doctor")
     .summary("what this machine can do, and why not more")
-    .description("Shows versions, the native addon and the instruction sets it can use here.");
+    .description(
+      "Loads the native addon, computes with it, and shows versions, instruction sets, threads, memory, disk and optional packages.",
+    )
+    .addHelpText("after", example);
   addFlags(command, commandSchemas.doctor);
-  return command.action(() => {
+  return command.action(async () => {
     const { json } = givenOptions(command, commandSchemas.doctor).resolved;
-    const report = examine();
+    const report = await examineMachine();
     terminal.stdout.write(json ? `${JSON.stringify(report)}\n` : text(report));
-    ended(report.problem === undefined ? exitCodes.done : exitCodes.failed);
+    ended(report.addon.stage === "ok" ? exitCodes.done : exitCodes.failed);
   });
 }
 
-function examine(): Report {
-  const about = { machine: machineLine(), versions: versions() };
-  try {
-    const backends = listBackends();
-    return { ...about, backends, isas: backends.flatMap(({ isas }) => isas ?? []) };
-  } catch (error) {
-    return { ...about, backends: [], isas: [], problem: reasonOf(error) };
+function text(report: DoctorReport): string {
+  const { versions, machine, backends, isas } = report;
+  const numbered = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const lines = [numbered.join(", "), machine, "", addonText(report)];
+  lines.push(...backends.map(({ name, stage, reason }) => `${name}: ${stage} (${reason})`));
+  if (isas.length > 0) {
+    const rows = isas.map((isa) => [isa.name, stateOf(isa)]);
+    lines.push("", table([["instructions", "state"], ...rows]));
   }
+  return `${[...lines, "", ...surroundings(report)].join("\n")}\n`;
 }
 
-function text({ machine, versions: numbers, backends, isas, problem }: Report): string {
-  const numbered = Object.entries(numbers).map(([name, version]) => `${name} ${version}`);
-  const lines = [numbered.join(", "), machine, ""];
-  if (problem !== undefined) return [...lines, `native addon: not loaded\n${problem}`, ""].join("\n");
-  lines.push(
-    "native addon: loaded",
-    ...backends.map(({ name, stage, reason }) => `${name}: ${stage} (${reason})`),
-  );
-  const rows = isas.map((isa) => [isa.name, stateOf(isa)]);
-  return [...lines, "", table([["instructions", "state"], ...rows]), ""].join("\n");
+function addonText({ addon }: DoctorReport): string {
+  if (addon.stage === "ok") return `native addon: ok (computed with ${addon.isa})`;
+  return `native addon: ${addon.stage}\n${addon.reason ?? ""}`;
+}
+
+function surroundings({ threads, memory, disk, tokenCache, packages }: DoctorReport): string[] {
+  const set = threads.environment === undefined ? "" : `, ATTUNE_THREADS=${threads.environment}`;
+  const limit = memory.limit === undefined ? "" : `, limit ${bytes(memory.limit)}`;
+  return [
+    `threads: ${threads.available}${set}`,
+    `memory: ${bytes(memory.total)}, ${bytes(memory.free)} free${limit}`,
+    ...disk.map(({ folder, free }) => `disk: ${free === undefined ? "?" : bytes(free)} free in ${folder}`),
+    `cache of tokenised rows: ${tokenCache}`,
+    ...packages.map(
+      ({ name, for: purpose, installed }) =>
+        `${name} (${purpose}): ${installed ? "installed" : `not installed; npm i ${name}`}`,
+    ),
+  ];
 }
 
 function stateOf({ built, runnable, native }: IsaInfo): string {

@@ -7,7 +7,16 @@ import { checkOptions, defaultText, type OptionRow, optionTable, readConfigFile 
 
 /** Adds one flag per option, under the headings of the schema. Defaults stay with the schema. */
 export function addFlags(command: Command, schema: z.ZodObject): void {
-  for (const row of optionTable(schema)) command.addOption(flagOf(row));
+  for (const row of optionTable(schema)) {
+    command.addOption(flagOf(row));
+    if (isEitherWay(row))
+      command.addOption(new Option(`--no-${row.name}`, `not: ${row.description}`).helpGroup(`${row.group}:`));
+  }
+}
+
+/** A switch without a default: what it is depends on other things unless somebody says so. */
+function isEitherWay({ kind, default: standard, required }: OptionRow): boolean {
+  return kind === "boolean" && standard === undefined && !required;
 }
 
 function flagOf(row: OptionRow): Option {
@@ -17,7 +26,16 @@ function flagOf(row: OptionRow): Option {
     row.default === undefined || row.kind === "boolean" ? "" : ` (default: ${defaultText(row)})`;
   const needed = row.required ? " (required)" : "";
   const meaning = row.default === true ? `do not ${row.description}` : row.description;
-  return new Option(`${text}${value}`, `${meaning}${standard}${needed}`).helpGroup(`${row.group}:`);
+  const flag = new Option(`${text}${value}`, `${meaning}${standard}${needed}`).helpGroup(`${row.group}:`);
+  return row.kind === "list" ? flag.argParser(gather(row)) : flag;
+}
+
+/** Each use of the flag adds to the list. */
+function gather({ separator }: OptionRow): (value: string, before: unknown) => readonly string[] {
+  return (value, before) => {
+    const values = separator === undefined ? [value] : value.split(separator).map((part) => part.trim());
+    return [...(Array.isArray(before) ? (before as string[]) : []), ...values];
+  };
 }
 
 export interface GivenOptions<Schema extends z.ZodObject> {

@@ -3,23 +3,32 @@
 import { Command, CommanderError } from "commander";
 import { fail, unknownName } from "../errors/index.js";
 import { attuneVersion } from "../train/index.js";
+import { buildCommand } from "./build-command.js";
+import { convertCommand } from "./convert-command.js";
 import { doctorCommand } from "./doctor-command.js";
 import { dpoCommand } from "./dpo-command.js";
+import { generateCommand } from "./generate-command.js";
 import { quickstartCommand } from "./quickstart-command.js";
 import { exitCodes, reportError } from "./report-error.js";
 import { sftCommand } from "./sft-command.js";
 import type { Terminal } from "./terminal.js";
 
 const introduction = `
-How it goes:
-  1. attune quickstart                       see the whole job on a toy world
-  2. attune sft --model M --data demonstrations.jsonl --output runs/sft
-                                             teach a model by showing good answers
-  3. attune dpo --model runs/sft/model --data pairs.jsonl --output runs/dpo
-                                             let it prefer the better of two answers
-  The trained model is in OUTPUT/model, the metrics of every step in OUTPUT/metrics.jsonl.
+From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF file):
+  1. attune doctor
+       says what this machine can do; attune quickstart shows the whole job on a toy world, without any file
+  2. attune dpo --model M --data pairs.jsonl --adapter-rank 16 --dtype bf16 --output runs/dpo
+       pairs.jsonl has a {"prompt": "…", "chosen": " …", "rejected": " …"} on each line.
+       Ctrl-C saves; the same line with --resume goes on. Without --adapter-rank the whole model is trained.
+  3. attune generate --model M --adapter runs/dpo/model --chat
+       a conversation with the tuned model
+  4. attune convert --model M --adapter runs/dpo/model --output tuned
+       merges the adapter: transformers loads the folder "tuned", and so does --model tuned
+  Where you have good answers rather than pairs, or before the pairs:
+     attune sft --model M --data demonstrations.jsonl --output runs/sft
 
-  attune COMMAND --help explains the options of a command; all of them may stand in a YAML file (--config).
+  The metrics of every step are in OUTPUT/metrics.jsonl. All options may stand in a YAML file (--config FILE;
+  --print-config writes one). attune help COMMAND explains a command, with examples.
   Exit codes: 0 done, 1 failed, 2 wrong usage or data, 130 interrupted after saving.`;
 
 /** Runs one command line (without node and script) and returns its exit code; every error has been reported. */
@@ -40,8 +49,17 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
   const program = new Command("attune")
     .description("RLHF for Node.js: takes a language model from human judgements to aligned weights.")
     .version(attuneVersion)
+    .helpCommand("help [command]", "explain a command")
     .addHelpText("after", introduction);
-  const make = [quickstartCommand, sftCommand, dpoCommand, doctorCommand];
+  const make = [
+    quickstartCommand,
+    sftCommand,
+    dpoCommand,
+    generateCommand,
+    convertCommand,
+    doctorCommand,
+    buildCommand,
+  ];
   for (const create of make) program.addCommand(create(terminal, ended));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(false);
@@ -61,7 +79,8 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
 /** Commander's own errors in our words: unknown names with the nearest one, everything with a way out. */
 function explained(error: unknown, program: Command, args: readonly string[]): unknown {
   if (!(error instanceof CommanderError) || error.exitCode === 0) return error;
-  const command = program.commands.find((candidate) => candidate.name() === args[0]);
+  const name = args[0] === "help" ? args[1] : args[0];
+  const command = program.commands.find((candidate) => candidate.name() === name);
   const quoted = /'([^']+)'/.exec(error.message)?.[1] ?? "";
   if (error.code === "commander.unknownOption") {
     const flags = [...(command ?? program).options.map(({ long }) => long ?? ""), "--help"];
@@ -79,9 +98,9 @@ function explained(error: unknown, program: Command, args: readonly string[]): u
     const [flag = "", value = "a value"] = quoted.split(" ");
     return fail("ATTUNE_OPTION", `Expected ${flag} to be followed by ${value} but nothing stands behind it.`);
   }
-  if (command === undefined && args[0] !== undefined && !args[0].startsWith("-")) {
+  if (command === undefined && name !== undefined && !name.startsWith("-")) {
     const names = program.commands.map((candidate) => candidate.name());
-    return fail("ATTUNE_OPTION", unknownName("command", args[0], names));
+    return fail("ATTUNE_OPTION", unknownName("command", name, names));
   }
   return error;
 }

@@ -19,7 +19,8 @@ export interface Progress {
 export function createProgress(output: Output): Progress {
   const live = output.isTTY === true;
   let lineOpen = false;
-  let milliseconds = 0;
+  // Steps that this process took: a resumed run begins in the middle.
+  const spent = { steps: 0, milliseconds: 0 };
   const note = (text: string) => {
     output.write(lineOpen ? `\r\x1b[K${text}\n` : `${text}\n`);
     lineOpen = false;
@@ -27,16 +28,17 @@ export function createProgress(output: Output): Progress {
   return {
     note,
     show(event) {
-      if (event.type === "start") note(startText(event));
-      else if (event.type === "saved") note(`saved ${event.folder}`);
-      else {
-        milliseconds += event.metrics.step_ms;
-        const text = stepText(event, milliseconds);
-        if (live) {
-          output.write(`\r\x1b[K${text.slice(0, Math.max(20, (output.columns ?? 80) - 1))}`);
-          lineOpen = true;
-        } else if (event.logged) note(text);
+      if (event.type !== "step") {
+        note(eventText(event));
+        return;
       }
+      spent.steps += 1;
+      spent.milliseconds += event.metrics.step_ms;
+      const text = stepText(event, spent);
+      if (live) {
+        output.write(`\r\x1b[K${text.slice(0, Math.max(20, (output.columns ?? 80) - 1))}`);
+        lineOpen = true;
+      } else if (event.logged) note(text);
     },
     end() {
       if (lineOpen) output.write("\n");
@@ -45,12 +47,50 @@ export function createProgress(output: Output): Progress {
   };
 }
 
+type OtherEvent = Exclude<TrainEvent<Metrics>, { readonly type: "step" }>;
+
+function eventText(event: OtherEvent): string {
+  switch (event.type) {
+    case "start":
+      return startText(event);
+    case "eval":
+      return evalText(event);
+    case "sample":
+      return `sample at ${event.step}  ${JSON.stringify(event.prompt)} -> ${JSON.stringify(event.completion)}`;
+    case "checkpoint":
+      return `checkpoint ${event.folder}`;
+    case "warning":
+      return `warning: ${event.message}`;
+    case "saved":
+      return `saved ${event.folder}`;
+  }
+}
+
+function evalText({ step, steps, metrics, best }: Extract<OtherEvent, { readonly type: "eval" }>): string {
+  const shown = Object.entries(metrics).filter(([key]) => evaluated.has(key));
+  const values = shown.map(([key, value]) => `${key.slice("eval_".length)} ${short(Number(value))}`);
+  return `eval at ${step}/${steps}  ${values.join("  ")}${best ? "  (best so far)" : ""}`;
+}
+
+/** What of an evaluation stands in its line; metrics.jsonl has all. */
+const evaluated = new Set([
+  "eval_loss",
+  "eval_mean_token_accuracy",
+  "eval_rewards/accuracies",
+  "eval_rewards/margins",
+]);
+
 /** What will be trained on, and what was left out and why. */
-function startText({ command, rows, steps, parameters, output }: StartEvent): string {
+function startText(event: StartEvent): string {
+  const { command, rows, steps, parameters, trainableParameters, output, evalRows, resumedFrom } = event;
+  const trained =
+    trainableParameters === parameters ? "" : `, ${grouped(trainableParameters)} of them trained`;
   const lines = [
-    `${command}: ${grouped(parameters)} parameters, ${grouped(rows.kept)} of ${grouped(rows.read)} rows, ` +
+    `${command}: ${grouped(parameters)} parameters${trained}, ${grouped(rows.kept)} of ${grouped(rows.read)} rows, ` +
       `${grouped(steps)} steps -> ${output}`,
   ];
+  if (resumedFrom !== undefined) lines.push(`  continues after step ${grouped(resumedFrom)}`);
+  if (evalRows !== undefined) lines.push(`  ${grouped(evalRows)} rows for evaluation`);
   for (const [reason, count] of Object.entries(rows.dropped)) {
     lines.push(`  ${grouped(count)} dropped: ${dropReasons[reason as DropReason]}`);
   }
@@ -60,8 +100,13 @@ function startText({ command, rows, steps, parameters, output }: StartEvent): st
   return lines.join("\n");
 }
 
-function stepText({ step, steps, metrics }: StepEvent<Metrics>, milliseconds: number): string {
-  const left = ((milliseconds / step) * (steps - step)) / 1000;
+interface Spent {
+  readonly steps: number;
+  readonly milliseconds: number;
+}
+
+function stepText({ step, steps, metrics }: StepEvent<Metrics>, spent: Spent): string {
+  const left = ((spent.milliseconds / spent.steps) * (steps - step)) / 1000;
   const parts = [`step ${step}/${steps}`, `loss ${short(metrics.loss)}`];
   if ("rewards/accuracies" in metrics) {
     parts.push(`accuracy ${metrics["rewards/accuracies"].toFixed(2)}`);
@@ -70,7 +115,7 @@ function stepText({ step, steps, metrics }: StepEvent<Metrics>, milliseconds: nu
   parts.push(
     `${grouped(metrics.tokens_per_second)} tokens/s`,
     `${bytes(metrics.peak_rss_bytes)} peak`,
-    step === steps ? `${duration(milliseconds / 1000)} in all` : `${duration(left)} left`,
+    step === steps ? `${duration(spent.milliseconds / 1000)} in all` : `${duration(left)} left`,
   );
   return parts.join("  ");
 }

@@ -18,7 +18,8 @@ export function quickstartCommand(terminal: Terminal, ended: (code: number) => v
     .description(
       "Writes a tiny random model and a toy world of customers and clerks, teaches it by demonstrations (sft), " +
         "then by preference pairs (dpo), and measures both on rows it never saw.",
-    );
+    )
+    .addHelpText("after", "\nExample:\n  attune quickstart --output runs/toy --seed 1");
   addFlags(command, commandSchemas.quickstart);
   return command.action(async () => {
     const { json, output, seed, threads } = givenOptions(command, commandSchemas.quickstart).resolved;

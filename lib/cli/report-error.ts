@@ -15,6 +15,11 @@ export function reportError(error: unknown, terminal: Terminal): number {
     return exitCodes.usage;
   }
   const known = error instanceof AttuneError;
+  // Stopped before there was anything to save.
+  if (known && error.code === "ATTUNE_ABORTED") {
+    terminal.stderr.write(`attune: ${error.message} [${error.code}]\n`);
+    return exitCodes.interrupted;
+  }
   terminal.stderr.write(`attune: ${reasonOf(error)} [${known ? error.code : "ATTUNE_INTERNAL"}]\n`);
   if (terminal.debug && error instanceof Error) terminal.stderr.write(`${stackOf(error)}\n`);
   else if (!known)

@@ -1,10 +1,19 @@
 // Where a command writes and what it listens to, as a parameter, so that tests can look on.
 // Must not import any room.
 
+import { createInterface } from "node:readline";
+
 export interface Output {
   write(text: string): void;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+}
+
+/** Lines that somebody types or pipes in. */
+export interface LineReader {
+  /** The next line, asked for with `prompt` on a terminal; undefined at the end of the input. */
+  next(prompt: string): Promise<string | undefined>;
+  close(): void;
 }
 
 export interface Terminal {
@@ -12,6 +21,10 @@ export interface Terminal {
   readonly stdout: Output;
   /** Progress and errors. */
   readonly stderr: Output;
+  /** Whether a person types the input. */
+  readonly interactive: boolean;
+  /** Starts reading standard input; while it does, Ctrl-C reaches the listeners of `onInterrupt` as ever. */
+  readLines(): LineReader;
   /** ATTUNE_DEBUG set: errors carry their stack. */
   readonly debug: boolean;
   /** Calls back at every Ctrl-C; returns the function that stops listening. */
@@ -25,6 +38,8 @@ export function processTerminal(): Terminal {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
+    interactive: process.stdin.isTTY === true,
+    readLines: () => readLines(process.stdin, process.stdout),
     debug: Boolean(process.env.ATTUNE_DEBUG),
     onInterrupt(listener) {
       process.on("SIGINT", listener);
@@ -35,5 +50,38 @@ export function processTerminal(): Terminal {
       };
     },
     quit: (code) => process.exit(code),
+  };
+}
+
+function readLines(input: NodeJS.ReadStream, output: NodeJS.WriteStream): LineReader {
+  const typed = input.isTTY === true;
+  const lines = createInterface({ input, ...(typed ? { output } : {}), terminal: typed });
+  const waiting: string[] = [];
+  let ended = false;
+  let wake: (() => void) | undefined;
+  lines.on("line", (line) => {
+    waiting.push(line);
+    wake?.();
+  });
+  lines.on("close", () => {
+    ended = true;
+    wake?.();
+  });
+  // On a terminal readline takes the key; handing it on makes one way for both.
+  lines.on("SIGINT", () => process.emit("SIGINT"));
+  return {
+    async next(prompt) {
+      if (typed && waiting.length === 0 && !ended) {
+        lines.setPrompt(prompt);
+        lines.prompt();
+      }
+      while (waiting.length === 0 && !ended) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      return waiting.shift();
+    },
+    close: () => lines.close(),
   };
 }

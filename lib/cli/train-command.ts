@@ -45,13 +45,13 @@ export function stopOnInterrupt(
       return;
     }
     asked = true;
-    note("Finishing this step, then saving the model. Ctrl-C again quits at once, without saving.");
+    note("Finishing this step, then saving. Ctrl-C again quits at once, without saving.");
     // Its end and its errors are seen by whoever follows the run.
     for (const run of runs) run.stop().catch(() => undefined);
   });
 }
 
-/** First and last step side by side. */
+/** First and last step side by side, then where everything is. */
 function summary<Metrics extends SftMetrics | DpoMetrics>(result: TrainResult<Metrics>): string {
   const shown = ["loss", "grad_norm", "mean_token_accuracy", "rewards/accuracies", "rewards/margins"];
   const value = (metrics: Metrics, key: string) =>
@@ -62,5 +62,9 @@ function summary<Metrics extends SftMetrics | DpoMetrics>(result: TrainResult<Me
     return first === undefined || last === undefined ? [] : [[key, short(first), short(last)]];
   });
   const head = `${result.status} after ${result.steps} steps in ${duration(result.seconds)}`;
-  return `${table([["", "first step", "last step"], ...rows])}\n\n${head}\nmodel: ${result.model}\n`;
+  const lines = [table([["", "first step", "last step"], ...rows]), "", head, `model: ${result.model}`];
+  if (result.bestStep !== undefined) lines.push(`the model is that of step ${result.bestStep}, the best one`);
+  if (result.status === "interrupted" && result.checkpoint !== undefined)
+    lines.push(`to go on: the same command with --resume (checkpoint ${result.checkpoint})`);
+  return `${lines.join("\n")}\n`;
 }

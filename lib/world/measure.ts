@@ -36,7 +36,11 @@ async function completionMeans(
   const tokenizer = await loadTokenizer({ path: model.source });
   const { rows } = await loadRows({ data, tokenizer, task, maxLength: model.maxPositions });
   const found: { logprob: number; count: number }[][] = [];
-  for (const batch of packStep({ data: rows, rows: rows.map((_, i) => i), microBatchTokens })) {
+  for (const batch of packStep({
+    data: rows,
+    rows: Array.from({ length: rows.length }, (_, i) => i),
+    microBatchTokens,
+  })) {
     const { logprobs } = await model.forward(batch);
     for (const [group, row] of batch.rows.entries()) {
       const first = batch.groups[2 * group] ?? 0;

@@ -1,7 +1,7 @@
 // Runs the command line inside the test's process and keeps what it wrote. Must not touch the process.
 
 import { runCommandLine } from "../../lib/cli/program.js";
-import type { Terminal } from "../../lib/cli/terminal.js";
+import type { LineReader, Terminal } from "../../lib/cli/terminal.js";
 
 export interface Outcome {
   readonly code: number;
@@ -16,6 +16,12 @@ export interface CommandLineOptions {
   readonly onProgress?: (stderr: string, interrupt: () => void) => void;
   readonly isTTY?: boolean;
   readonly debug?: boolean;
+  /** Lines of standard input. */
+  readonly input?: readonly string[];
+  /** Called with everything written to standard output so far, after each piece. */
+  readonly onOutput?: (stdout: string, interrupt: () => void) => void;
+  /** Called when a line is asked for and none is left, instead of ending the input. */
+  readonly onWaiting?: (interrupt: () => void) => void;
 }
 
 export async function commandLine(
@@ -34,6 +40,7 @@ export async function commandLine(
       columns: 100,
       write(text) {
         stdout += text;
+        options.onOutput?.(stdout, interrupt);
       },
     },
     stderr: {
@@ -45,6 +52,8 @@ export async function commandLine(
       },
     },
     debug: options.debug ?? false,
+    interactive: false,
+    readLines: () => lineReader(options, interrupt),
     onInterrupt(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -53,4 +62,16 @@ export async function commandLine(
   };
   const code = await runCommandLine(args, terminal);
   return { code, stdout, stderr, quits };
+}
+
+function lineReader({ input = [], onWaiting }: CommandLineOptions, interrupt: () => void): LineReader {
+  const lines = [...input];
+  return {
+    next() {
+      if (lines.length > 0 || onWaiting === undefined) return Promise.resolve(lines.shift());
+      setImmediate(() => onWaiting(interrupt));
+      return new Promise(() => undefined);
+    },
+    close: () => undefined,
+  };
 }

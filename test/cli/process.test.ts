@@ -1,7 +1,7 @@
 // The program as a process of its own: signals, exit codes, closed pipes.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
@@ -54,6 +54,24 @@ describe("the program", () => {
     const { code, signal } = await run(args, interruptAt("step 3/"));
     expect([code, signal]).to.deep.equal([130, null]);
     expect(place.record()).to.deep.include({ status: "interrupted" });
+  });
+
+  it("continues by --resume where SIGTERM stopped it, to the same model bit for bit", async () => {
+    const until = [...args.slice(0, -2), "--epochs", "40"];
+    const weights = (name: string) => readFileSync(join(place.output(name), "model", "model.safetensors"));
+    const toOutput = (name: string) =>
+      until.map((arg) => (arg === place.output() ? place.output(name) : arg));
+    expect((await run(toOutput("whole"), () => undefined)).code).to.equal(0);
+    let sent = false;
+    const stopped = await run(toOutput("stopped"), (text, child) => {
+      if (sent || !text.includes("step 3/")) return;
+      sent = true;
+      child.kill("SIGTERM");
+    });
+    expect(stopped.code).to.equal(130);
+    expect(weights("stopped").equals(weights("whole"))).to.equal(false);
+    expect((await run([...toOutput("stopped"), "--resume"], () => undefined)).code).to.equal(0);
+    expect(weights("stopped").equals(weights("whole"))).to.equal(true);
   });
 
   it("goes on when nobody reads its progress any more", async () => {

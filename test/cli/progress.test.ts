@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import { bytes, duration, short, table } from "../../lib/cli/format.js";
 import { createProgress } from "../../lib/cli/progress.js";
-import type { SftMetrics, StepEvent } from "../../lib/train/index.js";
+import type { SftMetrics, StepEvent, TrainEvent } from "../../lib/train/index.js";
 
 function step(number: number, logged = true): StepEvent<SftMetrics> {
   const metrics: SftMetrics = {
@@ -24,7 +24,7 @@ function step(number: number, logged = true): StepEvent<SftMetrics> {
   return { type: "step", step: number, steps: 10, epoch: 0, logged, metrics };
 }
 
-function shown(isTTY: boolean, events: readonly StepEvent<SftMetrics>[]): string {
+function shown(isTTY: boolean, events: readonly TrainEvent<SftMetrics>[]): string {
   let text = "";
   const write = (piece: string) => {
     text += piece;
@@ -53,8 +53,26 @@ describe("progress", () => {
     expect(text).to.match(/step 2\/10.*\n$/);
   });
 
+  it("shows an evaluation, a checkpoint and a warning as lines that stay", () => {
+    const metrics = { step: 4, split: "eval", eval_loss: 0.5, eval_ms: 3 } as const;
+    const text = shown(true, [
+      step(4),
+      { type: "eval", step: 4, steps: 10, metrics, best: true },
+      { type: "checkpoint", step: 4, folder: "runs/a/checkpoints/step-4" },
+      { type: "warning", message: "all weights are 0" },
+    ]);
+    expect(text.split("\n").slice(1).join("\n")).to.equal(
+      "checkpoint runs/a/checkpoints/step-4\nwarning: all weights are 0\n",
+    );
+    expect(text).to.include("eval at 4/10  loss 0.5000  (best so far)\n");
+  });
+
   it("says the whole time at the last step", () => {
     expect(shown(false, [step(10)])).to.include("30 s in all");
+  });
+
+  it("estimates from its own steps when the run goes on from a checkpoint", () => {
+    expect(shown(false, [step(8)])).to.include("1 min 0 s left");
   });
 });
 

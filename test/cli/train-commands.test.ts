@@ -67,7 +67,7 @@ describe("the training commands", () => {
     const data = rows(demonstrations);
     await commandLine(args("sft", data, "--max-steps", "1"));
     const hash = createHash("sha256").update(readFileSync(data)).digest("hex");
-    expect(place.record()).to.deep.include({ hashes: { [data]: hash } });
+    expect(place.record().hashes).to.include({ [data]: hash });
     expect(place.record()).to.include.keys("versions", "machine", "seed");
   });
 
@@ -194,20 +194,5 @@ describe("the training commands", () => {
     const data = rows([good, "{", good]);
     expect((await commandLine(args("sft", data, "--skip-bad-rows", "1"))).code).to.equal(0);
     expect(place.record().rows).to.deep.include({ read: 3, kept: 2, bad: 1 });
-  });
-});
-
-describe("attune doctor", () => {
-  it("lists versions and instruction sets", async () => {
-    const { code, stdout } = await commandLine(["doctor"]);
-    expect(code).to.equal(0);
-    expect(stdout).to.include("attune 0.1.0").and.include("scalar").and.include("ready");
-  });
-
-  it("gives the same as JSON", async () => {
-    const report = JSON.parse((await commandLine(["doctor", "--json"])).stdout) as {
-      isas: { name: string }[];
-    };
-    expect(report.isas.map(({ name }) => name)).to.include("scalar");
   });
 });

@@ -17,12 +17,47 @@ describe("the command line", () => {
   it("teaches the steps in its help", async () => {
     const { code, stdout } = await commandLine(["--help"]);
     expect(code).to.equal(0);
-    for (const word of ["quickstart", "attune sft --model", "attune dpo --model", "OUTPUT/metrics.jsonl"]) {
+    const steps = [
+      "attune doctor",
+      "attune dpo --model",
+      "attune generate --model",
+      "attune convert --model",
+    ];
+    const places = steps.map((step, i) => stdout.indexOf(`  ${i + 1}. ${step}`));
+    expect(places).to.deep.equal(places.toSorted((a, b) => a - b));
+    expect(places).to.not.include(-1);
+    for (const word of ["attune sft --model", "--resume", "transformers loads", "OUTPUT/metrics.jsonl"]) {
       expect(stdout).to.include(word);
     }
   });
 
-  for (const command of ["sft", "dpo"] as const) {
+  it("names only flags that exist in its help", async () => {
+    const { stdout } = await commandLine(["--help"]);
+    for (const line of stdout.matchAll(/attune (sft|dpo|generate|convert) (--.*)$/gm)) {
+      const command = line[1] as keyof typeof commandSchemas;
+      const known = optionTable(commandSchemas[command]).map(({ name }) => `--${name}`);
+      for (const flag of line[2]?.match(/--[a-z-]+/g) ?? []) expect(known, line[0]).to.include(flag);
+    }
+  });
+
+  const names = Object.keys(commandSchemas) as (keyof typeof commandSchemas)[];
+  for (const command of names) {
+    it(`explains ${command} by \`help ${command}\` as by --help, with an example`, async () => {
+      const { code, stdout } = await commandLine(["help", command]);
+      expect(code).to.equal(0);
+      expect(stdout).to.equal((await commandLine([command, "--help"])).stdout);
+      expect(stdout).to.match(/\nExamples?:\n(.*\n)?.*attune /);
+    });
+
+    it(`has only flags of ${command} in its examples`, async () => {
+      const { stdout } = await commandLine([command, "--help"]);
+      const known = optionTable(commandSchemas[command]).map(({ name }) => `--${name}`);
+      const examples = stdout.slice(stdout.search(/\nExamples?:\n/)).matchAll(/attune .*/g);
+      for (const [line] of examples) {
+        for (const flag of line.match(/--[a-z-]+/g) ?? []) expect(known, line).to.include(flag);
+      }
+    });
+
     it(`shows every option of ${command} under its heading`, async () => {
       const { code, stdout } = await commandLine([command, "--help"]);
       expect(code).to.equal(0);
@@ -62,6 +97,13 @@ describe("the command line", () => {
       (o) => ["sft", ...needed, o, "extra"],
       'only options behind sft but received "extra"',
     ],
+    ["help for an unknown command", () => ["help", "dpp"], 'Unknown command "dpp". Did you mean "dpo"?'],
+    ["no prompt", () => ["generate", "--model", "m"], "needs one of --prompt, --prompts and --chat"],
+    [
+      "two kinds of prompts",
+      () => ["generate", "--model", "m", "--prompt", "a", "--chat"],
+      "received --prompt and --chat",
+    ],
     ["a misspelt help", () => ["sft", "--hlep"], 'Did you mean "--help"?'],
     [
       "a configuration that is missing",
@@ -84,6 +126,26 @@ describe("the command line", () => {
     const args = ["dpo", "--model", "m"];
     expect((await commandLine(args)).stderr).to.not.include(" at ");
     expect((await commandLine(args, { debug: true })).stderr).to.include(" at ");
+  });
+
+  it("prints a configuration that says what is missing, and that --config takes", async () => {
+    const { code, stdout } = await commandLine(["dpo", "--print-config", "--beta", "0.3", "--model", "m"]);
+    expect(code).to.equal(0);
+    expect(stdout).to.include("\nbeta: 0.3\n").and.include("\nmodel: m\n").and.include("\n# data: ");
+    const config = join(folder, "printed.yaml");
+    writeFileSync(config, stdout);
+    expect((await commandLine(["dpo", "--config", config])).stderr).to.include("dpo needs --data");
+  });
+
+  it("prints the schema of a configuration with the names of the file", async () => {
+    const { code, stdout } = await commandLine(["sft", "--print-schema"]);
+    expect(code).to.equal(0);
+    const { properties } = JSON.parse(stdout) as { properties: Record<string, unknown> };
+    const names = optionTable(commandSchemas.sft).map(({ name }) => name);
+    const apart = ["config", "print-config", "print-schema"];
+    expect(properties).to.include.keys(names.filter((name) => !apart.includes(name)));
+    expect(properties).to.not.include.keys(apart);
+    expect(properties["learning-rate"]).to.deep.include({ type: "number" });
   });
 
   it("names the configuration file that a wrong value came from", async () => {

@@ -60,6 +60,21 @@ export interface RewardFigures extends SharedFigures {
   readonly rejected: number;
 }
 
+/** Figures of one scaling of an adapter. */
+export interface AdapterVariant {
+  readonly loss: number;
+  readonly grad_norm: number;
+  readonly adamw: AdamWRun;
+  readonly merged: Readonly<Record<string, { readonly l2: number; readonly sum: number }>>;
+}
+
+export interface AdapterFigures extends SharedFigures, AdapterVariant {
+  readonly num_targets: number;
+  /** The base's folder, from the case's. */
+  readonly base: string;
+  readonly rslora?: AdapterVariant;
+}
+
 /** What kind of case a folder holds, told from its files. */
 export type ModelCaseKind = "language" | "reward" | "real" | "adapter" | "none";
 

@@ -10,6 +10,7 @@ import type { Engine } from "../../lib/engine/index.js";
 import { batchOfSequences, everyPosition, maskedPositions } from "../support/oracle-batch.js";
 import { at, Comparison } from "../support/oracle-compare.js";
 import { suiteEngine, type TestedIsa } from "../support/oracle-engines.js";
+import { sampleAll } from "../support/sample-all.js";
 import { checkAdamW } from "./adamw-steps.js";
 import type { ExpectedModel, LanguageFigures } from "./expected-model.js";
 import { checkGradients } from "./gradient-bars.js";
@@ -106,6 +107,16 @@ function furtherTests({ expected, compare, current }: FurtherTests): void {
       for (const { prompt, ids } of figures.greedy ?? []) {
         compare.exact("greedy ids", await greedyIds(current(), prompt, ids.length), ids);
       }
+    });
+
+    it("samples the same tokens at temperature 0, all prompts at once", async () => {
+      const continuations = figures.greedy ?? [];
+      const maxNewTokens = Math.max(...continuations.map(({ ids }) => ids.length));
+      const prompts = continuations.map(({ prompt }) => Int32Array.from(prompt));
+      const options = { maxNewTokens, temperature: 0, stopTokens: [] };
+      const { sequences } = await sampleAll({ model: current(), prompts, options });
+      for (const [i, { ids }] of continuations.entries())
+        compare.exact("sampled greedy ids", sequences[i]?.tokens.slice(0, ids.length) ?? [], ids);
     });
   }
 

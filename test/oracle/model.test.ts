@@ -5,7 +5,14 @@ import { expect } from "chai";
 import { printFigures } from "../support/oracle-compare.js";
 import { isaTitle, testedIsas } from "../support/oracle-engines.js";
 import { oracleEntries } from "../support/oracle-folder.js";
-import { ExpectedModel, type LanguageFigures, modelCaseKind, type RewardFigures } from "./expected-model.js";
+import { adapterCase } from "./adapter-case.js";
+import {
+  type AdapterFigures,
+  ExpectedModel,
+  type LanguageFigures,
+  modelCaseKind,
+  type RewardFigures,
+} from "./expected-model.js";
 import { languageModelCase } from "./language-model-case.js";
 import { realModelCase } from "./real-model-case.js";
 import { rewardModelCase } from "./reward-model-case.js";
@@ -18,7 +25,8 @@ describe("oracle: model", () => {
     if (kind === "none") continue;
     cases += 1;
     if (kind === "adapter") {
-      it(`${name}: a LoRA adapter (later issue)`);
+      const expected = new ExpectedModel<AdapterFigures>(name);
+      for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => adapterCase(expected, isa));
     } else if (kind === "real") {
       for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => realModelCase(name, isa));
     } else if (kind === "reward") {

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { testedIsas } from "../support/oracle-engines.js";
@@ -51,6 +51,16 @@ const plants: Readonly<Record<string, Plant>> = {
       changeJson(join(copy(name, `figure-${i}`, path), "expected.json"), path);
     for (const [i, tensor] of ["logps", "grad."].entries()) {
       changeTensor(join(copy(name, `tensor-${i}`, tensor), "expected.safetensors"), tensor);
+    }
+    const adapter = names.find((one) => modelCaseKind(one) === "adapter");
+    if (adapter !== undefined) {
+      const { base } = readOracleJson<{ base: string }>("model", adapter, "expected.json");
+      copy(basename(base), basename(base));
+      copy(adapter, "adapter-unchanged");
+      for (const [i, path] of adapterFigures.entries())
+        changeJson(join(copy(adapter, `adapter-${i}`, path), "expected.json"), path);
+      for (const [i, tensor] of ["logits", "grad.", "rslora.grad.", "merged.", "merged_logits"].entries())
+        changeTensor(join(copy(adapter, `adapter-tensor-${i}`, tensor), "expected.safetensors"), tensor);
     }
     const reward = names.find((one) => modelCaseKind(one) === "reward");
     if (reward === undefined) return planted;
@@ -121,6 +131,15 @@ const languageFigures = [
   "adamw.loss_after",
   "temperature.logps",
   "temperature.logps_at_1",
+] as const;
+const adapterFigures = [
+  "loss",
+  "grad_norm",
+  "adamw.losses.4",
+  "adamw.grad_norms.9",
+  "merged",
+  "rslora.loss",
+  "rslora.adamw.loss_after",
 ] as const;
 const runFigures = [
   "steps.0.loss",

@@ -13,6 +13,7 @@ import { batchOfSequences, everyPosition } from "../support/oracle-batch.js";
 import { at, Comparison, l2, meanAbsolute, sumOf } from "../support/oracle-compare.js";
 import { suiteChecks, suiteEngine, type TestedIsa } from "../support/oracle-engines.js";
 import { readOracleJson, sharedPath } from "../support/oracle-folder.js";
+import { sampleAll } from "../support/sample-all.js";
 
 interface ExpectedTensor {
   readonly type: string;
@@ -175,6 +176,9 @@ async function checkChat(chat: ExpectedChat, model: Model, compare: Comparison):
   const scored = everyPosition(tokens).slice(prompt.length - 1, -1);
   const { argmax } = await model.forward(batchOfSequences({ sequences: [{ tokens, scored }] }));
   compare.exact("greedy ids", argmax, ids);
+  const options = { maxNewTokens: ids.length, temperature: 0 };
+  const { sequences } = await sampleAll({ model, prompts: [Int32Array.from(prompt)], options });
+  compare.exact("sampled greedy ids", sequences[0]?.tokens ?? [], ids);
   const likeliest = batchOfSequences({
     sequences: top10.ids.map((token) => ({
       tokens: prompt,

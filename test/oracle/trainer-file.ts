@@ -1,7 +1,6 @@
 // The form of the files below trainer/, as README.md there defines it, and which of them this version trains.
 // Must not import the library.
 
-import { readFileSync } from "node:fs";
 import type { Tolerance } from "../support/oracle-compare.js";
 import { oraclePath, readOracleJson } from "../support/oracle-folder.js";
 
@@ -57,17 +56,9 @@ export function trainerCase(algorithm: string, file: string): TrainedCase | { re
   if (algorithm !== "sft" && algorithm !== "dpo") return { later: algorithm };
   if (settings === undefined) return { later: "no run" };
   const data = oraclePath("trainer", algorithm, content.rows);
-  if (hasMessages(data)) return { later: "chat rows" };
   if (algorithm === "dpo" && settings.loss !== "sigmoid") return { later: `loss ${settings.loss}` };
   if (algorithm === "dpo" && content.reference_model !== startingModel) return { later: "another reference" };
   return { ...content, settings, data };
-}
-
-/** Rows in a chat's form: some column of the first row is a list of messages. */
-function hasMessages(path: string): boolean {
-  const [first = "{}"] = readFileSync(path, "utf8").split("\n");
-  const row = JSON.parse(first) as Readonly<Record<string, unknown>>;
-  return "messages" in row || Object.values(row).some((value) => Array.isArray(value));
 }
 
 /** Loss of the first step, and of later ones, which carry the noise of the steps before. */

@@ -52,6 +52,14 @@ export class RecordedModel implements TrainableModel {
     return this.#inner.parameters;
   }
 
+  get adapter() {
+    return this.#inner.adapter;
+  }
+
+  get trainableParameters() {
+    return this.#inner.trainableParameters;
+  }
+
   get source() {
     return this.#inner.source;
   }
@@ -82,6 +90,22 @@ export class RecordedModel implements TrainableModel {
 
   forward(...rest: Parameters<FrozenModel["forward"]>) {
     return this.#inner.forward(...rest);
+  }
+
+  evaluate(...rest: Parameters<FrozenModel["evaluate"]>) {
+    return this.#inner.evaluate(...rest);
+  }
+
+  startGeneration(...rest: Parameters<FrozenModel["startGeneration"]>) {
+    return this.#inner.startGeneration(...rest);
+  }
+
+  saveState(...rest: Parameters<TrainableModel["saveState"]>) {
+    return this.#inner.saveState(...rest);
+  }
+
+  loadState(...rest: Parameters<TrainableModel["loadState"]>) {
+    return this.#inner.loadState(...rest);
   }
 
   clearGradients() {

@@ -1,6 +1,7 @@
 // A model small enough to check by hand: one logit per token, whatever came before. It follows the engine's contract
 // in plain TypeScript and notes what it was asked. For the logic of loops only: the real engine has its own tests.
 
+import { readFileSync, writeFileSync } from "node:fs";
 import type { PackedBatch } from "../../lib/data/index.js";
 import type {
   FrozenModel,
@@ -64,6 +65,47 @@ class FrozenUnigram implements FrozenModel {
     });
   }
 
+  /** Batches that went through `evaluate`. */
+  readonly evaluations: PackedBatch[] = [];
+
+  async evaluate(batch: PackedBatch, loss: LossSpec): Promise<StepResult> {
+    this.evaluations.push(batch);
+    return this.lossOf(batch, loss).result;
+  }
+
+  /** What `step` reports, and the slope of the loss in each completion's summed log-prob. */
+  lossOf(batch: PackedBatch, loss: LossSpec): { readonly result: StepResult; readonly slopes: number[] } {
+    const logprobs = this.targetLogprobs(batch);
+    const sums = pairsOf(batch.completions).map(({ first, count }) => ({
+      logprob: logprobs.subarray(first, first + count).reduce((sum, value) => sum + value, 0),
+      entropy: 0,
+      meanLogit: 0,
+      correct: 0,
+      count,
+    }));
+    const slopes = sums.map(() => 0);
+    const groupLosses = Float64Array.from(pairsOf(batch.groups), ({ first, count }, group) => {
+      const scale = (loss.weights?.[group] ?? 1) / loss.normaliser;
+      const own = groupLoss(loss, sums.slice(first, first + count), first);
+      for (const [i, slope] of own.slopes.entries()) slopes[first + i] = scale * slope;
+      return own.value;
+    });
+    const total = groupLosses.reduce((sum, value, group) => sum + value * (loss.weights?.[group] ?? 1), 0);
+    const result = {
+      loss: total / loss.normaliser,
+      groupLosses,
+      completions: sums,
+      scores: new Float64Array(0),
+      trunkRows: batch.counts.tokensComputed,
+      headRows: batch.counts.targets,
+    };
+    return { result, slopes };
+  }
+
+  async startGeneration(): Promise<never> {
+    throw new Error("not needed here");
+  }
+
   async dispose(): Promise<void> {
     this.disposed = true;
   }
@@ -89,36 +131,22 @@ export class UnigramModel extends FrozenUnigram implements TrainableModel {
     this.#gradient = new Float64Array(vocabularySize);
   }
 
+  readonly adapter = undefined;
+
+  get trainableParameters(): number {
+    return this.logits.length;
+  }
+
   plan(_options: Parameters<TrainableModel["plan"]>[0]): MemoryUse {
     return noMemory;
   }
 
   async step(batch: PackedBatch, loss: LossSpec): Promise<StepResult> {
     this.steps.push({ batch, loss });
-    const logprobs = this.targetLogprobs(batch);
-    const completions = pairsOf(batch.completions);
-    const sums = completions.map(({ first, count }) => ({
-      logprob: logprobs.subarray(first, first + count).reduce((sum, value) => sum + value, 0),
-      entropy: 0,
-      meanLogit: 0,
-      correct: 0,
-      count,
-    }));
-    const groupLosses = Float64Array.from(pairsOf(batch.groups), ({ first, count }, group) => {
-      const scale = (loss.weights?.[group] ?? 1) / loss.normaliser;
-      const { value, slopes } = groupLoss(loss, sums.slice(first, first + count), first);
-      for (const [i, slope] of slopes.entries()) this.#add(batch, completions[first + i], scale * slope);
-      return value;
-    });
-    const total = groupLosses.reduce((sum, value, group) => sum + value * (loss.weights?.[group] ?? 1), 0);
-    return {
-      loss: total / loss.normaliser,
-      groupLosses,
-      completions: sums,
-      scores: new Float64Array(0),
-      trunkRows: batch.counts.tokensComputed,
-      headRows: batch.counts.targets,
-    };
+    const { result, slopes } = this.lossOf(batch, loss);
+    for (const [i, completion] of pairsOf(batch.completions).entries())
+      this.#add(batch, completion, slopes[i] ?? 0);
+    return result;
   }
 
   /** d(loss)/d(logit) of a completion whose summed log-prob has the given slope. */
@@ -155,6 +183,13 @@ export class UnigramModel extends FrozenUnigram implements TrainableModel {
 
   async save(folder: string): Promise<void> {
     this.saved.push(folder);
+  }
+  /** All there is: it has no moments. */
+  async saveState(file: string): Promise<void> {
+    writeFileSync(file, JSON.stringify([...this.logits]));
+  }
+  async loadState(file: string): Promise<void> {
+    this.logits.set(JSON.parse(readFileSync(file, "utf8")) as number[]);
   }
   tensors() {
     return [{ name: "logits", shape: [this.logits.length] }];

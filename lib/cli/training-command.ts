@@ -1,0 +1,59 @@
+// What every training command does alike: flags and configuration in, `--print-config` and `--print-schema`, else a run
+// that is followed. Must not know an algorithm.
+
+import { Command } from "commander";
+import { type commandSchemas, configText, optionsJsonSchema, optionTable } from "../options/index.js";
+import type { DpoMetrics, SftMetrics, TrainRun } from "../train/index.js";
+import { addFlags, givenOptions } from "./flags.js";
+import { exitCodes } from "./report-error.js";
+import type { Terminal } from "./terminal.js";
+import { followTraining } from "./train-command.js";
+
+export interface TrainingCommandOptions<Metrics extends SftMetrics | DpoMetrics> {
+  readonly name: "sft" | "dpo";
+  readonly summary: string;
+  readonly description: string;
+  /** Rows and an example, behind the options. */
+  readonly help: string;
+  readonly schema: (typeof commandSchemas)["sft"] | (typeof commandSchemas)["dpo"];
+  /** Starts the run; what the schema checked are its options. */
+  readonly start: (options: Readonly<Record<string, unknown>>) => TrainRun<Metrics>;
+  readonly terminal: Terminal;
+  readonly ended: (code: number) => void;
+}
+
+export function trainingCommand<Metrics extends SftMetrics | DpoMetrics>(
+  options: TrainingCommandOptions<Metrics>,
+): Command {
+  const { name, schema, terminal, ended } = options;
+  const command = new Command(name)
+    .summary(options.summary)
+    .description(options.description)
+    .addHelpText("after", options.help);
+  addFlags(command, schema);
+  return command.action(async () => {
+    if (command.getOptionValue("printSchema") === true) {
+      terminal.stdout.write(`${JSON.stringify(optionsJsonSchema(name), undefined, 2)}\n`);
+      return ended(exitCodes.done);
+    }
+    if (command.getOptionValue("printConfig") === true) {
+      terminal.stdout.write(resolvedConfig(options, command));
+      return ended(exitCodes.done);
+    }
+    const { given, resolved } = givenOptions(command, schema);
+    const { config: _, json: __, printConfig: ___, printSchema: ____, ...settings } = given;
+    ended(await followTraining({ run: options.start(settings), terminal, json: resolved.json }));
+  });
+}
+
+/** Every option with its value as a file for `--config`; what is still missing stands there as a comment. */
+function resolvedConfig<Metrics extends SftMetrics | DpoMetrics>(
+  { name, schema }: TrainingCommandOptions<Metrics>,
+  command: Command,
+): string {
+  const { resolved } = givenOptions(command, schema.partial());
+  const { config: _, json: __, printConfig: ___, printSchema: ____, ...values } = resolved;
+  const missing = optionTable(schema).filter(({ key, required }) => required && !(key in values));
+  const lines = missing.map((row) => `# ${row.name}: ${row.description}\n`);
+  return `${configText(schema, values, `attune ${name} --config FILE`)}${lines.join("")}`;
+}

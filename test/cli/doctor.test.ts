@@ -1,0 +1,66 @@
+// `attune doctor` says what is there and survives what is broken.
+
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect } from "chai";
+import type { DoctorReport } from "../../lib/cli/doctor-report.js";
+import { suiteFolder } from "../support/temporary-folder.js";
+import { commandLine } from "./command-line.js";
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string };
+
+describe("attune doctor", () => {
+  const at = suiteFolder();
+  afterEach(() => {
+    delete process.env.ATTUNE_ADDON;
+  });
+
+  const report = async () => {
+    const { code, stdout } = await commandLine(["doctor", "--json"]);
+    return { code, report: JSON.parse(stdout) as DoctorReport };
+  };
+
+  it("lists versions, instruction sets, threads, memory, disk and packages", async () => {
+    const { code, stdout } = await commandLine(["doctor"]);
+    expect(code).to.equal(0);
+    for (const text of [`attune ${version}`, "native addon: ok", "scalar", "ready"]) {
+      expect(stdout).to.include(text);
+    }
+    for (const line of [
+      /^threads: \d/m,
+      /^memory: .* free/m,
+      /^disk: .* free in /m,
+      /^hyparquet .*installed/m,
+    ]) {
+      expect(stdout).to.match(line);
+    }
+  });
+
+  it("gives the same as JSON", async () => {
+    const { report: found } = await report();
+    expect(found.isas.map(({ name }) => name)).to.include("scalar");
+    expect(found.addon).to.deep.include({ stage: "ok" });
+    expect(found.memory.total).to.be.above(found.memory.free);
+  });
+
+  it("fails with reasons where the addon cannot be loaded", async () => {
+    process.env.ATTUNE_ADDON = at("gone.node");
+    const { code, stdout } = await commandLine(["doctor"]);
+    expect(code).to.equal(1);
+    expect(stdout)
+      .to.include("native addon: failed")
+      .and.include(at("gone.node"))
+      .and.include("ATTUNE_ADDON_LOAD");
+  });
+
+  it("lives on when the addon crashes, and says how it ended", async () => {
+    writeFileSync(at("crash.cpp"), "#include <csignal>\nstatic const int crashed = raise(SIGILL);\n");
+    execFileSync("c++", ["-shared", "-fPIC", "-o", at("crash.node"), at("crash.cpp")]);
+    process.env.ATTUNE_ADDON = at("crash.node");
+    const { code, report: found } = await report();
+    expect(code).to.equal(1);
+    expect(found.addon).to.deep.include({ stage: "crashed" });
+    expect(found.addon.reason).to.include("SIGILL");
+  });
+});

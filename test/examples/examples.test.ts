@@ -1,0 +1,48 @@
+// Every example runs from end to end on the tiny world, in a process of its own, and shows what it promises.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { suiteFolder } from "../support/temporary-folder.js";
+import { exampleEnvironment, examples } from "./run-example.js";
+
+/** What each example prints; one that serves has tests of its own. */
+const promises: Readonly<Record<string, readonly RegExp[]>> = {
+  "01-sft-then-dpo.ts": [/^sft 10: loss \d/m, /^dpo: reward accuracy 0(\.\d+)? -> (1|0\.[89]\d*)$/m],
+  "02-adapter-and-merge.ts": [/^\d+ of \d+ numbers/m, /adapter: (-\d+\.\d\d)\d+\n.*merging: +\1\d+/],
+  "03-generate-streaming.ts": [
+    /^prompt 1 sample 1: \d+ tokens, (length|stop), log-prob -\d/m,
+    /^stopped after 10 tokens/m,
+  ],
+  "04-stop-and-resume.ts": [
+    /^interrupted after [56] steps$/m,
+    /^done after 20 steps$/m,
+    /^the same weights: true$/m,
+  ],
+  "06-worker-thread.ts": [/^answer to prompt 0: \d+ characters$/m, /^done$/m],
+};
+
+describe("the examples", () => {
+  const at = suiteFolder();
+
+  it("are all tried here or in tests of their own", () => {
+    const files = readdirSync(examples).filter((name) => /^\d\d-/.test(name));
+    expect(files).to.have.members([...Object.keys(promises), "05-serve-and-train.ts"]);
+  });
+
+  for (const [name, expected] of Object.entries(promises)) {
+    it(`${name} does what it says in under a minute`, () => {
+      const args = ["--import", "tsx", join(examples, name), at(name)];
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+        encoding: "utf8",
+        timeout: 60_000,
+        env: exampleEnvironment,
+      });
+      expect(stderr).to.equal("");
+      expect(status).to.equal(0);
+      for (const pattern of expected) expect(stdout).to.match(pattern);
+      expect(existsSync(at(name))).to.equal(true);
+    });
+  }
+});
