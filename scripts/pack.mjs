@@ -47,7 +47,7 @@ function stageMain(description) {
   const { scripts: _, ...kept } = description;
   writeJson(join(folder, "package.json"), {
     ...kept,
-    optionalDependencies: { [platform]: description.version },
+    optionalDependencies: { ...description.optionalDependencies, [platform]: description.version },
   });
   return folder;
 }

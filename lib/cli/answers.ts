@@ -27,7 +27,7 @@ interface Answer {
   finish: string | undefined;
 }
 
-/** Answers all prompts; Ctrl-C ends it after what is finished was written. Returns the exit code. */
+/** Answers all prompts. Ctrl-C, or that nobody reads on, ends it; what is finished was written. Returns the exit code. */
 export async function answerPrompts(request: AnswerRequest): Promise<number> {
   const { prompts, settings, terminal } = request;
   const { output, json } = settings;
@@ -37,7 +37,14 @@ export async function answerPrompts(request: AnswerRequest): Promise<number> {
       `Expected output to be a new file but ${output} exists. Choose another.`,
     );
   const controller = new AbortController();
-  const stopListening = terminal.onInterrupt(() => controller.abort());
+  let unread = false;
+  const stopListening = [
+    terminal.onInterrupt(() => controller.abort()),
+    terminal.onOutputClosed(() => {
+      unread = output === undefined;
+      if (unread) controller.abort();
+    }),
+  ];
   const lines: string[] = [];
   const write = (text: string) => (output === undefined ? terminal.stdout.write(text) : lines.push(text));
   const plain = !json && output === undefined;
@@ -59,10 +66,10 @@ export async function answerPrompts(request: AnswerRequest): Promise<number> {
     if (plain && single) terminal.stdout.write("\n");
   } finally {
     progress.end();
-    stopListening();
+    for (const stop of stopListening) stop();
   }
   if (output !== undefined) await writeWhole(output, lines.join(""));
-  return controller.signal.aborted ? exitCodes.interrupted : exitCodes.done;
+  return controller.signal.aborted && !unread ? exitCodes.interrupted : exitCodes.done;
 }
 
 function chunks({ model, prompts, sampling }: AnswerRequest, signal: AbortSignal) {

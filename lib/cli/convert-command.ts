@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { Command } from "commander";
-import { createEngine } from "../engine/index.js";
+import { convertModel, createEngine } from "../engine/index.js";
 import { fail } from "../errors/index.js";
 import { type ConvertSettings, commandSchemas } from "../options/index.js";
 import { addFlags, givenOptions } from "./flags.js";
@@ -11,16 +11,18 @@ import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
 const example = `
-Reads in fp32 and rounds once, when it writes. A trained adapter needs no splitting: runs write it apart from its model.
+Merging is done in fp32 and rounded once. --split writes the base and the adapter apart, so that peft finds both also where the
+base was a GGUF file; merged weights cannot be split again.
 
 Examples:
   attune convert --model model.gguf --output model-folder
   attune convert --model path/to/model --output smaller --dtype bf16
-  attune convert --model path/to/model --adapter runs/dpo/model --output tuned`;
+  attune convert --model path/to/model --adapter runs/dpo/model --output tuned
+  attune convert --model model.gguf --adapter runs/dpo/model --split --output apart`;
 
 export function convertCommand(terminal: Terminal, ended: (code: number) => void): Command {
   const command = new Command("convert")
-    .summary("GGUF to a Hugging Face folder, change dtype, merge an adapter")
+    .summary("GGUF to a Hugging Face folder, change dtype, merge or split an adapter")
     .description(
       "Reads a model, merges an adapter into it if one is given, and writes a Hugging Face folder.",
     )
@@ -32,8 +34,10 @@ export function convertCommand(terminal: Terminal, ended: (code: number) => void
   });
 }
 
+const done = { copied: "", merged: ", adapter merged", split: ", adapter apart" } as const;
+
 async function convert(settings: ConvertSettings, terminal: Terminal): Promise<number> {
-  const { model: path, adapter, output, dtype, threads, json } = settings;
+  const { model, adapter, output, split, dtype, threads, json } = settings;
   if (existsSync(output) && (!statSync(output).isDirectory() || readdirSync(output).length > 0)) {
     const text = `Expected output to be a new or an empty folder but ${output} holds something. Choose another.`;
     throw fail("ATTUNE_OUTPUT_EXISTS", text);
@@ -43,19 +47,21 @@ async function convert(settings: ConvertSettings, terminal: Terminal): Promise<n
   const stopListening = terminal.onInterrupt(() => controller.abort());
   const engine = await createEngine(threads === undefined ? {} : { threads });
   try {
-    const model = await engine.loadModel(path, { signal, ...(adapter === undefined ? {} : { adapter }) });
-    const merged = model.adapter !== undefined;
-    if (merged) await model.saveMerged(output, { dtype, signal });
-    else await model.save(output, { dtype, signal });
-    // An adapter's own numbers are gone once it is merged.
-    const parameters = model.parameters - (merged ? model.trainableParameters : 0);
-    const summary = { output, parameters, dtype, merged };
-    const text = `${grouped(parameters)} parameters in ${dtype}${merged ? ", adapter merged" : ""}: ${output}`;
-    terminal.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${text}\n`);
+    const parts = { model, ...(adapter === undefined ? {} : { adapter }) };
+    const { kind, folders, parameters } = await convertModel({
+      engine,
+      ...parts,
+      output,
+      split,
+      dtype,
+      signal,
+    });
+    const text = `${grouped(parameters)} parameters in ${dtype}${done[kind]}: ${folders.join(", ")}`;
+    terminal.stdout.write(json ? `${JSON.stringify({ kind, folders, parameters, dtype })}\n` : `${text}\n`);
     return exitCodes.done;
   } catch (error) {
     if (!signal.aborted) throw error;
-    terminal.stderr.write("Interrupted; nothing was written.\n");
+    terminal.stderr.write("Interrupted; the output was not finished.\n");
     return exitCodes.interrupted;
   } finally {
     stopListening();

@@ -5,10 +5,4 @@
 import { runCommandLine } from "./program.js";
 import { processTerminal } from "./terminal.js";
 
-// A reader that closes its pipe (`| head`) ends the output, not the training.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
-}
 process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal());

@@ -29,12 +29,21 @@ export interface Terminal {
   readonly debug: boolean;
   /** Calls back at every Ctrl-C; returns the function that stops listening. */
   onInterrupt(listener: () => void): () => void;
+  /** Calls back once nobody reads standard output any more (`| head`); returns the function that stops listening. */
+  onOutputClosed(listener: () => void): () => void;
   /** Ends the process at once. */
   quit(code: number): void;
 }
 
-/** The real terminal of this process. */
+/** The real terminal of this process. A reader that closes its pipe ends the output, not what is being done. */
 export function processTerminal(): Terminal {
+  const closed = new Set<() => void>();
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (stream === process.stdout) for (const listener of closed) listener();
+    });
+  }
   return {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -48,6 +57,10 @@ export function processTerminal(): Terminal {
         process.off("SIGINT", listener);
         process.off("SIGTERM", listener);
       };
+    },
+    onOutputClosed(listener) {
+      closed.add(listener);
+      return () => closed.delete(listener);
     },
     quit: (code) => process.exit(code),
   };

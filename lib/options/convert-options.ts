@@ -16,6 +16,11 @@ export const convertOptions = z.strictObject({
     group: "Files",
     value: "DIR",
   }),
+  split: option(
+    z.boolean().default(false),
+    "with an adapter: write base and adapter apart, into OUTPUT/base and OUTPUT/adapter, instead of merging them",
+    { group: "Files" },
+  ),
   dtype: option(z.enum(["fp32", "bf16"]).default("fp32"), "number format of the weights that are written", {
     group: "Machine",
   }),

@@ -162,8 +162,9 @@ export const loopOptions = {
     value: "N",
   }),
   microBatchTokens: option(
-    count().default(2048),
-    "tokens computed at once; a step is split into as many micro-batches as it needs, with the same result",
+    count().optional(),
+    "tokens computed at once; a step is split into as many micro-batches as it needs, with the same result " +
+      "(default: 2048; of an adapter 1024, as activations are most of its memory)",
     { group: "Training", value: "N" },
   ),
   schedule: option(

@@ -3,6 +3,7 @@
 // Must not know an algorithm.
 
 import type { StepRows } from "../data/index.js";
+import { AttuneError } from "../errors/index.js";
 import { checkpointFormat, readCheckpoint } from "./checkpoint-record.js";
 import { checkpointFolder, checkpointSteps, writeCheckpoint } from "./checkpoints.js";
 import { EarlyStop } from "./early-stop.js";
@@ -34,6 +35,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   #evaluate: Evaluate | undefined;
   #evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   #checkpoint: string | undefined;
+  #failure: AttuneError | undefined;
 
   constructor(options: BetweenStepsOptions<Metrics>) {
     this.#options = options;
@@ -54,6 +56,11 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   /** The newest checkpoint. */
   get checkpoint(): string | undefined {
     return this.#checkpoint;
+  }
+
+  /** Why a stopped run has no checkpoint of its last step; its model is saved before this is thrown. */
+  get failure(): AttuneError | undefined {
+    return this.#failure;
   }
 
   get endedEarly(): boolean {
@@ -94,7 +101,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     if (last || isDue(step, settings.sampleEvery)) await this.#sample(step);
     const ends = last || this.endedEarly;
     if (!ends && (control.stopping || isDue(step, settings.saveEvery)))
-      await this.#save(step, epoch, rows.length);
+      await this.#trySave(step, epoch, rows.length);
     log.start();
     return ends || control.stopping;
   }
@@ -105,8 +112,8 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   }
 
   /** Everything is saved: what only served to go on is removed. */
-  done(): void {
-    this.#earlyStop?.removeAll();
+  async done(): Promise<void> {
+    await this.#earlyStop?.removeAll();
   }
 
   async #measure(step: number): Promise<void> {
@@ -120,7 +127,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     place.folder.metrics.write(metrics);
     this.#evaluation = { first: this.#evaluation?.first ?? metrics, last: metrics };
     const best = step > 0 && (await this.#earlyStop?.observe(step, metrics.eval_loss)) === true;
-    if (best) this.#earlyStop?.forgetAllBut(bestSteps(this.#options.settings.output));
+    if (best) await this.#earlyStop?.forgetAllBut(bestSteps(this.#options.settings.output));
     control.emit({ type: "eval", step, steps: place.steps, metrics, best });
   }
 
@@ -133,6 +140,16 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const samples = await takeSamples({ model, tokenizer, prompts, maxNewTokens, step, job });
     writeSamples(output, samples);
     for (const sample of samples) control.emit({ type: "sample", ...sample });
+  }
+
+  /** A run that ends here anyway still has its model to save. */
+  async #trySave(step: number, epoch: number, rowsOfStep: number): Promise<void> {
+    try {
+      await this.#save(step, epoch, rowsOfStep);
+    } catch (error) {
+      if (!this.#options.control.stopping || !(error instanceof AttuneError)) throw error;
+      this.#failure = error;
+    }
   }
 
   async #save(step: number, epoch: number, rowsOfStep: number): Promise<void> {
@@ -162,7 +179,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
       },
     });
     this.#checkpoint = folder;
-    this.#earlyStop?.forgetAllBut(bestSteps(output));
+    await this.#earlyStop?.forgetAllBut(bestSteps(output));
     control.emit({ type: "checkpoint", step, folder });
   }
 }

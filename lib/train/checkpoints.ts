@@ -1,7 +1,8 @@
 // The checkpoints of a run: written beside and moved into place, found again, and removed so that no half of one stays.
 // Must not know an algorithm or what a state file holds.
 
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { makeFolder } from "../engine/make-folder.js";
 import { AttuneError } from "../errors/index.js";
@@ -23,6 +24,25 @@ export interface WriteCheckpoint {
   readonly free?: (path: string) => Promise<number>;
 }
 
+/** The newest ones stay. */
+async function removeOld(output: string, keep: number): Promise<void> {
+  const parent = join(output, "checkpoints");
+  try {
+    for (const step of checkpointSteps(output).slice(keep)) await removeCheckpoint(parent, step);
+  } catch (error) {
+    throw unwritable(parent, error);
+  }
+}
+
+/** What stays is cleared by the next run; the reason why there is something to clear is what counts. */
+async function clearStaging(staging: string): Promise<void> {
+  try {
+    await removeFolder(staging);
+  } catch {
+    // The disk that refused the checkpoint refuses this too.
+  }
+}
+
 /** Where a checkpoint of a step lies. */
 export function checkpointFolder(output: string, step: number): string {
   return join(output, "checkpoints", `step-${step}`);
@@ -39,7 +59,7 @@ export async function writeCheckpoint(request: WriteCheckpoint): Promise<string>
   const staging = join(parent, `.step-${record.step}.partial`);
   try {
     makeFolder(resolve(parent));
-    rmSync(staging, { recursive: true, force: true });
+    await removeFolder(staging);
     await checkFreeSpace({
       folder: parent,
       bytes,
@@ -54,14 +74,14 @@ export async function writeCheckpoint(request: WriteCheckpoint): Promise<string>
     writeSynced(join(staging, recordName), `${JSON.stringify({ ...record, files }, undefined, 2)}\n`);
     syncFolder(staging);
     // Of an earlier attempt, damaged since: a complete one would have been continued from.
-    if (existsSync(folder)) removeCheckpoint(parent, record.step);
+    if (existsSync(folder)) await removeCheckpoint(parent, record.step);
     renameSync(staging, folder);
     syncFolder(parent);
   } catch (error) {
-    rmSync(staging, { recursive: true, force: true });
+    await clearStaging(staging);
     throw error instanceof AttuneError ? error : unwritable(folder, error);
   }
-  if (keep > 0) for (const step of checkpointSteps(output).slice(keep)) removeCheckpoint(parent, step);
+  if (keep > 0) await removeOld(output, keep);
   return folder;
 }
 
@@ -77,23 +97,24 @@ export function checkpointSteps(output: string): readonly number[] {
 }
 
 /** The name goes first, all at once: a removal that is killed leaves nothing that looks like a checkpoint. */
-export function removeCheckpoint(parent: string, step: number, remove = removeFolder): void {
+export async function removeCheckpoint(parent: string, step: number, remove = removeFolder): Promise<void> {
   const hidden = join(parent, `.step-${step}.removed`);
-  removeFolder(hidden);
+  await removeFolder(hidden);
   renameSync(join(parent, `step-${step}`), hidden);
-  remove(hidden);
+  await remove(hidden);
 }
 
-function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+/** Not on the JavaScript thread: letting gigabytes go takes a while. */
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
 }
 
 /** Removes what killed writes and removals left. */
-export function clearLeftovers(output: string): void {
+export async function clearLeftovers(output: string): Promise<void> {
   const parent = join(output, "checkpoints");
   if (!existsSync(parent)) return;
   for (const name of readdirSync(parent))
-    if (/^\.step-\d+\.(partial|removed)$/.test(name)) removeFolder(join(parent, name));
+    if (/^\.step-\d+\.(partial|removed)$/.test(name)) await removeFolder(join(parent, name));
 }
 
 export interface FoundCheckpoint {

@@ -1,11 +1,13 @@
 // Early stop: counts evaluations since the best one, and keeps the weights of that one in the run's folder.
 // Must not evaluate.
 
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { makeFolder } from "../engine/make-folder.js";
 import { fail } from "../errors/index.js";
+import { unwritable } from "./run-files.js";
 
 /** Part of a checkpoint. */
 export interface EarlyStopState {
@@ -59,18 +61,24 @@ export class EarlyStop {
       return false;
     }
     const { model, folder, job } = this.#options;
-    makeFolder(resolve(folder, "best"));
+    const parent = join(folder, "best");
+    try {
+      makeFolder(resolve(parent));
+    } catch (error) {
+      throw unwritable(parent, error);
+    }
     await model.saveState(this.#file(step), job);
     this.#state = { best: { step, loss }, waited: 0 };
     return true;
   }
 
   /** Removes the weights of steps that no checkpoint and no later end can ask for. */
-  forgetAllBut(steps: readonly number[]): void {
+  async forgetAllBut(steps: readonly number[]): Promise<void> {
     const kept = new Set([...steps, this.#state.best?.step].map((step) => `step-${step}.safetensors`));
     const folder = join(this.#options.folder, "best");
     if (!existsSync(folder)) return;
-    for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name), { force: true });
+    for (const name of readdirSync(folder))
+      if (!kept.has(name)) await rm(join(folder, name), { force: true });
   }
 
   /** Puts the best weights into the model. Returns their step; undefined when there was no evaluation after a step. */
@@ -84,8 +92,8 @@ export class EarlyStop {
   }
 
   /** The run is done: its model holds the best weights. */
-  removeAll(): void {
-    rmSync(join(this.#options.folder, "best"), { recursive: true, force: true });
+  async removeAll(): Promise<void> {
+    await rm(join(this.#options.folder, "best"), { recursive: true, force: true });
   }
 
   #file(step: number): string {

@@ -1,6 +1,6 @@
 // Measures rows that are not trained on: the loss and sums of training, without gradients. Must not know an algorithm.
 
-import { type PackedBatch, packStep, type TokenisedRows, targetsOfRow } from "../data/index.js";
+import { type PackedBatch, packStep, sizeOfRow, type TokenisedRows } from "../data/index.js";
 import type { JobOptions, LossSpec, StepResult, TrainableModel } from "../engine/contract.js";
 import { fail } from "../errors/index.js";
 
@@ -18,10 +18,8 @@ export function* evaluationParts(rows: TokenisedRows): Generator<Int32Array> {
 /** Targets of all rows: what a loss over tokens is divided by. */
 export function targetsOfAll(rows: TokenisedRows): number {
   let targets = 0;
-  for (let position = 0; position < rows.length; position++) {
-    const row = rows.at(position);
-    targets += rows.sizeAt?.(position)?.targets ?? (row === undefined ? 0 : targetsOfRow(row));
-  }
+  for (let position = 0; position < rows.length; position++)
+    targets += sizeOfRow(rows, position)?.targets ?? 0;
   return targets;
 }
 

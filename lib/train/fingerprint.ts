@@ -5,10 +5,14 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { FrozenModel, TrainableModel } from "../engine/contract.js";
 
+/** Hashed before other work of the process gets its turn: a few milliseconds. */
+const bytesPerTurn = 1 << 22;
+
 /** SHA-256 of a file's bytes, in hex. */
-export async function fileHash(path: string): Promise<string> {
+async function fileHash(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest("hex");
@@ -31,7 +35,11 @@ export async function weightsHash(model: TrainableModel): Promise<string> {
   for (const { name, shape } of model.tensors()) {
     const values = await model.parameter(name);
     hash.update(`${name} ${shape.join("x")}\n`);
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (let first = 0; first < bytes.length; first += bytesPerTurn) {
+      hash.update(bytes.subarray(first, first + bytesPerTurn));
+      await setImmediate();
+    }
   }
   return hash.digest("hex");
 }

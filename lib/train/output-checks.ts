@@ -14,7 +14,7 @@ import { requireUnlocked } from "./run-lock.js";
  */
 export async function checkOutput(folder: string): Promise<void> {
   requireUnlocked(folder);
-  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "model"]) {
+  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "checkpoints", "model"]) {
     if (existsSync(join(folder, name))) throw holdsRun(folder, name);
   }
   await checkWritable("output", folder);

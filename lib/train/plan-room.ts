@@ -33,9 +33,9 @@ export async function requireRoom(request: RoomRequest): Promise<void> {
   await checkFreeSpace({ folder: output, bytes: bytes + held * stateBytes(model), what });
 }
 
-/** A checkpoint's state: values and two moments, in fp32. */
-export function stateBytes({ trainableParameters }: TrainableModel): number {
-  return 12 * trainableParameters + (1 << 16);
+/** A checkpoint's state: values and two moments, in fp32, with their names; and the record beside it. */
+export function stateBytes(model: TrainableModel): number {
+  return 12 * model.trainableParameters + 1024 * model.tensors().length + (1 << 16);
 }
 
 /** Bounds on the largest micro-batch of the first epoch, which stands for all: later ones only mix the rows anew. */
@@ -55,7 +55,8 @@ function memoryNeed({ settings, model, data, evaluation, snapshots }: RoomReques
   if (evaluation !== undefined)
     for (const part of evaluationParts(evaluation))
       take(largestBatch(part, evaluation, settings.microBatchTokens));
-  return { model, rows, targets, snapshots };
+  // A frozen view of an adapter shares its base; what it copies is beside the activations nothing.
+  return { model, rows, targets, snapshots: model.adapter === undefined ? snapshots : 0 };
 }
 
 /** A step in one micro-batch, or one that is full: each row of the trunk predicts one target, a prompt's last several. */

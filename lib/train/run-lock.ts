@@ -1,7 +1,7 @@
 // One run at a time in a folder: a file that names the process at work. A lock whose process is gone is taken over.
 // Must not know what a run does.
 
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type AttuneError, fail } from "../errors/index.js";
@@ -68,6 +68,22 @@ export function requireUnlocked(folder: string): void {
 function linked(own: string, path: string): boolean {
   try {
     linkSync(own, path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (!withoutLinks.has(code ?? "")) throw error;
+    return copied(own, path);
+  }
+}
+
+/** What file systems without hard links answer. */
+const withoutLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** There a reader may meet half a lock: only for a moment, and only when two runs begin at once. */
+function copied(own: string, path: string): boolean {
+  try {
+    copyFileSync(own, path, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

@@ -12,9 +12,17 @@ import type { SharedMetrics } from "./metrics.js";
 import type { RunInputs } from "./run-types.js";
 
 /** Settings that every trainer has. */
-export type SharedSettings = Omit<SftSettings, "learningRate" | "format" | "assistantOnly"> & {
+export type SharedSettings = Omit<SftSettings, keyof FilledSettings | "format" | "assistantOnly"> &
+  FilledSettings;
+
+/** Settings whose defaults depend on what is trained. */
+type FilledSettings = {
   readonly learningRate: number;
+  readonly microBatchTokens: number;
 };
+
+/** Trunk rows of a micro-batch: beside an adapter's few gradients and moments, activations are most of the memory. */
+const microBatchTokens = { full: 2048, adapter: 1024 } as const;
 
 export interface ResolveSettings<Schema extends z.ZodObject, Metrics extends SharedMetrics> {
   readonly command: string;
@@ -31,14 +39,18 @@ export interface ResolveSettings<Schema extends z.ZodObject, Metrics extends Sha
  */
 export function resolveSettings<Schema extends z.ZodObject, Metrics extends SharedMetrics>(
   request: ResolveSettings<Schema, Metrics>,
-): z.output<Schema> & { readonly learningRate: number } {
+): z.output<Schema> & FilledSettings {
   const { command, schema, inputs, values, rates } = request;
   loadedModelOptions(command, inputs.model, values);
   const settings = checkOptions({ schema, command, values });
   refuseContradictions(settings as SharedSettings, inputs);
-  const rate = trainsAdapter(inputs.model, settings as SharedSettings) ? rates.adapter : rates.full;
-  const learningRate = (settings as { readonly learningRate?: number }).learningRate ?? rate;
-  return { ...settings, learningRate };
+  const kind = trainsAdapter(inputs.model, settings as SharedSettings) ? "adapter" : "full";
+  const given = settings as Partial<FilledSettings>;
+  return {
+    ...settings,
+    learningRate: given.learningRate ?? rates[kind],
+    microBatchTokens: given.microBatchTokens ?? microBatchTokens[kind],
+  };
 }
 
 function trainsAdapter(model: RunInputs<SharedMetrics>["model"], settings: SharedSettings): boolean {

@@ -91,12 +91,13 @@ async function saveResult<Metrics extends SharedMetrics>(
   const bestStep = status === "done" ? await between.finish() : undefined;
   await model.save(folder.modelFolder);
   control.emit({ type: "saved", folder: folder.modelFolder });
+  if (between.failure !== undefined) throw between.failure;
   const { first, last } = totals;
   const seconds = totals.milliseconds / 1000;
   const { evaluation, checkpoint } = between;
   const summary = { first, last, seconds, checkpoint, evaluation, bestStep };
   folder.finish(status, log.done, summary);
-  if (status === "done") between.done();
+  if (status === "done") await between.done();
   return {
     status,
     output: folder.folder,

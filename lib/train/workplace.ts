@@ -190,9 +190,9 @@ async function openFolder<Metrics extends SharedMetrics>(
   };
   const folder = RunFolder.reopen(options, start, config, { record, lock, step, changes, keepLine });
   cutLines(join(output, "samples.jsonl"), (line) => Number(line.step) <= step);
-  clearLeftovers(output);
+  await clearLeftovers(output);
   // What could not be used must not count as the newest.
-  for (const one of broken) removeCheckpoint(join(output, "checkpoints"), one.step);
+  for (const one of broken) await removeCheckpoint(join(output, "checkpoints"), one.step);
   return folder;
 }
 

@@ -58,6 +58,7 @@ export async function commandLine(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onOutputClosed: () => () => undefined,
     quit: (code) => quits.push(code),
   };
   const code = await runCommandLine(args, terminal);

@@ -234,7 +234,7 @@ describe("attune convert", () => {
       "--json",
     ]);
     expect(code).to.equal(0);
-    expect(JSON.parse(stdout)).to.deep.include({ output: at("copy"), dtype: "fp32", merged: false });
+    expect(JSON.parse(stdout)).to.deep.include({ folders: [at("copy")], dtype: "fp32", kind: "copied" });
     await using engine = await createEngine();
     const [before, after] = [await engine.loadModel(at("base")), await engine.loadModel(at("copy"))];
     expect(await after.logprobs(rows)).to.deep.equal(await before.logprobs(rows));
@@ -267,6 +267,24 @@ describe("attune convert", () => {
     expect(stdout).to.match(new RegExp(`^${base.parameters.toLocaleString("en-US")} parameters`));
     expect(existsSync(at("merged", "model.safetensors"))).to.equal(true);
     expect(existsSync(at("merged", "adapter_config.json"))).to.equal(false);
+  });
+
+  it("writes base and adapter apart", async () => {
+    await using engine = await createEngine();
+    await (await engine.loadModel(at("base"), { adapter: { rank: 2 } })).save(at("adapter-2"));
+    const args = [
+      "convert",
+      "--model",
+      at("base"),
+      "--adapter",
+      at("adapter-2"),
+      "--split",
+      "--output",
+      at("apart"),
+    ];
+    expect((await commandLine(args)).code).to.equal(0);
+    expect(existsSync(at("apart", "base", "model.safetensors"))).to.equal(true);
+    expect(existsSync(at("apart", "adapter", "adapter_model.safetensors"))).to.equal(true);
   });
 
   it("does not write into a folder that holds something", async () => {

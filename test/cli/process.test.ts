@@ -16,7 +16,11 @@ interface Ended {
 }
 
 /** Runs the program; `onText` sees standard error as it grows. */
-function run(args: readonly string[], onText: (text: string, child: ChildProcess) => void): Promise<Ended> {
+function run(
+  args: readonly string[],
+  onText: (text: string, child: ChildProcess) => void,
+  onOutput: (child: ChildProcess) => void = () => undefined,
+): Promise<Ended> {
   const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -25,7 +29,7 @@ function run(args: readonly string[], onText: (text: string, child: ChildProcess
     stderr += piece.toString();
     onText(stderr, child);
   });
-  child.stdout?.resume();
+  child.stdout?.on("data", () => onOutput(child));
   return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stderr })));
 }
 
@@ -78,6 +82,20 @@ describe("the program", () => {
     const { code } = await run([...args, "--max-steps", "200"], (_, child) => child.stderr?.destroy());
     expect(code).to.equal(0);
     expect(place.record()).to.deep.include({ status: "done", stepsDone: 200 });
+  });
+
+  it("samples no further when nobody reads its answers any more", async () => {
+    const prompts = Array.from({ length: 20_000 }, (_, i) => JSON.stringify({ prompt: `${i}?` }));
+    const path = join(place.folder, "prompts.jsonl");
+    writeFileSync(path, prompts.join("\n"));
+    const line = ["generate", "--model", place.model, "--prompts", path, "--max-new-tokens", "100", "--json"];
+    const { code, stderr } = await run(
+      line,
+      () => undefined,
+      (child) => child.stdout?.destroy(),
+    );
+    expect(code).to.equal(0);
+    expect(Number(/([\d,]+) of 20,000 answers/.exec(stderr)?.[1]?.replaceAll(",", ""))).to.be.below(5000);
   });
 
   it("exits with 2 for wrong usage", async () => {

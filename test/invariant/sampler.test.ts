@@ -94,6 +94,27 @@ describe("invariant: the sampler's log-probs", () => {
       }
     });
 
+    it("are the trainer's with an adapter that was trained, and differ from the base's", async () => {
+      const base = await load();
+      const own = await base.addAdapter({ rank: 4, seed: 1 });
+      const data = prompts.map((prompt) => ({ prompt, completions: [prompt.slice(0, 20)] }));
+      const batch = packRows({ data, rows: data.map((_, row) => row) });
+      try {
+        for (let step = 0; step < 2; step++) {
+          await own.step(batch, { kind: "nll", normaliser: batch.counts.targets });
+          await own.update({ learningRate: 1e-2 });
+        }
+        const found = await sampleAll({ model: own, prompts, options: { ...options, batchSize: 7 } });
+        const wanted = { prompts, sampled: found, samples: 2, temperature: 0.8 };
+        expectSameBits(column(found, "modelLogprobs"), await trainerLogprobs({ model: own, ...wanted }));
+        const unlike = await trainerLogprobs({ model: base, ...wanted });
+        expect(firstDifference(column(found, "modelLogprobs"), unlike)).to.be.a("string");
+      } finally {
+        await own.dispose();
+        await base.dispose();
+      }
+    });
+
     if (dtype === "fp32") {
       it("see a prompt that differs in one token", async () => {
         const changed = prompts.map((ids) => Int32Array.from(ids, (id, i) => (i === 0 ? id + 1 : id)));

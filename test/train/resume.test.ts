@@ -1,10 +1,11 @@
 // Stop and resume on the real engine: nobody can tell a run that was interrupted from one that was not.
 
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { DpoOptions, SftOptions } from "../../lib/train/index.js";
 import { dpo, sft } from "../../lib/train/index.js";
+import { failureOf } from "../errors/expect-failure.js";
 import { expectSameRun, timelessMetrics, weightBytes } from "./same-run.js";
 import { demonstrations, type Place, pairs, temporaryPlace } from "./training-rows.js";
 
@@ -131,6 +132,21 @@ describe("a run that is stopped and resumed", () => {
       [5, []],
     ]);
     expect(place.record()).to.deep.include({ status: "done", stepsDone: 12 });
+  });
+
+  it("saves the model even where a checkpoint cannot be written, and says why there is none", async () => {
+    // A file in the place of the folder.
+    const spoil = ({ step }: { readonly step: number }) => {
+      if (step !== 3) return;
+      writeFileSync(join(place.output(), "checkpoints"), "");
+      void run.stop().catch(() => undefined);
+    };
+    const run = sft({ data: demonstrations, ...shared({}), onStep: spoil } as SftOptions);
+    const error = await failureOf(() => run.result);
+    expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
+    expect(error.message).to.include("checkpoints");
+    expect(weightBytes(place.output()).length).to.be.above(0);
+    expect(place.record()).to.deep.include({ status: "failed", stepsDone: 3 });
   });
 
   it("lets its folder go at the end", async () => {

@@ -44,7 +44,7 @@ describe("a run's folder", () => {
     expect(existsSync(join(parent, "deep"))).to.equal(false);
   });
 
-  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "model"]) {
+  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "checkpoints", "model"]) {
     it(`is refused when it already holds ${name}`, async () => {
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, name), "");

@@ -1,11 +1,13 @@
 // Ways to end a run from outside, and runs beside each other: disposal, signals of the process, two engines, workers.
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { expect } from "chai";
+import { runCommandLine } from "../../lib/cli/program.js";
+import type { Terminal } from "../../lib/cli/terminal.js";
 import { createEngine } from "../../lib/engine/index.js";
 import { type DpoOptions, dpo, sft } from "../../lib/train/index.js";
 import { failureOf } from "../errors/expect-failure.js";
@@ -15,7 +17,7 @@ import { demonstrations, type Place, pairs, temporaryPlace } from "./training-ro
 const here = dirname(fileURLToPath(import.meta.url));
 const main = join(here, "..", "..", "lib", "cli", "main.ts");
 
-describe("a run", () => {
+describe("a run, ended from outside or beside another,", () => {
   let place: Place;
   beforeEach(() => {
     place = temporaryPlace();
@@ -120,32 +122,40 @@ describe("a run", () => {
     expectSameRun(place.output(), place.output("whole"));
   }).timeout(60_000);
 
-  it("that gets SIGINT while it reads its rows takes no step and exits with 130", async () => {
+  it("that is interrupted while it loads takes no step, and the program exits with 130", async () => {
     const data = join(place.folder, "rows.jsonl");
-    // Enough to be at it for a while.
-    const rows = Array.from({ length: 60_000 }, (_, i) => JSON.stringify({ ...pairs[i % 5], chosen: ` yes ${i}` }));
-    writeFileSync(data, rows.join("\n"));
-    const flags = ["--model", place.model, "--data", data, "--output", place.output(), "--token-cache", "off"];
-    const child = spawn(process.execPath, ["--import", "tsx", main, "dpo", ...flags], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    let text = "";
-    child.stderr.on("data", (piece: Buffer) => {
-      text += piece.toString();
-    });
-    const listening = setInterval(() => {
-      // Only a process that handles the signal is asked: its mask of caught signals holds SIGINT (bit 1).
-      const caught = /SigCgt:\s*([0-9a-f]+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
-      if (caught === undefined || (Number.parseInt(caught.slice(-1), 16) & 2) === 0) return;
-      clearInterval(listening);
-      child.kill("SIGINT");
-    }, 5);
-    const code = await new Promise((resolve) => child.on("close", resolve));
-    clearInterval(listening);
-    expect(code).to.equal(130);
-    expect(text).to.include("before it took a step");
+    writeFileSync(data, pairs.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const texts: string[] = [];
+    const terminal: Terminal = {
+      stdout: { columns: 80, write: () => undefined },
+      stderr: { isTTY: false, columns: 80, write: (piece) => texts.push(piece) },
+      debug: false,
+      interactive: false,
+      readLines: () => {
+        throw new Error("nobody asks");
+      },
+      // Ctrl-C as soon as somebody listens.
+      onInterrupt: (listener) => {
+        listener();
+        return () => undefined;
+      },
+      onOutputClosed: () => () => undefined,
+      quit: () => undefined,
+    };
+    const flags = [
+      "--model",
+      place.model,
+      "--data",
+      data,
+      "--output",
+      place.output(),
+      "--token-cache",
+      "off",
+    ];
+    expect(await runCommandLine(["dpo", ...flags], terminal)).to.equal(130);
+    expect(texts.join("")).to.include("before it took a step");
     expect(existsSync(place.output())).to.equal(false);
-  }).timeout(60_000);
+  });
 
   it("gives the same beside a run on another engine as alone", async () => {
     await dpo(options({ output: place.output("alone") })).result;
