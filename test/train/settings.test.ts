@@ -37,6 +37,14 @@ describe("settings of a run", () => {
     });
   }
 
+  it("have smaller micro-batches for an adapter than for all weights, unless they are asked for", async () => {
+    await sftRun({ output: place.output("full") }).result;
+    await sftRun({ output: place.output("adapter"), adapterRank: 4 }).result;
+    await sftRun({ output: place.output("asked"), adapterRank: 4, microBatchTokens: 4096 }).result;
+    const sizes = ["full", "adapter", "asked"].map((name) => config(name)["micro-batch-tokens"]);
+    expect(sizes).to.deep.equal([2048, 1024, 4096]);
+  });
+
   it("have the adapter's learning rate for a model that was loaded with one", async () => {
     const engine = await createEngine({ threads: 1 });
     try {
