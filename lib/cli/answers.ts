@@ -36,6 +36,7 @@ export async function answerPrompts(request: AnswerRequest): Promise<number> {
       "ATTUNE_OUTPUT_EXISTS",
       `Expected output to be a new file but ${output} exists. Choose another.`,
     );
+  if (output !== undefined) await requireWritable(output);
   const controller = new AbortController();
   let unread = false;
   const stopListening = [
@@ -138,22 +139,36 @@ function jsonLine(request: AnswerRequest, sequence: number, answer: Answer): str
   return `${JSON.stringify(line)}\n`;
 }
 
+/** Tries it before anything is sampled: what cannot be written in the end would be lost. */
+async function requireWritable(path: string): Promise<void> {
+  const beside = besideOf(path);
+  try {
+    await writeFile(beside, "");
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+  await rm(beside, { force: true });
+}
+
 /** Beside its place first, so that a file is there whole or not at all. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = `${path}.${process.pid}.tmp`;
+  const beside = besideOf(path);
   try {
     await writeFile(beside, text);
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });
-    throw fail(
-      "ATTUNE_OUTPUT",
-      `Cannot write ${path}: ${reasonOf(error)}. Choose a place that you may write.`,
-      {
-        cause: error,
-      },
-    );
+    throw cannotWrite(path, error);
   }
+}
+
+function besideOf(path: string): string {
+  return `${path}.${process.pid}.tmp`;
+}
+
+function cannotWrite(path: string, error: unknown) {
+  const text = `Cannot write ${path}: ${reasonOf(error)}. Choose a place that you may write.`;
+  return fail("ATTUNE_OUTPUT", text, { cause: error });
 }
 
 /** Counts on standard error, at most twice a second; nothing for a single answer, which streams. */

@@ -71,7 +71,7 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
     });
   }
   return program.action(() => {
-    terminal.stdout.write(program.helpInformation());
+    program.outputHelp();
     throw fail("ATTUNE_OPTION", "Expected a command. The help above lists them.");
   });
 }

@@ -2,6 +2,7 @@
 // Must not sample.
 
 import { type Content, readRows } from "../data/index.js";
+import { fail } from "../errors/index.js";
 import type { GenerateSettings } from "../options/index.js";
 import { type ChatMessage, encodeChatPrompt, type TemplateContext, type Tokenizer } from "../text/index.js";
 
@@ -37,6 +38,10 @@ function commandPrompt(
   tokenizer: Tokenizer,
   context: TemplateContext = {},
 ): CommandPrompt {
+  if (settings.system !== undefined && !isConversation(content, settings)) {
+    const text = "Expected no --system for prompts of text or ids, which are continued as they stand.";
+    throw fail("ATTUNE_OPTION", `${text} Give --apply-chat-template for texts, or leave --system out.`);
+  }
   if (content instanceof Int32Array) return { given: Array.from(content), start: content };
   if (typeof content === "string" && !settings.applyChatTemplate) return { given: content, start: content };
   const messages = withSystem(
@@ -44,6 +49,10 @@ function commandPrompt(
     settings.system,
   );
   return { given: messages, start: encodeChatPrompt({ tokenizer, messages, context }).ids };
+}
+
+function isConversation(content: Content, { applyChatTemplate }: GenerateSettings): boolean {
+  return typeof content === "string" ? applyChatTemplate : !(content instanceof Int32Array);
 }
 
 /** The system message in front, unless the conversation brings its own. */

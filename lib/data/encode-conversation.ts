@@ -22,11 +22,16 @@ export interface EncodeConversationOptions {
   readonly skipTurns?: number;
 }
 
+export interface EncodedConversation extends SequenceIds {
+  /** What the hash of the prompt covers: all before the first answer, whichever tokens are targets. */
+  readonly hashed: readonly Int32Array[];
+}
+
 /**
  * Prompt: up to the first target. Completion: from there to the last target, with a mask where others lie between. What
  * follows the last target predicts nothing and is left out.
  */
-export function encodeConversation(options: EncodeConversationOptions): SequenceIds {
+export function encodeConversation(options: EncodeConversationOptions): EncodedConversation {
   const { tokenizer, messages, context, assistantOnly, skipTurns = 0 } = options;
   const { ids, turns } = maskConversation({ tokenizer, messages, context });
   const started = startOnce(tokenizer, ids);
@@ -40,14 +45,15 @@ export function encodeConversation(options: EncodeConversationOptions): Sequence
     const text = "Expected an assistant's message to learn from but found none.";
     throw fail("ATTUNE_DATA", `${text} Add one, or leave the row out.`);
   }
+  const question = started.slice(0, first[0]);
+  const hashed = [question];
   if (!assistantOnly) {
     const end = messages.at(-1)?.role === "assistant" ? last[1] : started.length;
-    return { prompt: started.slice(0, 1), completions: [started.slice(1, end)] };
+    return { prompt: started.slice(0, 1), completions: [started.slice(1, end)], hashed };
   }
   const completion = started.slice(first[0], last[1]);
-  const prompt = started.slice(0, first[0]);
-  if (spans.length === 1) return { prompt, completions: [completion] };
+  if (spans.length === 1) return { prompt: question, completions: [completion], hashed };
   const mask = new Uint8Array(completion.length);
   for (const [from, to] of spans) mask.fill(1, from - first[0], to - first[0]);
-  return { prompt, completions: [completion], masks: [mask] };
+  return { prompt: question, completions: [completion], masks: [mask], hashed };
 }

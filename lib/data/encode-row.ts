@@ -143,8 +143,7 @@ interface TextOptions extends PromptOptions {
 function encodeText({ content, tokenizer, context, assistantOnly }: TextOptions): EncodedRow {
   if (typeof content !== "string" && !(content instanceof Int32Array)) {
     const wanted = assistantOnly ?? true;
-    const encoded = encodeConversation({ tokenizer, messages: content, context, assistantOnly: wanted });
-    return { ...encoded, hashed: wanted ? [encoded.prompt] : [encoded.prompt, ...encoded.completions] };
+    return encodeConversation({ tokenizer, messages: content, context, assistantOnly: wanted });
   }
   if (assistantOnly === true) {
     const text =
@@ -177,8 +176,7 @@ function maskedSides({ content, first, tokenizer, context }: MaskedOptions): Enc
   }
   const skipTurns = content.filter(({ role }) => role === "assistant").length;
   const messages = [...content, ...first];
-  const encoded = encodeConversation({ tokenizer, messages, context, assistantOnly: true, skipTurns });
-  return { ...encoded, hashed: [encoded.prompt] };
+  return encodeConversation({ tokenizer, messages, context, assistantOnly: true, skipTurns });
 }
 
 export function isMessages(content: Content): content is readonly ChatMessage[] {

@@ -14,6 +14,7 @@ const ownFormats: readonly (readonly [readonly number[], FileFormat])[] = [
 
 /** Formats somebody may pass by mistake. */
 const otherFormats: readonly (readonly [readonly number[], string])[] = [
+  [[0x50, 0x41, 0x52, 0x45], "an encrypted Parquet file"],
   [[0x50, 0x4b, 0x03, 0x04], "a zip archive"],
   [[0x42, 0x5a, 0x68], "a bzip2 archive"],
   [[0xfd, 0x37, 0x7a, 0x58], "an xz archive"],

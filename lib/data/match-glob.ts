@@ -16,10 +16,21 @@ export function globRoot(pattern: string): string {
   return fixed.length === 1 && fixed[0] === "" ? "/" : join(...fixed.map((part) => part || "/"));
 }
 
-/** Tells which paths (as `join` below `globRoot` makes them) a pattern matches. */
+/**
+ * Tells which paths (as `join` below `globRoot` makes them) a pattern matches. A set whose range runs backwards
+ * (`[z-a]`) matches nothing.
+ */
 export function globMatcher(pattern: string): (path: string) => boolean {
-  const expression = new RegExp(`^${expressionOf(slashes(normalize(pattern)))}$`, "u");
-  return (path) => expression.test(slashes(path));
+  const expression = expressionFor(`^${expressionOf(slashes(normalize(pattern)))}$`);
+  return (path) => expression?.test(slashes(path)) === true;
+}
+
+function expressionFor(text: string): RegExp | undefined {
+  try {
+    return new RegExp(text, "u");
+  } catch {
+    return undefined;
+  }
 }
 
 function slashes(path: string): string {

@@ -55,7 +55,9 @@ export function createRowChecker(rules: RowRules, known?: RowType): RowChecker {
   };
 }
 
-/** Pairs whose sides are the same teach nothing, whatever they are used for. */
+/** Pairs whose sides are seen to be the same without a tokenizer; they teach nothing, whatever they are used for. */
 export function hasIdenticalSides(row: Row): boolean {
-  return row.type === "preference" && row.chosen === row.rejected;
+  if (row.type !== "preference") return false;
+  // Without a prompt of their own, conversations share one unless they are the same: check-row.ts leaves it empty then.
+  return row.chosen === row.rejected || (Array.isArray(row.prompt) && row.prompt.length === 0);
 }

@@ -134,7 +134,7 @@ export class TokenCache {
   /** A new name beside the cache's own, in a folder that exists. Throws when it cannot be made. */
   temporaryPath(): string {
     const { folder } = this.#options;
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     removeForgotten(folder);
     return `${this.#path}.${randomUUID()}.tmp`;
   }
@@ -244,6 +244,18 @@ function renamed({ counts, files: before }: CacheFacts, now: readonly string[]):
     return old === undefined || name === undefined ? message : name + message.slice(old.length);
   });
   return { ...counts, badMessages };
+}
+
+/** Not `mkdir` with `recursive`: below a parent that answers ENOENT, as /proc does, Node then tries for ever. */
+function makeFolder(folder: string): void {
+  const isFolder = () => statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isFolder()) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!isFolder()) throw error;
+  }
 }
 
 function removeForgotten(folder: string): void {

@@ -62,7 +62,7 @@ export function tokeniseRow(given: Row, settings: TokeniseSettings): TokenisedRo
   const { tokenizer, task, assistantOnly, vocabularySize, ties = "keep" } = settings;
   const row = withoutTemplate(given, tokenizer);
   requireTask(row, task);
-  if (row.type === "preference" && task === "preference" && sameContent(row)) return "identical";
+  if (row.type === "preference" && task !== "prompt" && sameContent(row)) return "identical";
   const judgement = judgementOf(row, task);
   if (ties === "drop" && isTie(judgement)) return "tie";
   try {
@@ -97,7 +97,8 @@ function requireTask(row: Row, task: Task): void {
 }
 
 function sameContent({ chosen, rejected }: Extract<Row, { type: "preference" }>): boolean {
-  if (typeof chosen === "string" || chosen instanceof Int32Array) return chosen === rejected;
+  if (typeof chosen === "string") return chosen === rejected;
+  if (chosen instanceof Int32Array) return rejected instanceof Int32Array && sameIds(chosen, rejected);
   return JSON.stringify(chosen) === JSON.stringify(rejected);
 }
 
@@ -160,7 +161,7 @@ function fitRow(
   const rules = {
     maxLength,
     overLength: whole ? ("drop" as const) : overLength,
-    start: tokenizer.startIds.length,
+    start: startLength(ids.prompt, tokenizer),
     compared: task === "preference",
   };
   if (klCompletion === undefined) return fitAnswers({ ids, ...rules });
@@ -169,6 +170,12 @@ function fitRow(
   if (typeof fitted === "string") return fitted;
   const [completion = klCompletion, other = klCompletion] = fitted.completions;
   return { ...fitted, completions: [completion], klCompletion: other };
+}
+
+/** Ids at a prompt's start that stay when it is cut: what the tokenizer puts there, or the BOS that a template wrote. */
+function startLength(prompt: Int32Array, { startIds, bosId }: Tokenizer): number {
+  if (startIds.length > 0 && startIds.every((id, i) => prompt[i] === id)) return startIds.length;
+  return bosId !== undefined && prompt[0] === bosId ? 1 : 0;
 }
 
 function checkVocabulary(row: EncodedRow, { file, line }: RowPlace, size: number | undefined): void {

@@ -8,7 +8,9 @@ import type { AdapterInfo, AdapterOptions, ScoreHeadOptions } from "./contract.j
 import { expectKeys, expectOneOf } from "./options.js";
 
 const DEFAULT_RANK = 16;
-const MOST_RANK = 4096;
+export const MOST_RANK = 4096;
+/** Its scale must fit fp32. */
+export const MOST_ALPHA = 1e30;
 
 type ScoreRole = Pick<NativeRole, "scoreHead" | "normalScore" | "scoreSeed">;
 
@@ -38,10 +40,10 @@ export function freshRole(
       `Expected adapter.rank from 1 to ${MOST_RANK} but received ${rank}. Typical: 8 to 64.`,
     );
   const alpha = adapter.alpha ?? 2 * rank;
-  if (!(Number.isFinite(alpha) && alpha > 0))
+  if (!(alpha > 0 && alpha <= MOST_ALPHA))
     throw fail(
       "ATTUNE_OPTION",
-      `Expected adapter.alpha above 0 but received ${alpha}. Typical: once or twice the rank.`,
+      `Expected adapter.alpha above 0 and up to ${MOST_ALPHA} but received ${alpha}. Typical: once or twice the rank.`,
     );
   const targets = adapter.targets ?? "all-linear";
   if (typeof targets === "string") expectOneOf("adapter.targets", targets, ["all-linear"]);

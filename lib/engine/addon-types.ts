@@ -80,6 +80,8 @@ export interface NativeDescription {
   readonly linearLayers: readonly string[];
   readonly adapter?: Pick<NativeRole, "rank" | "alpha" | "rsLora" | "modules" | "scoreHead">;
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Of the base under an adapter; empty of other models. */
+  readonly baseTensors: NativeDescription["tensors"];
 }
 
 /** All of them given; `SamplingOptions` says what they mean. */

@@ -256,6 +256,8 @@ export interface TrainableModel extends FrozenModel {
   loadState(file: string, options?: JobOptions): Promise<void>;
   /** Names and shapes of what is trained, as in a Hugging Face folder or, of an adapter, in PEFT's file. */
   tensors(): readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** The same of the base under an adapter, which it does not train; `parameter` reads these too. Otherwise empty. */
+  baseTensors(): readonly { readonly name: string; readonly shape: readonly number[] }[];
   parameter(name: string): Promise<Float32Array>;
   gradient(name: string): Promise<Float32Array>;
 }

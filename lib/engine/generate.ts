@@ -4,7 +4,7 @@
 import { fail } from "../errors/index.js";
 import { type ChatMessage, encodeChatPrompt, startOnce, type Tokenizer } from "../text/index.js";
 import type { DecodedTokens, FrozenModel, JobOptions, SamplingOptions } from "./contract.js";
-import type { TextOrIds } from "./logprobs.js";
+import { type TextOrIds, wrongId } from "./logprobs.js";
 import { expectKeys } from "./options.js";
 import { samplingKeys } from "./sampling-options.js";
 import { TextDeltas } from "./text-deltas.js";
@@ -53,11 +53,9 @@ export async function* generate(request: GenerateRequest): AsyncGenerator<Genera
   const { model, options } = request;
   expectKeys("generate", options, [...samplingKeys, "stop", "signal"]);
   const { stop = [], signal, ...sampling } = options;
-  if (stop.some((text) => typeof text !== "string" || text === "")) {
-    throw fail(
-      "ATTUNE_OPTION",
-      `Expected stop to hold texts that are not empty but received ${JSON.stringify(stop)}.`,
-    );
+  if (!isList(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
+    const text = `Expected stop to be a list of texts that are not empty but received ${JSON.stringify(stop)}.`;
+    throw fail("ATTUNE_OPTION", text);
   }
   signal?.throwIfAborted();
   const tokenizer = await model.tokenizer();
@@ -175,7 +173,7 @@ function withoutEnd(text: string): string {
 }
 
 function wholeIds(ids: readonly number[], index: number): Int32Array {
-  const wrong = ids.find((id) => !Number.isInteger(id));
+  const wrong = wrongId(ids);
   if (wrong === undefined) return Int32Array.from(ids);
   throw fail("ATTUNE_DATA", `Prompt ${index}: expected whole token ids but received ${wrong}.`);
 }

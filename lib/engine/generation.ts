@@ -1,7 +1,7 @@
 // Sequences being sampled: one native job per decode step.
 // Must not know text: generate.ts makes prompts of it and text of the tokens.
 
-import { type AttuneError, fail } from "../errors/index.js";
+import { AttuneError, fail } from "../errors/index.js";
 import type { GenerationHandle, NativeSampling } from "./addon-types.js";
 import type { DecodedTokens, Generation, GenerationCounts, JobOptions, SamplingOptions } from "./contract.js";
 import { requireGenerationMemory } from "./memory.js";
@@ -32,7 +32,7 @@ export function startGeneration(request: StartGenerationOptions): NativeGenerati
     const rows = mostRows(lengths, sampling, maxPositions);
     requireGenerationMemory({
       cache: callNative(() => addon.planGeneration(handle, lengths, sampling)),
-      planned: callNative(() => addon.plan(handle, rows, sampling.batchSize, false)),
+      planned: callNative(() => addon.plan(handle, rows, atOnce(lengths, sampling), false)),
       held: callNative(() => addon.memoryOf(handle)),
     });
   }
@@ -61,11 +61,12 @@ function mostRows(lengths: Int32Array, sampling: NativeSampling, maxPositions: n
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
   const total = lengths.reduce((sum, length) => sum + length, 0);
   const one = Math.min(longest + sampling.maxNewTokens, maxPositions);
-  return Math.max(
-    one,
-    Math.min(PREFILL_ROWS, total),
-    Math.min(sampling.batchSize, lengths.length * sampling.samples),
-  );
+  return Math.max(one, Math.min(PREFILL_ROWS, total), atOnce(lengths, sampling));
+}
+
+/** Sequences decoded in one step at most. */
+function atOnce(lengths: Int32Array, { batchSize, samples }: NativeSampling): number {
+  return Math.min(batchSize, lengths.length * samples);
 }
 
 export class NativeGeneration implements Generation {
@@ -101,10 +102,18 @@ export class NativeGeneration implements Generation {
 
   /** Frees the caches, after a step that is under way. */
   dispose(): Promise<void> {
-    this.#disposal ??= runJob({ addon: this.#jobs.addon }, (job) =>
-      this.#jobs.addon.disposeGeneration(this.#handle, job),
-    );
+    this.#disposal ??= this.#dispose();
     return this.#disposal;
+  }
+
+  async #dispose(): Promise<void> {
+    const { addon } = this.#jobs;
+    try {
+      await runJob({ addon }, (job) => addon.disposeGeneration(this.#handle, job));
+    } catch (error) {
+      // The engine went first: nothing is left to do.
+      if (!(error instanceof AttuneError && error.code === "ATTUNE_DISPOSED")) throw error;
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -76,14 +76,27 @@ function expectSides(
 ): void {
   for (const side of ["prompt", "completion"] as const) {
     const value = row?.[side];
-    if (
-      typeof value === "string" ||
-      (typeof value === "object" && value !== null && Symbol.iterator in value)
-    )
+    if (typeof value === "string") continue;
+    if (typeof value === "object" && value !== null && Symbol.iterator in value) {
+      expectWholeIds([...(value as Iterable<unknown>)], side, index);
       continue;
+    }
     const text = `Row ${index}: expected ${side} to be a text or token ids but received ${String(value)}.`;
     throw fail("ATTUNE_DATA", text, { details: { row: index, column: side } });
   }
+}
+
+function expectWholeIds(ids: readonly unknown[], side: "prompt" | "completion", index: number): void {
+  const wrong = wrongId(ids);
+  if (wrong === undefined) return;
+  const text = `Row ${index}: expected ${side} to hold whole token ids but received ${wrong}.`;
+  throw fail("ATTUNE_DATA", text, { details: { row: index, column: side } });
+}
+
+/** The first that is no whole number of 32 bits, as text: an array of token ids would take it for another one. */
+export function wrongId(ids: readonly unknown[]): string | undefined {
+  const at = ids.findIndex((id) => typeof id !== "number" || id !== (id | 0));
+  return at < 0 ? undefined : String(ids[at]);
 }
 
 async function idsOf(

@@ -300,6 +300,10 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
     return this.description.tensors;
   }
 
+  baseTensors(): NativeDescription["baseTensors"] {
+    return this.description.baseTensors;
+  }
+
   async parameter(name: string): Promise<Float32Array> {
     return this.jobs.run({}, ({ addon, handle, job }) => addon.parameter(handle, job, name));
   }

@@ -5,8 +5,12 @@ import { availableParallelism } from "node:os";
 import { fail, unknownName } from "../errors/index.js";
 import type { DType } from "./contract.js";
 
-/** Throws ATTUNE_OPTION for a key that is not one of `known`. */
+/** Throws ATTUNE_OPTION for what is no object of options, and for a key that is not one of `known`. */
 export function expectKeys(what: string, options: object, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const text = `${what}: expected an object of options but received ${JSON.stringify(options)}.`;
+    throw fail("ATTUNE_OPTION", text);
+  }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) throw fail("ATTUNE_OPTION", `${what}: ${unknownName("option", key, known)}`);
   }

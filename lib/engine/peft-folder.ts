@@ -4,6 +4,7 @@
 import { stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { fail } from "../errors/index.js";
+import { MOST_ALPHA, MOST_RANK } from "./adapter-options.js";
 import { resolveTargets, type TargetModules } from "./adapter-targets.js";
 import type { NativeDescription, NativeRole } from "./addon-types.js";
 import { readJsonObject } from "./json-file.js";
@@ -54,8 +55,8 @@ export async function peftRole(folder: string, { linearLayers }: Description): P
     throw fail("ATTUNE_FILE", text, { details: { path: file } });
   }
   return {
-    rank: positive(json, "r", where),
-    alpha: positive(json, "lora_alpha", where),
+    rank: rankOf(json, where),
+    alpha: alphaOf(json, where),
     rsLora: json.use_rslora === true,
     modules: resolveTargets({
       targets: targetModules(json, where),
@@ -75,6 +76,21 @@ function positive(json: Json, key: string, where: string): number {
   const value = json[key];
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
   throw fail("ATTUNE_MODEL", `${where}: expected ${key} above 0 but found ${JSON.stringify(value)}.`);
+}
+
+function rankOf(json: Json, where: string): number {
+  const rank = positive(json, "r", where);
+  if (Number.isInteger(rank) && rank <= MOST_RANK) return rank;
+  throw fail(
+    "ATTUNE_MODEL",
+    `${where}: expected r to be an integer from 1 to ${MOST_RANK} but found ${rank}.`,
+  );
+}
+
+function alphaOf(json: Json, where: string): number {
+  const alpha = positive(json, "lora_alpha", where);
+  if (alpha <= MOST_ALPHA) return alpha;
+  throw fail("ATTUNE_MODEL", `${where}: expected lora_alpha up to ${MOST_ALPHA} but found ${alpha}.`);
 }
 
 function targetModules(json: Json, where: string): TargetModules {
@@ -109,6 +125,7 @@ const supported: Readonly<Record<string, readonly unknown[]>> = {
   bias: ["none"],
   use_dora: [false],
   use_qalora: [false],
+  use_rslora: [true, false],
   use_bdlora: [null, false],
   lora_bias: [false],
   alora_invocation_tokens: [null],

@@ -116,9 +116,12 @@ function temperatureOf(value: number): number {
 }
 
 function stopIds(ids: readonly number[], vocabularySize: number): Int32Array {
-  const wrong = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize));
-  if (wrong === undefined) return Int32Array.from(ids);
-  const text = `Expected stopTokens to be ids from 0 to ${vocabularySize - 1} but received ${wrong}.`;
+  const isId = (id: unknown): boolean =>
+    Number.isInteger(id) && Number(id) >= 0 && Number(id) < vocabularySize;
+  const isList = Array.isArray(ids) || (ids as unknown) instanceof Int32Array;
+  if (isList && ids.every(isId)) return Int32Array.from(ids);
+  const wrong = isList ? ids.find((id) => !isId(id)) : JSON.stringify(ids);
+  const text = `Expected stopTokens to be a list of ids from 0 to ${vocabularySize - 1} but received ${wrong}.`;
   throw fail("ATTUNE_OPTION", text);
 }
 

@@ -71,6 +71,7 @@ async function saveFolder(
   options: Pick<SaveModelOptions, "folder" | "source" | "writeWeights">,
   files: (tokenizer: readonly NamedFile[]) => readonly NamedFile[],
 ): Promise<void> {
+  if (options.folder === "") throw fail("ATTUNE_OPTION", "Expected the name of a folder but received none.");
   const folder = resolve(options.folder);
   const name = `.${basename(folder)}.${randomBytes(6).toString("hex")}.partial`;
   // Inside a folder that exists: its parent may belong to somebody else.

@@ -6,7 +6,7 @@ import { parse, stringify } from "yaml";
 import type { z } from "zod";
 import { fail, reasonOf, unknownName } from "../errors/index.js";
 import { checkOptions } from "./check-options.js";
-import { optionTable } from "./option-table.js";
+import { notInFiles, optionTable } from "./option-table.js";
 
 export interface ReadConfigRequest {
   readonly file: string;
@@ -21,8 +21,7 @@ export interface ReadConfigRequest {
  */
 export function readConfigFile({ file, schema, command }: ReadConfigRequest): Record<string, unknown> {
   const map = readMap(file);
-  // A file that names a file would have it ignored.
-  const rows = optionTable(schema).filter(({ key }) => key !== "config");
+  const rows = optionTable(schema).filter(({ key }) => !notInFiles.has(key));
   const options: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(map)) {
     const row = rows.find((candidate) => candidate.name === name);

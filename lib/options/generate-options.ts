@@ -67,10 +67,14 @@ export const generateOptions = z.strictObject({
     "talk with the model: a message per line of the terminal or of standard input; /help lists commands",
     { group: "Prompts" },
   ),
-  system: option(z.string().min(1).optional(), "system message in front of every conversation", {
-    group: "Prompts",
-    value: "TEXT",
-  }),
+  system: option(
+    z.string().min(1).optional(),
+    "system message in front of every conversation; not beside texts that are continued as they are",
+    {
+      group: "Prompts",
+      value: "TEXT",
+    },
+  ),
   chatTemplate: option(z.string().min(1).optional(), "Jinja file in place of the model's own chat template", {
     group: "Prompts",
     value: "FILE",

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { commandSchemas } from "./command-schemas.js";
-import { dashedName, optionTable } from "./option-table.js";
+import { dashedName, notInFiles, optionTable } from "./option-table.js";
 
 /** Keys are those of the YAML file: the flags' names without dashes in front; none is required, flags may give the rest. */
 export function optionsJsonSchema(command: keyof typeof commandSchemas): Readonly<Record<string, unknown>> {
@@ -27,9 +27,6 @@ export function optionsJsonSchema(command: keyof typeof commandSchemas): Readonl
     properties,
   };
 }
-
-/** Flags that make no sense in a configuration file. */
-const notInFiles: ReadonlySet<string> = new Set(["config", "printConfig", "printSchema"]);
 
 /** What the command line adds for help (heading, word for the value) is no part of a schema. */
 function described(property: unknown): Record<string, unknown> {

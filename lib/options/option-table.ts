@@ -25,6 +25,9 @@ export interface OptionRow {
 
 type OptionSchema = z.ZodType;
 
+/** Options, by their names in code, that would be ignored in a configuration file. */
+export const notInFiles: ReadonlySet<string> = new Set(["config", "printConfig", "printSchema"]);
+
 /** `learningRate` -> `learning-rate` */
 export function dashedName(key: string): string {
   return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

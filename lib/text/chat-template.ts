@@ -71,11 +71,12 @@ export function createChatTemplate(options: CreateChatTemplateOptions): ChatTemp
       const template = templateOf(tools !== undefined && "tool_use" in templates ? "tool_use" : "default");
       const variables = {
         ...specialTokens,
-        messages,
         tools: tools ?? null,
         documents: documents ?? null,
-        add_generation_prompt: addGenerationPrompt,
         ...kwargs,
+        // What a row asks for must not move the boundary between prompt and answer.
+        messages,
+        add_generation_prompt: addGenerationPrompt,
       };
       try {
         return template(variables, date);

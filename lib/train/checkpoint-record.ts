@@ -37,6 +37,9 @@ export interface CheckpointRecord extends CheckpointState {
   readonly files: Readonly<Record<string, number>>;
 }
 
+/** What a run cannot go on without. */
+const parts = ["files", "log", "identity"] as const;
+
 /** A checkpoint that can be used, or why not. */
 export type ReadCheckpoint = { readonly record: CheckpointRecord } | { readonly problem: string };
 
@@ -61,6 +64,8 @@ export function readCheckpoint(folder: string): ReadCheckpoint {
       "Resume with that version, or start a new run.";
     throw fail("ATTUNE_RESUME", text, { details: { path, expected: checkpointFormat, found } });
   }
+  const missing = parts.find((part) => typeof (record[part] ?? undefined) !== "object");
+  if (missing !== undefined) return { problem: `${recordName} does not say ${missing}` };
   for (const [name, bytes] of Object.entries(record.files)) {
     const found = statSync(join(folder, name), { throwIfNoEntry: false })?.size;
     if (found === bytes) continue;

@@ -29,10 +29,13 @@ export async function modelFilesHash(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** SHA-256 of the weights as they are in memory: for a model that may have been trained since it was loaded. */
+/**
+ * SHA-256 of the weights as they are in memory, those under an adapter too: the model, or its base before the adapter came,
+ * may have been trained since it was loaded.
+ */
 export async function weightsHash(model: TrainableModel): Promise<string> {
   const hash = createHash("sha256");
-  for (const { name, shape } of model.tensors()) {
+  for (const { name, shape } of [...model.baseTensors(), ...model.tensors()]) {
     const values = await model.parameter(name);
     hash.update(`${name} ${shape.join("x")}\n`);
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -3,6 +3,7 @@
 
 import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { createEngine, isPeftFolder } from "../engine/index.js";
+import { fail } from "../errors/index.js";
 import { modelFilesHash, weightsHash } from "./fingerprint.js";
 import type { SharedMetrics } from "./metrics.js";
 import type { RunInputs } from "./run-types.js";
@@ -25,8 +26,9 @@ export async function openModel<Metrics extends SharedMetrics>(
 ): Promise<OpenModel> {
   const { model: given } = inputs;
   if (typeof given !== "string") {
-    const startHash = () => hashOfLoaded(given);
-    return { model: given, isa: undefined, startHash, close: async () => undefined };
+    const release = claim(given);
+    const startHash = () => weightsHash(given);
+    return { model: given, isa: undefined, startHash, close: async () => release() };
   }
   const { device, threads, dtype } = settings;
   const adapter = adapterOf(settings);
@@ -45,6 +47,19 @@ export async function openModel<Metrics extends SharedMetrics>(
   }
 }
 
+/** Models in memory that a run trains: gradients of two runs would mix. */
+const inTraining = new WeakSet<TrainableModel>();
+
+/** Returns what lets the model go. Throws ATTUNE_OPTION while another run has it. */
+function claim(model: TrainableModel): () => void {
+  if (inTraining.has(model)) {
+    const text = "Expected a model that no other run trains but one is at work on it.";
+    throw fail("ATTUNE_OPTION", `${text} Wait for its result, or load the model once more.`);
+  }
+  inTraining.add(model);
+  return () => void inTraining.delete(model);
+}
+
 /** A new adapter begins as nothing: the base alone decides. One from a folder adds its files. */
 async function hashOfFiles(path: string, model: TrainableModel, adapter: unknown): Promise<string> {
   const isAdapter = await isPeftFolder(path);
@@ -52,10 +67,4 @@ async function hashOfFiles(path: string, model: TrainableModel, adapter: unknown
   if (isAdapter) parts.push(await modelFilesHash(path));
   if (typeof adapter === "string") parts.push(await modelFilesHash(adapter));
   return parts.join("+");
-}
-
-/** A model in memory may have been trained since it was loaded: its weights themselves are read. */
-async function hashOfLoaded(model: TrainableModel): Promise<string> {
-  const own = await weightsHash(model);
-  return model.adapter === undefined ? own : `${await modelFilesHash(model.source)}+${own}`;
 }

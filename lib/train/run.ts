@@ -28,7 +28,8 @@ export interface StartRunOptions<Event, Result> {
 const waitingEvents = 4096;
 
 /**
- * A training run. Iterate it for its events, await `result` for its end; both are optional. An error of the run
+ * A training run. Iterate it for its events (each is given once, however many iterate), await `result` for its end; both
+ * are optional. An error of the run
  * rejects `result` and ends the iteration with the same error.
  */
 export class Run<Event, Result> implements AsyncIterable<Event>, AsyncDisposable {
@@ -36,7 +37,8 @@ export class Run<Event, Result> implements AsyncIterable<Event>, AsyncDisposable
   readonly #stop = new AbortController();
   #ended = false;
   #waiting: Event[] = [];
-  #wake: (() => void) | undefined;
+  /** Iterators that wait for an event or the end. */
+  readonly #sleeping = new Set<() => void>();
 
   constructor(options: StartRunOptions<Event, Result>) {
     const run = this;
@@ -54,7 +56,7 @@ export class Run<Event, Result> implements AsyncIterable<Event>, AsyncDisposable
       .then(() => options.work(control))
       .finally(() => {
         this.#ended = true;
-        this.#wake?.();
+        this.#wake();
       });
     // Who only iterates gets the error there; it must not count as unhandled.
     this.result.catch(() => undefined);
@@ -83,9 +85,7 @@ export class Run<Event, Result> implements AsyncIterable<Event>, AsyncDisposable
         await this.result;
         return;
       } else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await new Promise<void>((resolve) => this.#sleeping.add(resolve));
       }
     }
   }
@@ -93,6 +93,11 @@ export class Run<Event, Result> implements AsyncIterable<Event>, AsyncDisposable
   #push(event: Event): void {
     if (this.#waiting.length === waitingEvents) this.#waiting.shift();
     this.#waiting.push(event);
-    this.#wake?.();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#sleeping) resolve();
+    this.#sleeping.clear();
   }
 }

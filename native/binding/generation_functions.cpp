@@ -94,6 +94,8 @@ std::vector<std::vector<int32_t>> prompts_from(const Napi::Value& tokens, const 
 Napi::Value start_generation(const Napi::CallbackInfo& info) {
     const ModelHandle& model = model_of(info[0]);
     const std::shared_ptr<Session> session = model.model->session();
+    require(session->view().kind == HeadKind::Tokens, Code::Model,
+            "Expected a model that predicts tokens but this one has a score head.");
     auto core = std::make_shared<GenerationCore>();
     core->generation =
         std::make_unique<Generation>(session->config(), session->dtype(), prompts_from(info[1], info[2]),

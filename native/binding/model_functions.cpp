@@ -78,7 +78,7 @@ Napi::Value add_role(const Napi::CallbackInfo& info) {
         model_result(model_of(info[0]).engine));
 }
 
-// describe(model): { dtype, vocabularySize, maxPositions, width, parameters, trainable, tensors,
+// describe(model): { dtype, vocabularySize, maxPositions, width, parameters, trainable, tensors, baseTensors,
 // linearLayers, adapter? }
 Napi::Value describe(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -92,6 +92,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
     object.Set("parameters", static_cast<double>(session->parameters()));
     object.Set("trainable", static_cast<double>(session->trainable()));
     object.Set("tensors", tensors_value(env, session->tensors()));
+    object.Set("baseTensors", tensors_value(env, session->base_tensors()));
     object.Set("linearLayers", texts_value(env, linear_modules(config, model_spec(config))));
     if (session->adapter() != nullptr) object.Set("adapter", adapter_value(env, *session->adapter()));
     return object;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "core/backend.h"
@@ -44,6 +45,8 @@ void check_config(const AdapterConfig& adapter) {
             "Expected an adapter's rank from 1 to 4096 but received ", adapter.rank, ".");
     require(std::isfinite(adapter.alpha) && adapter.alpha > 0, Code::Option,
             "Expected an adapter's alpha above 0 but received ", adapter.alpha, ".");
+    require(adapter.scale() <= std::numeric_limits<float>::max(), Code::Option,
+            "Expected an adapter's alpha whose scale fits fp32 but received ", adapter.alpha, ".");
     require(!adapter.modules.empty(), Code::Option,
             "Expected at least one linear layer for the adapter but received none.");
 }

@@ -49,6 +49,7 @@ class ModelSession final : public Session {
     void save_state(const std::string& file, const Progress& progress, Stream& stream) override;
     void load_state(const std::string& file, const Progress& progress, Stream& stream) override;
     std::vector<TensorView> tensors() const override { return trained_.tensors(); }
+    std::vector<TensorView> base_tensors() const override;
     std::vector<float> parameter(const std::string& name, Stream& stream) const override;
     std::vector<float> gradient(const std::string& name, Stream& stream) const override;
 
@@ -56,6 +57,7 @@ class ModelSession final : public Session {
     bool frozen() const { return role_ == Role::FrozenWhole || role_ == Role::FrozenAdapter; }
     HeadKind kind() const;
     Weight scalar_head() const;
+    TrainedTensors base_values() const { return {base_->ops, base_->spec, base_->weights}; }
     // Null where the base is frozen.
     const FlatTensors* base_gradients() const;
     MemoryUse resident(bool training) const;

@@ -159,6 +159,8 @@ class Session {
     // Of what is trained. For checks: names and shapes as in a Hugging Face folder or PEFT's file; values in
     // that shape, row-major fp32.
     virtual std::vector<TensorView> tensors() const = 0;
+    // The base under an adapter, which it does not train; empty of other roles. parameter() reads these too.
+    virtual std::vector<TensorView> base_tensors() const = 0;
     virtual std::vector<float> parameter(const std::string& name, Stream& stream) const = 0;
     virtual std::vector<float> gradient(const std::string& name, Stream& stream) const = 0;
 };

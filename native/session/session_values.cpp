@@ -139,7 +139,15 @@ std::unique_ptr<Session> ModelSession::snapshot(Stream& stream) {
     return std::make_unique<ModelSession>(base_, Role::FrozenAdapter, std::move(copy));
 }
 
+std::vector<TensorView> ModelSession::base_tensors() const {
+    return adapter_ ? base_values().tensors() : std::vector<TensorView>{};
+}
+
 std::vector<float> ModelSession::parameter(const std::string& name, Stream& stream) const {
+    if (adapter_ && !name.starts_with("base_model.")) {
+        const TrainedTensors base = base_values();
+        return base.named(name, base.value_rows(stream));
+    }
     return trained_.named(name, trained_.value_rows(stream));
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
 #include "formats/tensor_source.h"
 
@@ -26,7 +27,7 @@ struct Section {
 
 std::unique_ptr<const TensorSource> open_state(const std::string& file) {
     try {
-        return open_tensor_source(file);
+        return open_safetensors(MappedFile(file));  // whatever its name
     } catch (const Error& error) {
         if (error.code != Code::Format && error.code != Code::File) throw;
         raise(Code::Resume, "Expected a saved state at ", file, " but it can't be read: ", error.text);
@@ -40,9 +41,11 @@ int64_t updates_in(const TensorSource& source) {
             " but it is another safetensors file: it does not say how many updates there were.");
     float digits[2] = {};
     source.read_all(index, digits);
-    require(digits[0] >= 0 && digits[1] >= 0 && std::isfinite(digits[0]) && std::isfinite(digits[1]),
-            Code::Resume, source.path(), ": expected a number of updates but got ", digits[0], ", ",
-            digits[1], ".");
+    const auto whole = [](float digit) {
+        return digit >= 0 && digit < static_cast<float>(kDigit) && std::floor(digit) == digit;
+    };
+    require(whole(digits[0]) && whole(digits[1]), Code::Resume, source.path(),
+            ": expected a number of updates but got ", digits[0], ", ", digits[1], ".");
     return static_cast<int64_t>(digits[0]) + static_cast<int64_t>(digits[1]) * kDigit;
 }
 

@@ -45,6 +45,20 @@ describe("attune generate", () => {
     expect([stderr, plain.stderr]).to.deep.equal(["", ""]);
   });
 
+  it("refuses a system message beside a text that is continued as it stands", async () => {
+    const args = ["--prompt", "ab", "--system", "Be brief."];
+    const { code, stderr, stdout } = await generate(args, {}, "chat");
+    expect([code, stdout]).to.deep.equal([2, ""]);
+    expect(stderr).to.include("--apply-chat-template");
+    expect((await generate([...args, "--apply-chat-template"], {}, "chat")).code).to.equal(0);
+  });
+
+  it("refuses an output that cannot be written before it samples", async () => {
+    const { code, stderr } = await generate(["--prompt", "ab", "--output", at("none", "answers.jsonl")]);
+    expect(code).to.equal(2);
+    expect(stderr).to.match(/^attune: Cannot write .*answers\.jsonl.*\[ATTUNE_OUTPUT\]\n$/);
+  });
+
   it("prints what the library samples with the same options", async () => {
     const { stdout } = await generate(["--prompt", "ab", "--json", "--temperature", "0.7", "--seed", "5"]);
     await using engine = await createEngine();

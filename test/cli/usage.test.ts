@@ -72,6 +72,12 @@ describe("the command line", () => {
     expect(await commandLine(["--version"])).to.deep.include({ code: 0, stdout: "0.1.0\n" });
   });
 
+  it("teaches the way from pairs to a model where no command is given", async () => {
+    const { code, stdout } = await commandLine([]);
+    expect(code).to.equal(2);
+    expect(stdout).to.equal((await commandLine(["--help"])).stdout);
+  });
+
   const needed = ["--model", "m", "--data", "d", "--output"];
   const wrong: readonly [string, (output: string) => string[], string][] = [
     ["no command", () => [], "Expected a command"],

@@ -73,6 +73,7 @@ describe("findFiles", () => {
     ["**/b.jsonl", ["data/b.jsonl"]],
     ["data/parts/d**", ["data/parts/deep/c.ndjson"]],
     ["data/parts/d*", []],
+    ["data/parts/train-[9-1].parquet", []],
     ["data/parts/train-[2-9].parquet", ["data/parts/train-2.parquet"]],
     ["data/parts/train-[!2].parquet", ["data/parts/train-1.parquet"]],
     ["data/{b.jsonl,parts/test-*}", ["data/b.jsonl", "data/parts/test-1.parquet"]],

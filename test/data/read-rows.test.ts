@@ -115,6 +115,16 @@ describe("readRows", () => {
     expect(counts).to.deep.include({ read: 3, bad: 0, dropped: { identical: 2 } });
   });
 
+  it("drops and counts identical conversations without a prompt", async () => {
+    const counts = createRowCounts();
+    const said = [
+      { role: "user", content: "q" },
+      { role: "assistant", content: "b" },
+    ];
+    expect(await read([{ chosen: said, rejected: said }], { counts })).to.deep.equal([]);
+    expect(counts.dropped).to.deep.equal({ identical: 1 });
+  });
+
   describe("refuses, with file and line,", () => {
     const cases: readonly (readonly [string, readonly unknown[], string, RegExp])[] = [
       [

@@ -174,6 +174,13 @@ describe("the token cache", function () {
     });
   }
 
+  it("below a folder where none can be made is a warning", async function () {
+    if (!existsSync("/proc/self")) this.skip();
+    const { rows } = await load({ tokenCache: "/proc/attune-makes-nothing-here/tokens" });
+    expect(rows.length).to.equal(300);
+    expect(warnings.at(-1)).to.contain("The token cache cannot be written");
+  });
+
   it("serves runs that fill it at the same time", async () => {
     const runs = await Promise.all(
       Array.from({ length: 8 }, (_, i) => load({ memoryBytes: i % 2 ? 1000 : 1e6 })),

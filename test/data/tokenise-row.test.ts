@@ -224,6 +224,29 @@ describe("tokeniseRows for each task", () => {
     expect(row.referenceLogps).to.equal(undefined);
   });
 
+  it("keeps the BOS that a template wrote when it cuts a prompt", async () => {
+    const tokenizer = tinyTokenizer({ chat: `{{ bos_token }}${tinyChat}` });
+    const pair = { prompt: [user("abcdefgh")], chosen: [assistant("b")], rejected: [assistant("c")] };
+    const options = { tokenizer, maxLength: 8, overLength: "truncate" } as const;
+    const row = await first(pair, { task: "preference", ...options });
+    expect(row.prompt).to.deep.equal([bos, ...byteIds("gh\nA:")]);
+  });
+
+  it("keeps only the end of a prompt of token ids without BOS", async () => {
+    const tokenizer = tinyTokenizer({ startsWithBos: true });
+    const pair = { prompt: [10, 11, 12, 13, 14], chosen: [20], rejected: [21] };
+    const options = { tokenizer, maxLength: 4, overLength: "truncate" } as const;
+    expect((await first(pair, { task: "preference", ...options })).prompt).to.deep.equal([12, 13, 14]);
+  });
+
+  it("hashes a conversation up to its first answer, whichever tokens are learned", async () => {
+    const rows = ["a", "b"].map((text) => ({ messages: [user("q"), assistant(text)] }));
+    const hashes = async (assistantOnly: boolean) =>
+      (await tokenise(rows, { assistantOnly })).map(({ promptHash }) => promptHash);
+    const all = new Set([...(await hashes(true)), ...(await hashes(false))]);
+    expect(all.size).to.equal(1);
+  });
+
   it("gives rows of one group the same hash, whatever their prompts", async () => {
     const [one, two] = await tokenise([
       { prompt: "q", completion: "a", group: "g" },
@@ -301,6 +324,14 @@ describe("tokeniseRows counts", () => {
     });
     const options = { task: "preference", counts, tokenizer: tinyTokenizer({ chat }) } as const;
     expect(await tokenise([sides("a", "a"), sides("a", "a "), sides("a", "b")], options)).to.have.length(1);
+    expect(counts.dropped).to.deep.equal({ identical: 2 });
+  });
+
+  it("pairs with identical sides also where the chosen one is imitated, in every form", async () => {
+    const counts = createRowCounts();
+    const ids = { prompt: [10], chosen: [11], rejected: [11] };
+    const said = { prompt: [user("q")], chosen: [assistant("a")], rejected: [assistant("a")] };
+    expect(await tokenise([ids, said], { task: "sft", counts })).to.deep.equal([]);
     expect(counts.dropped).to.deep.equal({ identical: 2 });
   });
 

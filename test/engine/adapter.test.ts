@@ -113,6 +113,20 @@ describe("an adapter", () => {
     await trainOnce(whole);
   });
 
+  it("names the tensors under it, and reads their values as they are now", async () => {
+    const whole = await engine.loadModel(at("tiny"), { dtype: "bf16" });
+    const start = await whole.parameter("model.norm.weight");
+    await trainOnce(whole);
+    const [names, trained] = [whole.tensors(), await whole.parameter("model.norm.weight")];
+    await using model = await whole.addAdapter({ rank: 2 });
+    await whole.dispose();
+    expect(model.baseTensors()).to.deep.equal(names);
+    expect(await model.parameter("model.norm.weight"))
+      .to.deep.equal(trained)
+      .and.not.deep.equal(start);
+    expect((await failureOf(() => model.parameter("nothing"))).code).to.equal("ATTUNE_OPTION");
+  });
+
   it("outlives the model it was added to", async () => {
     const whole = await engine.loadModel(at("tiny"), { dtype: "bf16" });
     await using model = await whole.addAdapter({ rank: 2 });
@@ -156,6 +170,7 @@ describe("an adapter", () => {
       'received "qq_proj". It has: q_proj, k_proj, v_proj, o_proj, gate_proj',
     ],
     [{ targets: [] }, "an empty list"],
+    [[], "adapter: expected an object of options"],
     [{ ranks: 4 }, 'Did you mean "rank"?'],
     [{ seed: 0.5 }, "adapter.seed"],
   ] as const;

@@ -174,7 +174,7 @@ describe("generating text", () => {
     expect(two.length).to.equal(1);
   });
 
-  const refused: readonly [string, unknown, Record<string, unknown>, string, RegExp][] = [
+  const refused: readonly [string, unknown, Record<string, unknown> | null, string, RegExp][] = [
     ["an unknown option", "Hi", { stopStrings: ["x"] }, "ATTUNE_OPTION", /"stopStrings"/],
     ["an empty stop string", "Hi", { stop: [""] }, "ATTUNE_OPTION", /stop .*not empty/],
     ["a prompt of another kind", [7, "x"], {}, "ATTUNE_DATA", /^Prompt 0: expected a text/],
@@ -185,11 +185,15 @@ describe("generating text", () => {
       "ATTUNE_DATA",
       /^Prompt 1: .*one token/,
     ],
+    ["a stop string that is no list", "Hi", { stop: "x" }, "ATTUNE_OPTION", /stop to be a list .*"x"/],
+    ["stop tokens that are no list", "Hi", { stopTokens: 5 }, "ATTUNE_OPTION", /stopTokens .*list .*5/],
+    ["options that are none", "Hi", null, "ATTUNE_OPTION", /object of options but received null/],
+    ["an id of more than 32 bits", [[2 ** 32 + 5]], {}, "ATTUNE_DATA", /^Prompt 0: .*4294967301/],
     ["fractions as ids", [[1, 2.5]], {}, "ATTUNE_DATA", /^Prompt 0: .*2\.5/],
   ];
   for (const [what, prompts, options, code, message] of refused) {
     it(`refuses ${what}`, async () => {
-      const error = await failureOf(() => model.complete(prompts as string, options));
+      const error = await failureOf(() => model.complete(prompts as string, options as object));
       expect(error.code).to.equal(code);
       expect(error.message).to.match(message);
     });

@@ -193,6 +193,22 @@ describe("a generation", () => {
     await orphan.dispose();
   });
 
+  it("is disposed without complaint after its engine, also by a loop that is left", async () => {
+    const own = await createEngine({ threads: 1 });
+    const other = await own.loadModel(at("tiny"));
+    const orphan = await other.startGeneration(prompts);
+    for await (const _ of other.generate("One", { stopTokens: [] })) {
+      await own.dispose();
+      break;
+    }
+    await orphan.dispose();
+  });
+
+  it("plans memory for the sequences there are, however large batchSize is", async () => {
+    const most = { maxNewTokens: 3, stopTokens: [], batchSize: 2 ** 31 - 1 };
+    expect((await sample(most)).sequences).to.deep.equal((await sample({ ...most, batchSize: 3 })).sequences);
+  });
+
   it("samples from a snapshot", async () => {
     const frozen = await model.snapshot();
     const options = { maxNewTokens: 5, temperature: 0 };
@@ -238,6 +254,8 @@ describe("a generation", () => {
     const reward = await engine.loadModel(at("reward"));
     expect((await failureOf(() => reward.startGeneration(prompts))).code).to.equal("ATTUNE_MODEL");
     await reward.dispose();
+    await using value = await model.addAdapter({ rank: 2 }, { scoreHead: {} });
+    expect((await failureOf(() => value.startGeneration(prompts))).code).to.equal("ATTUNE_MODEL");
   });
 
   it("says what would not fit the memory, with the numbers", async () => {

@@ -19,6 +19,17 @@ describe("rows of logprobs", () => {
   const wrong: readonly [string, unknown, string][] = [
     ["a completion is missing", { prompt: [1] }, "Row 0: expected completion"],
     ["a prompt is a number", { prompt: 5, completion: "b" }, "Row 0: expected prompt"],
+    ["an id is a fraction", { prompt: [1], completion: [1.5] }, "Row 0: expected completion"],
+    [
+      "an id has more than 32 bits",
+      { prompt: [2 ** 32 + 5], completion: [1] },
+      "whole token ids but received 4294967301",
+    ],
+    [
+      "an id is missing",
+      { prompt: [1, undefined], completion: [1] },
+      "whole token ids but received undefined",
+    ],
     ["a row is nothing", undefined, "Row 0: expected prompt"],
   ];
   for (const [what, row, text] of wrong) {

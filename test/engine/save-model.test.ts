@@ -106,6 +106,12 @@ describe("saving a model", () => {
     expect(direct.message).to.contain("it is a file");
   });
 
+  it("refuses a folder without a name, rather than writing where the process is", async () => {
+    const { folder } = writeTinyModel({ folder: at("nameless") });
+    await using model = await engine.loadModel(folder);
+    expect((await failureOf(() => model.save(""))).code).to.equal("ATTUNE_OPTION");
+  });
+
   it("refuses a folder without permission to write", async function () {
     // Root may write anywhere.
     if (process.getuid?.() === 0) this.skip();

@@ -93,6 +93,12 @@ describe("a saved state", () => {
     expect(Array.from(await other.parameter(name))).to.deep.equal(Array.from(await model.parameter(name)));
   });
 
+  it("may have any name", async () => {
+    await using model = await engine.loadModel(at("tiny"));
+    await model.saveState(at("state"));
+    await model.loadState(at("state"));
+  });
+
   it("replaces the file before it and leaves nothing beside it", async () => {
     await using model = await engine.loadModel(at("tiny"));
     writeFileSync(at("again.safetensors"), "old");

@@ -112,6 +112,11 @@ describe("options", () => {
 });
 
 describe("a configuration file", () => {
+  it("may not ask for what only a flag does", async () => {
+    const error = await failureOf(() => read("print-config: true\n"));
+    expect(error.code).to.equal("ATTUNE_CONFIG");
+  });
+
   it("may not name another configuration file", async () => {
     const error = await failureOf(() => read("config: other.yaml\n"));
     expect(error.code).to.equal("ATTUNE_CONFIG");

@@ -124,6 +124,10 @@ export class RecordedModel implements TrainableModel {
     return this.#inner.tensors();
   }
 
+  baseTensors() {
+    return this.#inner.baseTensors();
+  }
+
   parameter(name: string) {
     return this.#inner.parameter(name);
   }

@@ -194,6 +194,9 @@ export class UnigramModel extends FrozenUnigram implements TrainableModel {
   tensors() {
     return [{ name: "logits", shape: [this.logits.length] }];
   }
+  baseTensors() {
+    return [];
+  }
   async parameter(): Promise<Float32Array> {
     return Float32Array.from(this.logits);
   }

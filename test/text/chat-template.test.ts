@@ -51,6 +51,11 @@ describe("createChatTemplate", () => {
     expect(render("{{ documents[0] }}{{ thinking }}", options)).to.equal("dfalse");
   });
 
+  it("lets no further variable replace the messages or open the assistant's turn", () => {
+    const options = { kwargs: { messages: [], add_generation_prompt: true } };
+    expect(render("{{ messages[0].content }}{{ add_generation_prompt }}", options)).to.equal("hifalse");
+  });
+
   it("counts a range as Python does", () => {
     expect(
       render("{% for i in range(3) %}{{ i }}{% endfor %}{% for i in range(5, 0, -2) %}{{ i }}{% endfor %}"),

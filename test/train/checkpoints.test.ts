@@ -35,13 +35,22 @@ describe("checkpoints", () => {
     writeCheckpoint({
       output,
       // Only what is read here.
-      record: { formatVersion: 1, step } as CheckpointRecord,
+      record: { formatVersion: 1, step, log: {}, identity: {} } as CheckpointRecord,
       saveState: async (file) => writeFileSync(file, `state ${step}`),
       bytes: 7,
       keep: 2,
       ...more,
     });
   const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+
+  it("are passed over when their record lacks a part", async () => {
+    await write(3);
+    const folder = await write(4);
+    writeFileSync(join(folder, "checkpoint.json"), JSON.stringify({ formatVersion: 1, step: 4 }));
+    const { found, broken } = newestCheckpoint(output);
+    expect([found?.record.step, broken[0]?.step]).to.deep.equal([3, 4]);
+    expect(broken[0]?.problem).to.include("does not say files");
+  });
 
   it("hold the state and, with its size, the record", async () => {
     const folder = await write(3);

@@ -38,6 +38,17 @@ describe("a run", () => {
     expect(started).to.equal(true);
   });
 
+  it("gives each event to one of several iterators, and ends all of them", async () => {
+    const run = new Run<number, void>({
+      work: async ({ emit }) => {
+        await turn();
+        for (const event of [1, 2, 3]) emit(event);
+      },
+    });
+    const events = await Promise.all([collect(run), collect(run)]);
+    expect(events.flat().sort()).to.deep.equal([1, 2, 3]);
+  });
+
   it("ends the iteration with the error that rejects its result", async () => {
     const run = new Run<number, void>({
       work: async () => {

@@ -158,6 +158,28 @@ describe("trainers on the engine", () => {
       expect(await loaded.logprobs(row)).to.deep.equal(await model.logprobs(row));
     });
 
+    it("refuse it while another run trains it, and take it afterwards", async () => {
+      const run = (name: string) => sft({ model, data: demonstrations, output: place.output(name) }).result;
+      const first = run("first");
+      const error = await failureOf(() => run("second"));
+      expect(error.code).to.equal("ATTUNE_OPTION");
+      expect(error.message).to.include("no other run trains");
+      expect(existsSync(place.output("second"))).to.equal(false);
+      await first;
+      expect((await run("third")).status).to.equal("done");
+    });
+
+    it("do not take log-probs of an adapter's untrained base for those of the trained one", async () => {
+      const cache = join(place.folder, "shared");
+      const adapt = async (name: string) => {
+        await using policy = await model.addAdapter({ rank: 2 });
+        return await dpo({ model: policy, data: pairs, output: place.output(name), cache }).result;
+      };
+      await adapt("before");
+      await sft({ model, data: demonstrations, output: place.output("sft"), learningRate: 1e-2 }).result;
+      expect((await adapt("after")).first.loss).to.be.closeTo(Math.LN2, 1e-6);
+    });
+
     it("leave it usable after a run that failed", async () => {
       const data = [{ ...demonstrations[0], weight: Number.MAX_VALUE }, ...demonstrations.slice(1)];
       const error = await failureOf(
