@@ -95,15 +95,15 @@ export class RowColumns {
     throw this.bad("ATTUNE_DATA_COLUMN", expected, describe(wrong), column);
   }
 
-  /** One text or several; undefined when the column is absent. */
+  /** One text or whole number, or several, as texts; undefined when the column is absent. */
   texts(column: string): readonly string[] | undefined {
     if (!this.has(column)) return undefined;
     const value = this.columns[column];
     const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (list.every((item) => typeof item === "string")) return list as readonly string[];
+    if (list.every(isName)) return list.map(String);
     throw this.bad(
       "ATTUNE_DATA_COLUMN",
-      `text or a list of texts in column "${column}"`,
+      `text or a whole number, or a list of them, in column "${column}"`,
       describe(value),
       column,
     );
@@ -189,4 +189,9 @@ export function describe(value: unknown): string {
   if (typeof value === "object") return "an object";
   if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 30))}`;
   return `${typeof value} ${String(value)}`;
+}
+
+/** Ids of groups and judgements are texts or numbers; Parquet has them as bigint. */
+function isName(item: unknown): item is string | number | bigint {
+  return typeof item === "string" || typeof item === "bigint" || Number.isSafeInteger(item);
 }

@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { type PackedBatch, packStep, type TokenisedRows } from "../data/index.js";
+import type { FrozenModel } from "../engine/contract.js";
 import { type DpoSettings, type DpoSettingsInput, dpoLearningRates, dpoOptions } from "../options/index.js";
 import { pairLabels, rowWeights } from "./batch-columns.js";
 import type { BetweenSteps } from "./between-steps.js";
@@ -63,7 +64,7 @@ async function loop(
   const frozen = await model.snapshot();
   let cache: ReferenceCache | undefined;
   try {
-    cache = openCache(place, settings);
+    cache = openCache(place, settings, frozen);
     const reference = new Reference({ model: frozen, data, cache, job });
     const measured = evaluation ?? [];
     const measuredReference = new Reference({ model: frozen, data: measured, cache, job });
@@ -131,9 +132,13 @@ async function evaluate(
   return evaluationKeys(pairMetrics(sums));
 }
 
-/** In the run's folder, or a shared one; undefined when switched off. */
-function openCache(place: Workplace, { cache }: Settings): ReferenceCache | undefined {
+/** In the run's folder, or a shared one; undefined when switched off. A new adapter's reference is that of its base. */
+function openCache(
+  place: Workplace,
+  { cache }: Settings,
+  reference: FrozenModel,
+): ReferenceCache | undefined {
   if (cache === "off") return undefined;
   const folder = cache ?? join(place.folder.folder, "reference");
-  return ReferenceCache.open({ folder, key: referenceKey(place.startHash, place.model) });
+  return ReferenceCache.open({ folder, key: referenceKey(place.startHash, reference) });
 }

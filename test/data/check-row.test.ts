@@ -76,6 +76,11 @@ describe("checkRow takes", () => {
       },
       { weight: 2, group: "g", source: ["s"], tools: [{ name: "t" }], templateVariables: { thinking: true } },
     ],
+    [
+      "groups and sources that are numbers, as texts",
+      { text: "a", group: 7, source: [8, 9n] },
+      { group: "7", source: ["8", "9"] },
+    ],
     ["columns it does not know as metadata", { text: "a", score: 3 }, { metadata: { score: 3 } }],
     [
       "columns that are null as absent",

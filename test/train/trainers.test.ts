@@ -1,6 +1,6 @@
 // The trainers on the real engine: they learn, and what must not matter does not matter.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createEngine, type Engine, type Model } from "../../lib/engine/index.js";
@@ -115,6 +115,17 @@ describe("trainers on the engine", () => {
     await runDpo({ shuffle: true }, "cached");
     await runDpo({ shuffle: true, cache: "off" }, "uncached");
     expect(timeless(place.metrics("cached"))).to.deep.equal(timeless(place.metrics("uncached")));
+  });
+
+  it("dpo of a new adapter shares the cached reference of its base with dpo of the whole model", async () => {
+    const cache = join(place.folder, "cache");
+    await runDpo({ cache }, "whole");
+    await runDpo({ cache, adapterRank: 2 }, "adapter");
+    expect(readdirSync(cache)).to.have.length(1);
+    const lines = readFileSync(join(cache, readdirSync(cache)[0] ?? ""), "utf8")
+      .trim()
+      .split("\n");
+    expect(lines).to.have.length(pairs.length);
   });
 
   it("a row of weight 0 leaves no trace in the gradient", async () => {
