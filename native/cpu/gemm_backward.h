@@ -57,6 +57,19 @@ Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::
     return Status::Ok;
 }
 
+// Rows [first, first + count) of W as panels of its columns, b_stride elements apart:
+// [ceil(K/32)][count][32](2)
+template <class B, class From>
+void pack_weight_slab(B* b, int64_t b_stride, const Weight& w, int64_t first, int64_t count, Stream* stream) {
+    constexpr int64_t kRows = 8 * kPanel;
+    const int64_t blocks = divide_up(count, kRows);
+    stream->pool->parallel(divide_up(w.K, kPanel) * blocks, [&](int64_t task, int) {
+        const int64_t q = task / blocks;
+        const int64_t n = task % blocks * kRows;
+        pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n, std::min(kRows, count - n));
+    });
+}
+
 // C = dx: l runs over n, in slabs; the vectors are columns k.
 template <class V, class F, class From>
 Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
@@ -68,13 +81,7 @@ Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, boo
     if (b == nullptr) return Status::Memory;
     for (int64_t first = 0; first < w.N; first += kDepthSlab) {
         const int64_t count = std::min(kDepthSlab, w.N - first);
-        const int64_t blocks = divide_up(count, 8 * kPanel);
-        stream->pool->parallel(panels * blocks, [&](int64_t task, int) {
-            const int64_t q = task / blocks;
-            const int64_t n = task % blocks * 8 * kPanel;
-            pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n,
-                                     std::min(8 * kPanel, count - n));
-        });
+        pack_weight_slab<B, From>(b, b_stride, w, first, count, stream);
         const Status status =
             backward_input_slab<V, F>(dx, dy, b, b_stride, first, count, accumulate || first > 0, stream);
         if (status != Status::Ok) return status;

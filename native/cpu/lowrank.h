@@ -178,13 +178,7 @@ Status lowrank_input_in(const Mat& dx, const Mat& dh, const ConstMat& dy, const 
         panels, [&](int64_t q, int) { pack_factor(factor_a + q * in.factor_rows() * kPanel, term.a, q); });
     for (int64_t first = 0; first < w.N; first += kDepthSlab) {
         const int64_t count = std::min(kDepthSlab, w.N - first);
-        const int64_t blocks = divide_up(count, 8 * kPanel);
-        stream->pool->parallel(panels * blocks, [&](int64_t task, int) {
-            const int64_t q = task / blocks;
-            const int64_t n = task % blocks * 8 * kPanel;
-            pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n,
-                                     std::min(8 * kPanel, count - n));
-        });
+        if (panels > 0) pack_weight_slab<B, From>(b, b_stride, w, first, count, stream);
         pack_term_columns<V, F>(in.factor_b, b_stride, term, first, count, stream);
         const Status status = lowrank_input_slab<V, F>(in, first, count, first + count == w.N);
         if (status != Status::Ok) return status;

@@ -133,8 +133,8 @@ inline float least_kept(const SampleWork& work, const float* x, int64_t n, float
     return std::min(least, high);
 }
 
-// The first id at which the powers, added in id order, pass `aim`; the last that has any where rounding loses
-// it.
+// The first id at which the powers, added in id order, pass `aim`. Rounding can keep the sum from getting
+// there: then the last id with any power.
 template <class V>
 int32_t draw_token(const SampleWork& work, int64_t n, double aim) {
     double sum = 0;
