@@ -174,6 +174,8 @@ export interface NativeAddon {
   loadState(model: ModelHandle, job: JobNumber, file: string): Promise<void>;
   parameter(model: ModelHandle, job: JobNumber, name: string): Promise<Float32Array>;
   gradient(model: ModelHandle, job: JobNumber, name: string): Promise<Float32Array>;
+  /** 16 hexadecimal digits that tell apart bases of equal shapes. */
+  baseFingerprint(model: ModelHandle, job: JobNumber): Promise<string>;
   /** Frees the weights on the command thread, after the jobs before it. */
   disposeModel(model: ModelHandle, job: JobNumber): Promise<void>;
 

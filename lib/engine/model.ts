@@ -6,6 +6,7 @@ import { fail } from "../errors/index.js";
 import { loadTokenizer, type Tokenizer } from "../text/index.js";
 import { adapterInfo, freshRole, scoreRole } from "./adapter-options.js";
 import type { ModelHandle, NativeDescription, NativeStepResult } from "./addon-types.js";
+import { expectSameBase } from "./attune-json.js";
 import type {
   AdapterInfo,
   AdapterOptions,
@@ -249,9 +250,18 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
       const text = `Expected a score head to come with the adapter in ${adapter}, or a new adapter beside a new head, but received scoreHead with a folder.`;
       throw fail("ATTUNE_OPTION", text);
     }
-    return this.#host.model(
+    const model = this.#host.model(
       await this.jobs.run({}, ({ addon, handle, job }) => addon.addRole(handle, job, role)),
     );
+    if (typeof adapter !== "string") return model;
+    try {
+      // After shapes and names, whose errors say more.
+      await expectSameBase(adapter, await this.#fingerprint());
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
+    return model;
   }
 
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
@@ -265,7 +275,14 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
       );
     const { source } = this;
     if (adapter === undefined) await saveModel({ folder, dtype, json, source, writeWeights });
-    else await saveAdapter({ folder, adapter, linearLayers, config, source, writeWeights });
+    else {
+      const baseFingerprint = await this.#fingerprint();
+      await saveAdapter({ folder, adapter, linearLayers, config, baseFingerprint, source, writeWeights });
+    }
+  }
+
+  #fingerprint(): Promise<string> {
+    return this.jobs.run({}, ({ addon, handle, job }) => addon.baseFingerprint(handle, job));
   }
 
   async saveMerged(folder: string, options: SaveOptions = {}): Promise<void> {

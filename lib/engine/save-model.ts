@@ -8,6 +8,7 @@ import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import { tokenizerFiles } from "../text/index.js";
 import { layerName, layerNames } from "./adapter-targets.js";
 import type { NativeDescription } from "./addon-types.js";
+import { ATTUNE_JSON } from "./attune-json.js";
 import type { DType } from "./contract.js";
 import { makeFolder, removeMade } from "./make-folder.js";
 import type { Json, ModelConfig } from "./model-description.js";
@@ -46,11 +47,13 @@ export interface SaveAdapterOptions extends Pick<SaveModelOptions, "folder" | "s
   readonly adapter: NonNullable<NativeDescription["adapter"]>;
   readonly linearLayers: readonly string[];
   readonly config: ModelConfig;
+  /** Of the base's weights. */
+  readonly baseFingerprint: string;
 }
 
 /** A PEFT folder. Throws ATTUNE_OUTPUT. */
 export async function saveAdapter(options: SaveAdapterOptions): Promise<void> {
-  const { adapter, linearLayers, config, source } = options;
+  const { adapter, linearLayers, config, baseFingerprint, source } = options;
   // Short names where they mean just these layers.
   const names = layerNames(adapter.modules);
   const meant = linearLayers.filter((module) => names.includes(layerName(module)));
@@ -63,7 +66,10 @@ export async function saveAdapter(options: SaveAdapterOptions): Promise<void> {
       classifies: config.scoreHead,
     }),
   );
-  await saveFolder(options, () => [{ name: "adapter_config.json", contents }]);
+  await saveFolder(options, () => [
+    { name: "adapter_config.json", contents },
+    { name: ATTUNE_JSON, contents: encode({ baseFingerprint }) },
+  ]);
 }
 
 /** Everything into a folder beside the target, then in place; `files` may depend on the tokenizer's. */

@@ -1,4 +1,6 @@
 // Functions on models. Whatever touches weights is a job; memoryOf, plan and describe read plain figures.
+#include <cinttypes>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <utility>
@@ -260,6 +262,17 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info) {
         [](Napi::Env env, std::vector<float>& values) { return float32_value(env, std::move(values)); });
 }
 
+// baseFingerprint(model, job): 16 hexadecimal digits
+Napi::Value base_fingerprint(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info, [](Session& session, Stream& stream, Job&) { return session.base_fingerprint(stream); },
+        [](Napi::Env env, uint64_t fingerprint) -> Napi::Value {
+            char text[17];
+            std::snprintf(text, sizeof text, "%016" PRIx64, fingerprint);
+            return Napi::String::New(env, text);
+        });
+}
+
 // disposeModel(model, job): the weights are freed on the command thread, after the jobs before it
 Napi::Value dispose_model(const Napi::CallbackInfo& info) {
     ModelHandle& handle = model_of(info[0]);
@@ -299,6 +312,7 @@ void export_model_functions(Napi::Env env, Napi::Object exports) {
     // parameter(model, job, name), gradient(model, job, name): Float32Array
     export_function<read_tensor<&Session::parameter>>(env, exports, "parameter");
     export_function<read_tensor<&Session::gradient>>(env, exports, "gradient");
+    export_function<base_fingerprint>(env, exports, "baseFingerprint");
     export_function<dispose_model>(env, exports, "disposeModel");
 }
 

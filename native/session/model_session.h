@@ -29,6 +29,7 @@ class ModelSession final : public Session {
     MemoryUse memory() const override;
     MemoryUse base_memory() const override;
     int64_t base_number() const override { return base_->number; }
+    uint64_t base_fingerprint(Stream& stream) const override;
     MemoryUse plan(int64_t rows, int64_t targets, bool training) const override;
     ModelView view() override;
     int64_t weights_version() const override { return version_; }

@@ -115,6 +115,8 @@ class Session {
     // The part of it that belongs to the base, and a number that roles of the same base share.
     virtual MemoryUse base_memory() const = 0;
     virtual int64_t base_number() const = 0;
+    // Tells bases apart whose shapes are equal; see fingerprint.h.
+    virtual uint64_t base_fingerprint(Stream& stream) const = 0;
     // Numbers that training changes.
     virtual int64_t trainable() const = 0;
     // Null: the whole model is trained.

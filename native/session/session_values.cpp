@@ -6,6 +6,7 @@
 #include "core/backend.h"
 #include "core/error.h"
 #include "formats/safetensors_folder_writer.h"
+#include "session/fingerprint.h"
 #include "session/merged_rows.h"
 #include "session/model_session.h"
 #include "session/training_state.h"
@@ -141,6 +142,10 @@ std::unique_ptr<Session> ModelSession::snapshot(Stream& stream) {
 
 std::vector<TensorView> ModelSession::base_tensors() const {
     return adapter_ ? base_values().tensors() : std::vector<TensorView>{};
+}
+
+uint64_t ModelSession::base_fingerprint(Stream& stream) const {
+    return weights_fingerprint(base_->spec, base_values().value_rows(stream));
 }
 
 std::vector<float> ModelSession::parameter(const std::string& name, Stream& stream) const {

@@ -167,6 +167,35 @@ describe("an adapter's folder", () => {
     expect(error.message).to.match(/q_proj.lora_A.weight: expected shape \[3, 64\].*\[3, 32\]/);
   });
 
+  it("for other weights of the same shapes is refused, whatever form its own base comes in", async () => {
+    await using base = await engine.loadModel(at("tiny"));
+    await base.save(at("same-bf16"), { dtype: "bf16" });
+    for (const [folder, dtype] of [
+      [at("tiny"), "bf16"],
+      [at("same-bf16"), "fp32"],
+    ] as const)
+      await (await engine.loadModel(folder, { dtype, adapter: at("saved") })).dispose();
+
+    await base.step(batch, nll);
+    await base.update({ learningRate: 1e-3 });
+    await base.save(at("trained"));
+    for (const attempt of [
+      () => engine.loadModel(at("trained"), { adapter: at("saved") }),
+      () => base.addAdapter(at("saved")),
+    ]) {
+      const error = await failureOf(attempt);
+      expect(error.code).to.equal("ATTUNE_MODEL");
+      expect(error.message).to.include("fingerprint").and.include(at("saved/attune.json"));
+    }
+    // Nothing is left that would keep the base from training.
+    await base.step(batch, nll);
+  });
+
+  it("that another program wrote says nothing of its base's weights and is taken", async () => {
+    expect(altered("foreign", {})).to.equal(at("foreign"));
+    await (await engine.loadModel(at("trained"), { adapter: at("foreign") })).dispose();
+  });
+
   it("without weights, and one that is none, are refused", async () => {
     mkdirSync(at("bare"));
     writeFileSync(at("bare/adapter_config.json"), JSON.stringify(json("saved")));
