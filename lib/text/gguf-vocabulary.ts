@@ -4,7 +4,7 @@
 import { fail } from "../errors/index.js";
 import type { GgufValue } from "./gguf-metadata.js";
 import { mergesFromScores } from "./score-merges.js";
-import type { SpecialIds } from "./tokenizer.js";
+import type { SpecialIds } from "./special-ids.js";
 
 type Metadata = ReadonlyMap<string, GgufValue>;
 type Json = Readonly<Record<string, unknown>>;

@@ -14,14 +14,15 @@ export {
 export type { GgufArray, GgufHeader, GgufTensor, GgufValue } from "./gguf-metadata.js";
 export { readGguf } from "./gguf-metadata.js";
 export { ggufSpecialIds, ggufTokenizerJson } from "./gguf-vocabulary.js";
-export { type LoadTokenizerOptions, loadTokenizer } from "./load-tokenizer.js";
+export { loadTokenizer } from "./load-tokenizer.js";
 export {
   type MaskConversationOptions,
   type MaskedConversation,
   maskConversation,
   type Span,
 } from "./mask-conversation.js";
+export type { SpecialIds } from "./special-ids.js";
 export { startOnce } from "./start-once.js";
-export type { CreateTokenizerOptions, DecodeOptions, SpecialIds, Tokenizer } from "./tokenizer.js";
+export type { CreateTokenizerOptions, DecodeOptions, LoadTokenizerOptions, Tokenizer } from "./tokenizer.js";
 export { createTokenizer } from "./tokenizer.js";
 export { type TokenizerFile, type TokenizerFilesOptions, tokenizerFiles } from "./tokenizer-files.js";

@@ -10,16 +10,7 @@ import { startOfDay } from "./chat-template.js";
 import { type GgufHeader, readGguf } from "./gguf-metadata.js";
 import { ggufSpecialIds, ggufTokenizerJson } from "./gguf-vocabulary.js";
 import { type FolderFiles, specialIdsOf } from "./special-ids.js";
-import { createTokenizer, type Tokenizer } from "./tokenizer.js";
-
-export interface LoadTokenizerOptions {
-  /** A model folder, a file in one, a tokenizer.json or a GGUF file. */
-  readonly path: string;
-  /** A Jinja file that replaces the model's own chat template. */
-  readonly chatTemplate?: string | undefined;
-  /** What a template that asks for the date is told. Default: the start of today, universal time. */
-  readonly date?: Date | undefined;
-}
+import { createTokenizer, type LoadTokenizerOptions, type Tokenizer } from "./tokenizer.js";
 
 /**
  * Loads the tokenizer that belongs to a model path.

@@ -1,7 +1,11 @@
 // Finds which ids begin and end a text, from the small JSON files beside a tokenizer.json.
 // Must not read files itself.
 
-import type { SpecialIds } from "./tokenizer.js";
+/** Ids that a folder's other files give a meaning to. */
+export interface SpecialIds {
+  readonly eosIds: readonly number[];
+  readonly bosId: number | undefined;
+}
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -7,7 +7,17 @@ import type { ChatTemplate } from "./chat-template.js";
 import { type LibraryTokenizer, library } from "./library.js";
 import { correctInstance, correctJson } from "./library-fixes.js";
 import { quicken } from "./library-speed.js";
-import type { LoadTokenizerOptions } from "./load-tokenizer.js";
+import type { SpecialIds } from "./special-ids.js";
+
+/** Where a tokenizer comes from. */
+export interface LoadTokenizerOptions {
+  /** A model folder, a file in one, a tokenizer.json or a GGUF file. */
+  readonly path: string;
+  /** A Jinja file that replaces the model's own chat template. */
+  readonly chatTemplate?: string | undefined;
+  /** What a template that asks for the date is told. Default: the start of today, universal time. */
+  readonly date?: Date | undefined;
+}
 
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
@@ -41,12 +51,6 @@ export interface Tokenizer {
   readonly hash: string;
   /** What loads the same tokenizer again, on another thread; absent for one that was not loaded from files. */
   readonly origin?: LoadTokenizerOptions;
-}
-
-/** Ids that a folder's other files give a meaning to. */
-export interface SpecialIds {
-  readonly eosIds: readonly number[];
-  readonly bosId: number | undefined;
 }
 
 export interface CreateTokenizerOptions {
