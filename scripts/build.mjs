@@ -4,7 +4,7 @@
 // Must not need anything but Node before it has checked what is there.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { addons, buildNative, root } from "../native/build.mjs";
 
@@ -40,6 +40,11 @@ function buildScripts() {
   const args = [compiler, "-p", "tsconfig.build.json"];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) throw new Error(`tsc ended with ${status}`);
+  // Scripts and styles that pages carry as they are.
+  cpSync(join(root, "lib/report/page"), join(root, "dist/report/page"), {
+    recursive: true,
+    filter: (path) => !path.endsWith(".d.ts"),
+  });
   // `npx attune` inside the repository runs the file itself.
   chmodSync(join(root, "dist/cli/main.js"), 0o755);
 }

@@ -1,5 +1,5 @@
-// Keeps the generated parts of the docs current: option tables and JSON Schemas come from the schemas, error codes and
-// reasons for dropped rows from their tables; every error code has its heading in troubleshooting.md.
+// Keeps the generated parts of the docs current: option tables and JSON Schemas come from the schemas, error codes,
+// reasons for dropped rows, losses and metrics from their tables; every error code has its heading in troubleshooting.md.
 // Without --write it only compares, and fails when something is stale or when there was nothing to compare.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,12 +7,14 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dropReasons } from "../lib/data/index.ts";
 import { errorCodes } from "../lib/errors/index.ts";
-import { commandSchemas, optionsJsonSchema, optionsMarkdown } from "../lib/options/index.ts";
+import { commandSchemas, lossesMarkdown, optionsJsonSchema, optionsMarkdown } from "../lib/options/index.ts";
+import { metricsMarkdown } from "../lib/report/metric-table.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const marked = /(<!-- (options|errors|reasons) (\S+): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
+const marked =
+  /(<!-- (options|errors|reasons|metrics|losses) (\S+): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
 /** Commands with a configuration file. */
-const configured = ["sft", "dpo", "generate"];
+const configured = ["sft", "dpo", "kto", "reward", "generate", "evaluate", "score"];
 
 function optionsTable(name) {
   const schema = commandSchemas[name];
@@ -32,7 +34,13 @@ const reasonsRows = () =>
     .map(([reason, text]) => `| \`${reason}\` | ${text} |`)
     .join("\n");
 
-const makers = { options: optionsTable, errors: errorsTable, reasons: reasonsRows };
+const makers = {
+  options: optionsTable,
+  errors: errorsTable,
+  reasons: reasonsRows,
+  metrics: metricsMarkdown,
+  losses: lossesMarkdown,
+};
 
 /** The page with its tables made new, and how many there were. */
 function renewed(text) {

@@ -1,11 +1,9 @@
 // Samples answers to a list of prompts and writes them as text, JSON lines or a file. Must not parse flags.
 
-import { existsSync } from "node:fs";
-import { rename, rm, writeFile } from "node:fs/promises";
 import type { GeneratedChunk, GenerateOptions, Model } from "../engine/index.js";
-import { fail, reasonOf } from "../errors/index.js";
 import type { GenerateSettings } from "../options/index.js";
 import { grouped } from "./format.js";
+import { requireNewFile, writeWhole } from "./output-file.js";
 import type { CommandPrompt } from "./prompts.js";
 import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
@@ -31,12 +29,7 @@ interface Answer {
 export async function answerPrompts(request: AnswerRequest): Promise<number> {
   const { prompts, settings, terminal } = request;
   const { output, json } = settings;
-  if (output !== undefined && existsSync(output))
-    throw fail(
-      "ATTUNE_OUTPUT_EXISTS",
-      `Expected output to be a new file but ${output} exists. Choose another.`,
-    );
-  if (output !== undefined) await requireWritable(output);
+  if (output !== undefined) await requireNewFile("output", output);
   const controller = new AbortController();
   let unread = false;
   const stopListening = [
@@ -137,38 +130,6 @@ function jsonLine(request: AnswerRequest, sequence: number, answer: Answer): str
   const { ids, logprobs, modelLogprobs, finish } = answer;
   const line = { prompt: given, completion, sample, finish, ids, logprobs, model_logprobs: modelLogprobs };
   return `${JSON.stringify(line)}\n`;
-}
-
-/** Tries it before anything is sampled: what cannot be written in the end would be lost. */
-async function requireWritable(path: string): Promise<void> {
-  const beside = besideOf(path);
-  try {
-    await writeFile(beside, "");
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
-  await rm(beside, { force: true });
-}
-
-/** Beside its place first, so that a file is there whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = besideOf(path);
-  try {
-    await writeFile(beside, text);
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw cannotWrite(path, error);
-  }
-}
-
-function besideOf(path: string): string {
-  return `${path}.${process.pid}.tmp`;
-}
-
-function cannotWrite(path: string, error: unknown) {
-  const text = `Cannot write ${path}: ${reasonOf(error)}. Choose a place that you may write.`;
-  return fail("ATTUNE_OUTPUT", text, { cause: error });
 }
 
 /** Counts on standard error, at most twice a second; nothing for a single answer, which streams. */

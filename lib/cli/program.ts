@@ -7,9 +7,14 @@ import { buildCommand } from "./build-command.js";
 import { convertCommand } from "./convert-command.js";
 import { doctorCommand } from "./doctor-command.js";
 import { dpoCommand } from "./dpo-command.js";
+import { evaluateCommand } from "./evaluate-command.js";
 import { generateCommand } from "./generate-command.js";
+import { ktoCommand } from "./kto-command.js";
 import { quickstartCommand } from "./quickstart-command.js";
+import { reportCommand } from "./report-command.js";
 import { exitCodes, reportError } from "./report-error.js";
+import { rewardCommand } from "./reward-command.js";
+import { scoreCommand } from "./score-command.js";
 import { sftCommand } from "./sft-command.js";
 import type { Terminal } from "./terminal.js";
 
@@ -26,9 +31,12 @@ From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF
        merges the adapter: transformers loads the folder "tuned", and so does --model tuned
   Where you have good answers rather than pairs, or before the pairs:
      attune sft --model M --data demonstrations.jsonl --output runs/sft
+  Where people only gave thumbs up and down ({"prompt": "…", "completion": " …", "label": true}):
+     attune kto --model M --data thumbs.jsonl --output runs/kto
 
-  The metrics of every step are in OUTPUT/metrics.jsonl. All options may stand in a YAML file (--config FILE;
-  --print-config writes one). attune help COMMAND explains a command, with examples.
+  OUTPUT/report.html shows how a run went; attune report RUN… compares several. OUTPUT/metrics.jsonl has every step.
+  All options may stand in a YAML file (--config FILE; --print-config writes one). attune help COMMAND explains a
+  command, with examples.
   Exit codes: 0 done, 1 failed, 2 wrong usage or data, 130 interrupted after saving.`;
 
 /** Runs one command line (without node and script) and returns its exit code; every error has been reported. */
@@ -55,7 +63,12 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
     quickstartCommand,
     sftCommand,
     dpoCommand,
+    ktoCommand,
+    rewardCommand,
     generateCommand,
+    evaluateCommand,
+    scoreCommand,
+    reportCommand,
     convertCommand,
     doctorCommand,
     buildCommand,

@@ -2,14 +2,12 @@
 // Must not decide anything about the run.
 
 import { type DropReason, dropReasons } from "../data/index.js";
-import type { DpoMetrics, SftMetrics, StartEvent, StepEvent, TrainEvent } from "../train/index.js";
+import type { SharedMetrics, StartEvent, StepEvent, TrainEvent } from "../train/index.js";
 import { bytes, duration, grouped, short } from "./format.js";
 import type { Output } from "./terminal.js";
 
-type Metrics = SftMetrics | DpoMetrics;
-
 export interface Progress {
-  show(event: TrainEvent<Metrics>): void;
+  show(event: TrainEvent<SharedMetrics>): void;
   /** A line of its own that stays. */
   note(text: string): void;
   /** Leaves the live line. */
@@ -47,7 +45,7 @@ export function createProgress(output: Output): Progress {
   };
 }
 
-type OtherEvent = Exclude<TrainEvent<Metrics>, { readonly type: "step" }>;
+type OtherEvent = Exclude<TrainEvent<SharedMetrics>, { readonly type: "step" }>;
 
 function eventText(event: OtherEvent): string {
   switch (event.type) {
@@ -78,7 +76,22 @@ const evaluated = new Set([
   "eval_mean_token_accuracy",
   "eval_rewards/accuracies",
   "eval_rewards/margins",
+  "eval_accuracy",
+  "eval_margin",
+  "eval_calibration_error",
 ]);
+
+/** What counts of the rows mean, where they are not 0. */
+const rowNotes = [
+  ["split", "pairs taken apart into single answers"],
+  ["desirable", "good answers"],
+  ["undesirable", "bad answers"],
+  ["merged", "rows joined an earlier one of their prompt"],
+  ["ties", "ties"],
+  ["duplicates", "judged the same way before (duplicates)"],
+  ["contradictions", "judged the other way before (contradictions)"],
+  ["bothBad", "call both answers bad"],
+] as const;
 
 /** What will be trained on, and what was left out and why. */
 function startText(event: StartEvent): string {
@@ -86,7 +99,7 @@ function startText(event: StartEvent): string {
   const trained =
     trainableParameters === parameters ? "" : `, ${grouped(trainableParameters)} of them trained`;
   const lines = [
-    `${command}: ${grouped(parameters)} parameters${trained}, ${grouped(rows.kept)} of ${grouped(rows.read)} rows, ` +
+    `${command}: ${grouped(parameters)} parameters${trained}, ${grouped(rows.kept)} of ${grouped(rows.read + rows.split)} rows, ` +
       `${grouped(steps)} steps -> ${output}`,
   ];
   if (resumedFrom !== undefined) lines.push(`  continues after step ${grouped(resumedFrom)}`);
@@ -95,6 +108,7 @@ function startText(event: StartEvent): string {
     lines.push(`  ${grouped(count)} dropped: ${dropReasons[reason as DropReason]}`);
   }
   if (rows.truncated > 0) lines.push(`  ${grouped(rows.truncated)} cut to the maximum length`);
+  for (const [name, text] of rowNotes) if (rows[name] > 0) lines.push(`  ${grouped(rows[name])} ${text}`);
   if (rows.bad > 0)
     lines.push(`  ${grouped(rows.bad)} bad rows skipped, the first: ${rows.badMessages[0] ?? ""}`);
   return lines.join("\n");
@@ -105,13 +119,14 @@ interface Spent {
   readonly milliseconds: number;
 }
 
-function stepText({ step, steps, metrics }: StepEvent<Metrics>, spent: Spent): string {
+function stepText({ step, steps, metrics }: StepEvent<SharedMetrics>, spent: Spent): string {
   const left = ((spent.milliseconds / spent.steps) * (steps - step)) / 1000;
   const parts = [`step ${step}/${steps}`, `loss ${short(metrics.loss)}`];
-  if ("rewards/accuracies" in metrics) {
-    parts.push(`accuracy ${metrics["rewards/accuracies"].toFixed(2)}`);
-    parts.push(`margin ${short(metrics["rewards/margins"])}`);
-  }
+  const values = metrics as unknown as Readonly<Record<string, number | undefined>>;
+  const accuracy = values["rewards/accuracies"] ?? values.accuracy;
+  const margin = values["rewards/margins"] ?? values.margin;
+  if (accuracy !== undefined) parts.push(`accuracy ${accuracy.toFixed(2)}`);
+  if (margin !== undefined) parts.push(`margin ${short(margin)}`);
   parts.push(
     `${grouped(metrics.tokens_per_second)} tokens/s`,
     `${bytes(metrics.peak_rss_bytes)} peak`,

@@ -1,9 +1,11 @@
-// `attune quickstart`: the main job on the embedded toy world, ending in a small table.
+// `attune quickstart`: the main job on the embedded toy world, ending in a small table and a report.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { reasonOf } from "../errors/index.js";
 import { commandSchemas } from "../options/index.js";
+import { writeReport } from "../report/index.js";
 import { type QuickstartResult, quickstart } from "../world/index.js";
 import { addFlags, givenOptions } from "./flags.js";
 import { duration, table } from "./format.js";
@@ -35,13 +37,24 @@ export function quickstartCommand(terminal: Terminal, ended: (code: number) => v
         onEvent: (_, event) => progress.show(event),
       });
       progress.end();
-      terminal.stdout.write(json ? `${JSON.stringify(result)}\n` : summary(result));
+      const report = await writtenReport(result.output, terminal);
+      terminal.stdout.write(json ? `${JSON.stringify({ ...result, report })}\n` : summary(result, report));
       ended(result.status === "done" ? exitCodes.done : exitCodes.interrupted);
     } finally {
       progress.end();
       stopListening();
     }
   });
+}
+
+/** Both runs on one page; a report that fails does not undo what was learned. */
+async function writtenReport(output: string, terminal: Terminal): Promise<string | undefined> {
+  try {
+    return (await writeReport({ runs: [output], output: join(output, "report.html") })).page;
+  } catch (error) {
+    terminal.stderr.write(`warning: the report was not written: ${reasonOf(error)}\n`);
+    return undefined;
+  }
 }
 
 /** The first of runs/quickstart-1, -2, … that does not exist. */
@@ -52,7 +65,7 @@ function nextFolder(parent: string): string {
   }
 }
 
-function summary(result: QuickstartResult): string {
+function summary(result: QuickstartResult, report: string | undefined): string {
   const { loss, accuracy, rewardAccuracy } = result;
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   const rows = [
@@ -66,6 +79,7 @@ function summary(result: QuickstartResult): string {
     `reward accuracy in the last dpo step: ${percent(rewardAccuracy)}`,
     `${result.status} in ${duration(result.seconds)}; everything is in ${result.output}`,
     `the trained model: ${result.model}`,
+    ...(report === undefined ? [] : [`curves, answers before and after, settings: ${report}`]),
     "",
   ].join("\n");
 }

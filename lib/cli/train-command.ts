@@ -1,6 +1,6 @@
 // Follows a training run on the command line: progress, Ctrl-C, the summary. Must not know an algorithm.
 
-import type { DpoMetrics, SftMetrics, TrainResult, TrainRun } from "../train/index.js";
+import type { SharedMetrics, TrainResult, TrainRun } from "../train/index.js";
 import { duration, short, table } from "./format.js";
 import { createProgress } from "./progress.js";
 import { exitCodes } from "./report-error.js";
@@ -11,20 +11,23 @@ export interface FollowOptions<Metrics> {
   readonly terminal: Terminal;
   /** Print the summary as JSON. */
   readonly json: boolean;
+  /** The page about the run, once it is written. */
+  readonly report: () => string | undefined;
 }
 
 /** The exit code of a run that ended; its error is thrown. */
-export async function followTraining<Metrics extends SftMetrics | DpoMetrics>(
+export async function followTraining<Metrics extends SharedMetrics>(
   options: FollowOptions<Metrics>,
 ): Promise<number> {
-  const { run, terminal, json } = options;
+  const { run, terminal, json, report } = options;
   const progress = createProgress(terminal.stderr);
   const stopListening = stopOnInterrupt([run], terminal, progress.note);
   try {
     for await (const event of run) progress.show(event);
     const result = await run.result;
     progress.end();
-    terminal.stdout.write(json ? `${JSON.stringify(result)}\n` : summary(result));
+    const page = report();
+    terminal.stdout.write(json ? `${JSON.stringify({ ...result, report: page })}\n` : summary(result, page));
     return result.status === "done" ? exitCodes.done : exitCodes.interrupted;
   } finally {
     progress.end();
@@ -52,8 +55,20 @@ export function stopOnInterrupt(
 }
 
 /** First and last step side by side, then where everything is. */
-function summary<Metrics extends SftMetrics | DpoMetrics>(result: TrainResult<Metrics>): string {
-  const shown = ["loss", "grad_norm", "mean_token_accuracy", "rewards/accuracies", "rewards/margins"];
+function summary<Metrics extends SharedMetrics>(
+  result: TrainResult<Metrics>,
+  page: string | undefined,
+): string {
+  const shown = [
+    "loss",
+    "grad_norm",
+    "mean_token_accuracy",
+    "rewards/accuracies",
+    "rewards/margins",
+    "accuracy",
+    "margin",
+    "mean_reward",
+  ];
   const value = (metrics: Metrics, key: string) =>
     (metrics as unknown as Record<string, number | undefined>)[key];
   const rows = shown.flatMap((key) => {
@@ -63,6 +78,7 @@ function summary<Metrics extends SftMetrics | DpoMetrics>(result: TrainResult<Me
   });
   const head = `${result.status} after ${result.steps} steps in ${duration(result.seconds)}`;
   const lines = [table([["", "first step", "last step"], ...rows]), "", head, `model: ${result.model}`];
+  if (page !== undefined) lines.push(`report: ${page}`);
   if (result.bestStep !== undefined) lines.push(`the model is that of step ${result.bestStep}, the best one`);
   if (result.status === "interrupted" && result.checkpoint !== undefined)
     lines.push(`to go on: the same command with --resume (checkpoint ${result.checkpoint})`);

@@ -3,26 +3,30 @@
 
 import { Command } from "commander";
 import { type commandSchemas, configText, optionsJsonSchema, optionTable } from "../options/index.js";
-import type { DpoMetrics, SftMetrics, TrainRun } from "../train/index.js";
+import { tensorboardSink, writeRunReport } from "../report/index.js";
+import type { SharedMetrics, TrainRun } from "../train/index.js";
 import { addFlags, givenOptions } from "./flags.js";
 import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 import { followTraining } from "./train-command.js";
 
-export interface TrainingCommandOptions<Metrics extends SftMetrics | DpoMetrics> {
-  readonly name: "sft" | "dpo";
+/** Commands that train. */
+export type TrainingName = Extract<keyof typeof commandSchemas, "sft" | "dpo" | "kto" | "reward">;
+
+export interface TrainingCommandOptions<Metrics extends SharedMetrics> {
+  readonly name: TrainingName;
   readonly summary: string;
   readonly description: string;
   /** Rows and an example, behind the options. */
   readonly help: string;
-  readonly schema: (typeof commandSchemas)["sft"] | (typeof commandSchemas)["dpo"];
+  readonly schema: (typeof commandSchemas)[TrainingName];
   /** Starts the run; what the schema checked are its options. */
   readonly start: (options: Readonly<Record<string, unknown>>) => TrainRun<Metrics>;
   readonly terminal: Terminal;
   readonly ended: (code: number) => void;
 }
 
-export function trainingCommand<Metrics extends SftMetrics | DpoMetrics>(
+export function trainingCommand<Metrics extends SharedMetrics>(
   options: TrainingCommandOptions<Metrics>,
 ): Command {
   const { name, schema, terminal, ended } = options;
@@ -40,14 +44,22 @@ export function trainingCommand<Metrics extends SftMetrics | DpoMetrics>(
       terminal.stdout.write(resolvedConfig(options, command));
       return ended(exitCodes.done);
     }
-    const { given, resolved } = givenOptions(command, schema);
-    const { config: _, json: __, printConfig: ___, printSchema: ____, ...settings } = given;
-    ended(await followTraining({ run: options.start(settings), terminal, json: resolved.json }));
+    const { given } = givenOptions(command, schema);
+    const { config: _, json, printConfig: __, printSchema: ___, tensorboard, ...settings } = given;
+    const page: { path?: string } = {};
+    const run = options.start({
+      ...settings,
+      ...(tensorboard === true ? { metricsSink: tensorboardSink() } : {}),
+      report: async (folder: string) => {
+        page.path = await writeRunReport(folder);
+      },
+    });
+    ended(await followTraining({ run, terminal, json: json === true, report: () => page.path }));
   });
 }
 
 /** Every option with its value as a file for `--config`; what is still missing stands there as a comment. */
-function resolvedConfig<Metrics extends SftMetrics | DpoMetrics>(
+function resolvedConfig<Metrics extends SharedMetrics>(
   { name, schema }: TrainingCommandOptions<Metrics>,
   command: Command,
 ): string {

@@ -2,8 +2,10 @@
 
 import { splitImplicitPrompt } from "./implicit-prompt.js";
 import { checkMessages, splitConversations } from "./message-rows.js";
+import { severalAnswers } from "./ranking-columns.js";
 import { RowColumns } from "./row-columns.js";
 import {
+  type DetectedType,
   detectRowType,
   listColumns,
   requiredColumns,
@@ -25,6 +27,8 @@ export interface CheckRowOptions {
   /** Whether the user named `type`: then columns of other types are metadata. Default false. */
   readonly named?: boolean;
   readonly turnMark?: string;
+  /** [least, most] that a rating may be. Default: any finite number. */
+  readonly ratingScale?: readonly [number, number];
   /** Texts are transcripts that become messages (`--format hh`). Default false. */
   readonly transcripts?: boolean;
 }
@@ -55,7 +59,7 @@ function refuseUnsupported(row: RowColumns): void {
 }
 
 function typeOf(row: RowColumns, { accept, type: wanted, named = false }: CheckRowOptions): RowType {
-  const detected = detectRowType(row.columns);
+  const detected = judgedType(detectRowType(row.columns), wanted === undefined ? accept : [wanted]);
   const expected = (wanted === undefined ? accept : [wanted]).map((name) => typeNames[name]).join(" or ");
   if (wanted !== undefined) {
     // A missing column is best explained by the column's own check.
@@ -69,8 +73,15 @@ function typeOf(row: RowColumns, { accept, type: wanted, named = false }: CheckR
     throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
   }
   if (accept.includes(detected.type)) return detected.type;
-  const found = `${typeNames[detected.type]}, which this command does not train on`;
+  const found = `${typeNames[detected.type]}, which this command does not train on with these options`;
   throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
+}
+
+/** Where single answers are judged, one without a label of true or false lacks it: its own check says so. */
+function judgedType(detected: DetectedType, accept: readonly RowType[]): DetectedType {
+  const isAnswer = "type" in detected && detected.type === "prompt-completion";
+  const needsLabel = accept.includes("unpaired") && !accept.includes("prompt-completion");
+  return isAnswer && needsLabel ? { type: "unpaired" } : detected;
 }
 
 function sharedOf(row: RowColumns) {
@@ -88,22 +99,24 @@ function sharedOf(row: RowColumns) {
 }
 
 /** The columns that make the type, as fields of its row. */
-function contentOf(row: RowColumns, type: RowType, { turnMark }: CheckRowOptions): object {
+function contentOf(row: RowColumns, type: RowType, { turnMark, ratingScale }: CheckRowOptions): object {
   if (type === "text") return { type, text: wholeText(row) };
   if (type === "preference") return { type, ...pairOf(row, turnMark), ...judgementOf(row) };
   const prompt = row.content("prompt", "prompt");
   if (type === "prompt") return { type, prompt };
   if (type === "stepwise" || type === "ranking" || type === "best-of")
-    return { type, prompt, ...severalOf(row, type) };
+    return { type, prompt, ...severalAnswers(row, type) };
   const completion = row.content("completion", "answer");
   if (type === "prompt-completion") return { type, prompt, completion };
   if (type === "rating") {
     const [axis] = row.texts("axis") ?? [];
+    const [min, max] = ratingScale ?? [];
+    const scale = min === undefined || max === undefined ? {} : { min, max };
     return {
       type,
       prompt,
       completion,
-      rating: row.number("rating", {}),
+      rating: row.number("rating", scale),
       ...(axis === undefined ? {} : { axis }),
     };
   }
@@ -119,37 +132,14 @@ function wholeText(row: RowColumns): Content {
   throw row.bad("ATTUNE_DATA_COLUMN", 'a list of { role, content } in column "messages"', found, "messages");
 }
 
-function severalOf(row: RowColumns, type: "stepwise" | "ranking" | "best-of") {
-  const completions = row.contents("completions", type === "stepwise" ? 1 : 2);
-  const { length } = completions;
-  if (type === "stepwise") {
-    if (completions.some((step) => typeof step !== "string" && !(step instanceof Int32Array))) {
-      const expected = 'text or token ids as steps in column "completions"';
-      throw row.bad(
-        "ATTUNE_DATA_COLUMN",
-        expected,
-        "messages: a turn is not a part of an answer",
-        "completions",
-      );
-    }
-    const isBoolean = (item: unknown): item is boolean => typeof item === "boolean";
-    return { completions, labels: row.list("labels", { length, of: "true or false", is: isBoolean }) };
-  }
-  if (type === "best-of") {
-    const best = row.number("best", { min: 0, max: length - 1, whole: true });
-    return { completions, ranks: completions.map((_, i) => (i === best ? 1 : 2)) };
-  }
-  const isRank = (item: unknown): item is number => Number.isInteger(item) && (item as number) >= 1;
-  return { completions, ranks: row.list("ranks", { length, of: "integers >= 1 (1 best)", is: isRank }) };
-}
-
 function judgementOf(row: RowColumns) {
   const label = row.number("label", { fallback: 1, min: 0, max: 1 });
   const margin = row.number("margin", { fallback: 0, min: 0 });
+  const bothBad = row.has("both_bad") && row.boolean("both_bad") ? { bothBad: true } : {};
   const names = ["ref_chosen_logps", "ref_rejected_logps"] as const;
-  if (!names.some((name) => row.has(name))) return { label, margin };
+  if (!names.some((name) => row.has(name))) return { label, margin, ...bothBad };
   const [chosen, rejected] = names.map((name) => row.number(name, { max: 0 }));
-  return { label, margin, referenceLogps: [chosen, rejected] };
+  return { label, margin, ...bothBad, referenceLogps: [chosen, rejected] };
 }
 
 function pairOf(row: RowColumns, turnMark: string | undefined) {

@@ -15,7 +15,15 @@ import { joinIds, type SequenceIds } from "./fit-length.js";
 import type { Content, Row } from "./rows.js";
 
 /** What rows are for. */
-export type Task = "sft" | "preference" | "prompt" | "unpaired" | "ranking" | "rating" | "stepwise";
+export type Task =
+  | "sft"
+  | "preference"
+  | "prompt"
+  | "unpaired"
+  | "ranking"
+  | "rating"
+  | "reward"
+  | "stepwise";
 
 export interface EncodedRow extends SequenceIds {
   readonly klCompletion?: Int32Array;

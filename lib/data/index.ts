@@ -1,11 +1,12 @@
 // Public names of the data room: rows, tokenised rows, orders and packed batches.
 // Must not import engine or anything above it: everything here works without the addon.
 
-export type { Task } from "./encode-row.js";
+export { type EncodedRow, type EncodeRowOptions, encodeRow, type Task } from "./encode-row.js";
 export { findFiles } from "./find-files.js";
 export type { HashedFile } from "./hash-files.js";
 export { type ImplicitPromptOptions, type SplitPair, splitImplicitPrompt } from "./implicit-prompt.js";
 export { type LoadedRows, type LoadRowsOptions, loadRows } from "./load-rows.js";
+export { mergeGroups } from "./merge-groups.js";
 export {
   type EpochOrderOptions,
   epochOrder,
@@ -31,7 +32,6 @@ export type { RowSource } from "./raw-rows.js";
 export { type ReadRowsOptions, readRows } from "./read-rows.js";
 export {
   countDropped,
-  countKept,
   createRowCounts,
   type DropReason,
   dropReasons,
@@ -63,4 +63,4 @@ export {
   tokeniseRow,
 } from "./tokenise-row.js";
 export { type TokeniseRowsOptions, tokeniseRows } from "./tokenise-rows.js";
-export type { RowSize, TokenisedRow, TokenisedRows } from "./tokenised-row.js";
+export type { JudgedPair, RowSize, TokenisedRow, TokenisedRows } from "./tokenised-row.js";

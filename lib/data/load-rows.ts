@@ -10,12 +10,15 @@ import type { Tokenizer } from "../text/index.js";
 import { countChunk } from "./count-chunk.js";
 import { findFiles } from "./find-files.js";
 import { type HashedFile, hashFiles } from "./hash-files.js";
+import { mergeGroups } from "./merge-groups.js";
 import { pathsOf, type RowSource } from "./raw-rows.js";
 import { createRowChecker } from "./row-checker.js";
 import { createRowCounts, noRowsLeft, type RowCounts } from "./row-counts.js";
 import type { FileNames } from "./row-record.js";
 import { type FinishedRows, MEMORY_BYTES, RowSink, rowFileHead } from "./row-sink.js";
 import { fileRows, memoryRows, type RowStore } from "./row-store.js";
+import type { RowType } from "./rows.js";
+import { SeenJudgements } from "./seen-judgements.js";
 import { TokenCache, tokenKey } from "./token-cache.js";
 import type { RowSettings } from "./tokenise-chunk.js";
 import { acceptedTypes, checkTokeniseSettings } from "./tokenise-row.js";
@@ -34,6 +37,8 @@ export interface LoadRowsOptions extends Omit<RowSettings, "accept"> {
   readonly workers?: number;
   /** Bytes of tokenised rows that stay in memory; with more, all are read from a file on demand. Default 16 MiB. */
   readonly memoryBytes?: number;
+  /** Pairs of one prompt become one row with `pairs` (for reward models). Default false. */
+  readonly mergeGroups?: boolean;
   /** Hears what does not stop the run: a cache that cannot be used. Default: `process.emitWarning`. */
   readonly warn?: (text: string) => void;
 }
@@ -42,6 +47,8 @@ export interface LoadedRows {
   /** In file order. */
   readonly rows: RowStore;
   readonly counts: RowCounts;
+  /** What all rows are; undefined where none was kept. */
+  readonly type: RowType | undefined;
   /** SHA-256 of the tokenised rows, hexadecimal: the same for the same rows in files of other names. */
   readonly hash: string;
   /** The files that were read, with SHA-256 of their bytes; none for rows in memory. */
@@ -55,6 +62,19 @@ export interface LoadedRows {
  * `readRows` and `tokeniseRow` throw, for the first bad row in order.
  */
 export async function loadRows(options: LoadRowsOptions): Promise<LoadedRows> {
+  const { mergeGroups: wanted = false, ...others } = options;
+  const loaded = await loadAll(others);
+  if (!wanted) return loaded;
+  try {
+    const rows = mergeGroups(loaded.rows);
+    return { ...loaded, rows, counts: { ...loaded.counts, merged: loaded.rows.length - rows.length } };
+  } catch (error) {
+    loaded.rows.close();
+    throw error;
+  }
+}
+
+async function loadAll(options: Omit<LoadRowsOptions, "mergeGroups">): Promise<LoadedRows> {
   const request = requestOf(options);
   options.signal?.throwIfAborted();
   const paths = pathsOf(options.data);
@@ -93,7 +113,7 @@ interface FoundFiles {
   readonly files: readonly HashedFile[];
 }
 
-function requestOf(options: LoadRowsOptions): LoadRequest {
+function requestOf(options: Omit<LoadRowsOptions, "mergeGroups">): LoadRequest {
   const { data: _data, tokenizer, skipBadRows = 0, signal, tokenCache = "off", ...others } = options;
   const { workers = availableParallelism() - 1, memoryBytes = MEMORY_BYTES, warn, ...given } = others;
   const settings = { ...given, accept: acceptedTypes[given.task] };
@@ -125,11 +145,15 @@ async function makeRows(
 ): Promise<LoadedRows> {
   const names = files.map(({ path }) => path);
   const counts = createRowCounts();
+  const seen = new SeenJudgements();
+  let type: RowType | undefined;
   const temporary = join(tmpdir(), `attune-${randomUUID()}.tokens`);
   const sink = new RowSink({ ...request, spillPath: () => cache?.temporaryPath() ?? temporary });
   try {
     for await (const result of tokeniseSource({ ...request, source, names })) {
       countChunk(counts, result, request.skipBadRows);
+      seen.count(counts, result.judgements);
+      type = result.type;
       sink.add(result.words, result.lengths, result.facts);
     }
     if (counts.kept === 0) throw noRowsLeft(counts);
@@ -139,11 +163,11 @@ async function makeRows(
   }
   const finished = sink.finish();
   try {
-    cache?.save(finished, names, counts);
+    cache?.save(finished, names, { counts, type });
   } catch (error) {
     request.warn(`The token cache cannot be written, so a later run tokenises again: ${reasonOf(error)}`);
   }
-  return { rows: storeOf(finished, names, cache), counts, hash: finished.hash, files, cached: false };
+  return { rows: storeOf(finished, names, cache), counts, type, hash: finished.hash, files, cached: false };
 }
 
 function storeOf({ index, held }: FinishedRows, files: FileNames, cache: TokenCache | undefined): RowStore {

@@ -44,6 +44,16 @@ export interface PackRowsOptions {
   readonly data: PackableRows;
   /** Positions in `data`, one group each. */
   readonly rows: ArrayLike<number>;
+  /**
+   * For scores: whole completions, each with one target, the state after its last token (masks don't matter). Default
+   * false: every token but the last predicts the next one.
+   */
+  readonly score?: boolean;
+  /**
+   * Rows of one prompt lie in one micro-batch, as far as they fit, and share its segment: for rows of single answers, several
+   * to a prompt. Default false: every row brings its own prompt.
+   */
+  readonly sharePrompts?: boolean;
 }
 
 export interface PackStepOptions extends PackRowsOptions {
@@ -63,23 +73,70 @@ function ones(mask: Uint8Array): number {
   return mask.reduce((sum, one) => sum + one, 0);
 }
 
-/** Trunk rows of a row: its prompt once, and each completion without its last token, which predicts nothing. */
-export function trunkRowsOf({ prompt, completions }: PackableRow): number {
-  return completions.reduce((sum, { length }) => sum + Math.max(0, length - 1), prompt.length);
+/**
+ * Trunk rows of a row: its prompt once, and each completion without its last token, which predicts nothing; for scores
+ * with it.
+ */
+export function trunkRowsOf({ prompt, completions }: PackableRow, score = false): number {
+  const unused = score ? 0 : 1;
+  return completions.reduce((sum, { length }) => sum + Math.max(0, length - unused), prompt.length);
 }
 
 /**
  * Micro-batches of one optimiser step. A row (with all its completions) is never split. Best fit, longest rows first;
  * rows keep their order inside a micro-batch, and micro-batches are ordered by their first row.
  */
-export function packStep({ data, rows, microBatchTokens }: PackStepOptions): PackedBatch[] {
+export function packStep(options: PackStepOptions): PackedBatch[] {
+  const { data, rows, microBatchTokens, score = false, sharePrompts = false } = options;
   if (!Number.isSafeInteger(microBatchTokens) || microBatchTokens < 1) {
     const text = `Expected microBatchTokens to be an integer >= 1 but received ${microBatchTokens}.`;
     throw fail("ATTUNE_OPTION", text);
   }
-  const costs = Array.from(rows, (row) => trunkRowsOf(rowAt(data, row)));
+  const picked = Array.from(rows, (row) => rowAt(data, row));
+  const units = sharePrompts
+    ? promptUnits(picked, microBatchTokens, score)
+    : picked.map((_, place) => [place]);
+  const costs = units.map((places) => costOf(places, picked, score));
   const bins = bestFit(costs, microBatchTokens);
-  return bins.map((places) => packRows({ data, rows: places.map((place) => rows[place] ?? 0) }));
+  const batches = bins.map((bin) => bin.flatMap((unit) => units[unit] ?? []).sort((a, b) => a - b));
+  return batches
+    .sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0))
+    .map((places) => packRows({ data, rows: places.map((place) => rows[place] ?? 0), score, sharePrompts }));
+}
+
+/** Places of rows that share a prompt, by the places of their first ones; no more of them than a micro-batch takes. */
+function promptUnits(rows: readonly PackableRow[], capacity: number, score: boolean): number[][] {
+  const units: number[][] = [];
+  /** The unit of a prompt that still grows, and what it costs. */
+  const open = new Map<string, { readonly places: number[]; cost: number }>();
+  for (const [place, row] of rows.entries()) {
+    const key = promptKey(row.prompt);
+    const whole = trunkRowsOf(row, score);
+    const unit = open.get(key);
+    if (unit !== undefined && unit.cost + whole - row.prompt.length <= capacity) {
+      unit.places.push(place);
+      unit.cost += whole - row.prompt.length;
+      continue;
+    }
+    const places = [place];
+    units.push(places);
+    open.set(key, { places, cost: whole });
+  }
+  return units;
+}
+
+/** Trunk rows of rows that share one prompt. */
+function costOf(places: readonly number[], rows: readonly PackableRow[], score: boolean): number {
+  const [first] = places;
+  const prompt = first === undefined ? 0 : (rows[first]?.prompt.length ?? 0);
+  return places.reduce((sum, place) => {
+    const row = rows[place];
+    return sum + (row === undefined ? 0 : trunkRowsOf(row, score) - prompt);
+  }, prompt);
+}
+
+function promptKey(prompt: Int32Array): string {
+  return Buffer.from(prompt.buffer, prompt.byteOffset, prompt.byteLength).toString("latin1");
 }
 
 /** Places of items by bin. Longest first, each into the fullest bin that still takes it. */
@@ -99,15 +156,14 @@ function bestFit(costs: readonly number[], capacity: number): number[][] {
       best.left -= cost(place);
     }
   }
-  const sorted = bins.map((bin) => bin.places.sort((a, b) => a - b));
-  return sorted.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+  return bins.map(({ places }) => places);
 }
 
 /** Packs rows into one batch, in the order given. */
-export function packRows({ data, rows }: PackRowsOptions): PackedBatch {
+export function packRows({ data, rows, score = false, sharePrompts = false }: PackRowsOptions): PackedBatch {
   const numbers = Int32Array.from(rows);
   const picked = Array.from(numbers, (row) => rowAt(data, row));
-  const writer = new BatchWriter(picked);
+  const writer = new BatchWriter(picked, { score, sharePrompts });
   for (const row of picked) writer.add(row);
   return writer.finish(numbers);
 }
@@ -123,6 +179,11 @@ function rowAt(data: PackableRows, row: number): PackableRow {
   );
 }
 
+interface WriterOptions {
+  readonly score: boolean;
+  readonly sharePrompts: boolean;
+}
+
 /** Fills the flat arrays of one batch, row by row. */
 class BatchWriter {
   readonly #tokens: Int32Array;
@@ -131,14 +192,19 @@ class BatchWriter {
   readonly #segments: number[] = [];
   readonly #completions: number[] = [];
   readonly #groups: number[] = [];
+  readonly #score: boolean;
+  /** Where prompts that others may share stand; undefined: nothing is shared. */
+  readonly #prompts: Map<string, { readonly segment: number; readonly lastRow: number }> | undefined;
   /** Trunk rows, targets and whole sequences' tokens so far. */
   #rowCount = 0;
   #targetCount = 0;
   #tokenCount = 0;
 
-  constructor(rows: readonly PackableRow[]) {
-    const trunk = rows.reduce((sum, row) => sum + trunkRowsOf(row), 0);
-    const targets = rows.reduce((sum, row) => sum + targetsOfRow(row), 0);
+  constructor(rows: readonly PackableRow[], { score, sharePrompts }: WriterOptions) {
+    const trunk = rows.reduce((sum, row) => sum + trunkRowsOf(row, score), 0);
+    const targets = rows.reduce((sum, row) => sum + (score ? row.completions.length : targetsOfRow(row)), 0);
+    this.#score = score;
+    this.#prompts = sharePrompts ? new Map() : undefined;
     this.#tokens = new Int32Array(trunk);
     this.#positions = new Int32Array(trunk);
     this.#targets = new Int32Array(2 * targets);
@@ -146,18 +212,18 @@ class BatchWriter {
 
   add({ prompt, completions, masks }: PackableRow): void {
     this.#groups.push(this.#completions.length / 2, completions.length);
-    const promptSegment = this.#segment({ ids: prompt, firstPosition: 0, prefix: -1 });
-    const lastPromptRow = this.#rowCount - 1;
+    const { segment: promptSegment, lastRow: lastPromptRow } = this.#prompt(prompt);
     for (const [side, completion] of completions.entries()) {
       const mask = masks?.[side];
       const firstTarget = this.#targetCount;
       const firstRow = this.#rowCount;
-      const ids = completion.subarray(0, Math.max(0, completion.length - 1));
+      const ids = this.#score ? completion : completion.subarray(0, Math.max(0, completion.length - 1));
       if (ids.length > 0) this.#segment({ ids, firstPosition: prompt.length, prefix: promptSegment });
-      for (const [i, token] of completion.entries()) {
-        if (mask !== undefined && mask[i] !== 1) continue;
-        this.#target(i === 0 ? lastPromptRow : firstRow + i - 1, token);
-      }
+      const rowOf = (i: number) => (i < 0 ? lastPromptRow : firstRow + i);
+      if (this.#score) this.#target(rowOf(completion.length - 1), completion.at(-1) ?? 0);
+      else
+        for (const [i, token] of completion.entries())
+          if (mask === undefined || mask[i] === 1) this.#target(rowOf(i - 1), token);
       this.#completions.push(firstTarget, this.#targetCount - firstTarget);
       this.#tokenCount += prompt.length + completion.length;
     }
@@ -165,8 +231,8 @@ class BatchWriter {
 
   finish(rows: Int32Array): PackedBatch {
     return {
-      tokens: this.#tokens,
-      positions: this.#positions,
+      tokens: this.#written(this.#tokens),
+      positions: this.#written(this.#positions),
       segments: Int32Array.from(this.#segments),
       targets: this.#targets,
       completions: Int32Array.from(this.#completions),
@@ -174,6 +240,22 @@ class BatchWriter {
       rows,
       counts: { tokens: this.#tokenCount, tokensComputed: this.#rowCount, targets: this.#targetCount },
     };
+  }
+
+  /** Without the room that shared prompts left. */
+  #written(values: Int32Array): Int32Array {
+    return values.length === this.#rowCount ? values : values.slice(0, this.#rowCount);
+  }
+
+  /** The prompt's own segment, or the one that an earlier row of the same prompt has. */
+  #prompt(ids: Int32Array): { readonly segment: number; readonly lastRow: number } {
+    const key = this.#prompts === undefined ? "" : promptKey(ids);
+    const known = this.#prompts?.get(key);
+    if (known !== undefined) return known;
+    const segment = this.#segment({ ids, firstPosition: 0, prefix: -1 });
+    const written = { segment, lastRow: this.#rowCount - 1 };
+    this.#prompts?.set(key, written);
+    return written;
   }
 
   #segment({

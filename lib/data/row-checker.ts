@@ -16,6 +16,8 @@ export interface RowRules {
   readonly format?: RowFormat;
   /** Where a prompt ends that preference rows do not name. Default "\n\nAssistant:". */
   readonly turnMark?: string;
+  /** [least, most] that a rating may be. Default: any finite number. */
+  readonly ratingScale?: readonly [number, number];
 }
 
 export interface RowChecker {
@@ -29,14 +31,17 @@ const allTypes = Object.keys(typeNames) as readonly RowType[];
 
 /** `known` = the type that earlier rows of the same data had. Throws ATTUNE_OPTION for a format not among `accept`. */
 export function createRowChecker(rules: RowRules, known?: RowType): RowChecker {
-  const { accept = allTypes, format = "auto", turnMark } = rules;
+  const { accept = allTypes, format = "auto", turnMark, ratingScale } = rules;
   const named = format !== "auto" && format !== "hh";
   const transcripts = format === "hh";
   let type: RowType | undefined = named ? format : known;
   if (named && !accept.includes(format)) {
     throw fail("ATTUNE_OPTION", `Expected format to be one of ${accept.join(", ")} but received ${format}.`);
   }
-  const mark = turnMark === undefined ? {} : { turnMark };
+  const mark = {
+    ...(turnMark === undefined ? {} : { turnMark }),
+    ...(ratingScale === undefined ? {} : { ratingScale: checkedScale(ratingScale) }),
+  };
   return {
     get type() {
       return type;
@@ -53,6 +58,13 @@ export function createRowChecker(rules: RowRules, known?: RowType): RowChecker {
       return row;
     },
   };
+}
+
+function checkedScale(scale: readonly [number, number]): readonly [number, number] {
+  const [least, most] = scale;
+  if (Number.isFinite(least) && Number.isFinite(most) && least < most) return scale;
+  const text = `Expected the rating scale to be two numbers, the smaller one first, but received ${scale.join(", ")}.`;
+  throw fail("ATTUNE_OPTION", text);
 }
 
 /** Pairs whose sides are seen to be the same without a tokenizer; they teach nothing, whatever they are used for. */

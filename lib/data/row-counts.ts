@@ -2,12 +2,14 @@
 // Must not read rows.
 
 import { AttuneError, fail } from "../errors/index.js";
+import type { Row } from "./rows.js";
 import type { TokenisedRow } from "./tokenised-row.js";
 
 /** Why a sound row was left out. */
 export const dropReasons = {
-  identical: "chosen and rejected are identical",
+  identical: "chosen and rejected are identical (or two answers of a ranking)",
   tie: "neither side is better (label 0.5, or all ranks equal)",
+  both_bad: "both sides are bad (both_bad), so there is nothing to prefer",
   too_long: "longer than --max-length",
   prompt_too_long: "the prompt alone fills --max-length, so no target is left",
   no_target: "nothing to train on after the first token",
@@ -28,6 +30,19 @@ export interface RowCounts {
   truncated: number;
   /** Kept rows that judge neither side better: label 0.5, or all ranks equal. Never turned into wins. */
   ties: number;
+  /** Kept rows whose prompt and answers came before with the same judgement. */
+  duplicates: number;
+  /** Kept rows whose prompt and answers came before with the opposite judgement: once per pair judged both ways. */
+  contradictions: number;
+  /** Rows that call both of their answers bad. */
+  bothBad: number;
+  /** Rows that became two, a good and a bad answer (kto from pairs). */
+  split: number;
+  /** Kept rows that joined an earlier one of their prompt (reward). */
+  merged: number;
+  /** Kept single answers that are good, and that are not. */
+  desirable: number;
+  undesirable: number;
   /** Rows that could not be read and were skipped on request. */
   bad: number;
   /** The first few bad rows' messages. */
@@ -38,18 +53,54 @@ export interface RowCounts {
 const MESSAGES_KEPT = 10;
 
 export function createRowCounts(): RowCounts {
-  return { read: 0, kept: 0, truncated: 0, ties: 0, bad: 0, badMessages: [], dropped: {} };
+  return {
+    read: 0,
+    kept: 0,
+    truncated: 0,
+    ties: 0,
+    duplicates: 0,
+    contradictions: 0,
+    bothBad: 0,
+    split: 0,
+    merged: 0,
+    desirable: 0,
+    undesirable: 0,
+    bad: 0,
+    badMessages: [],
+    dropped: {},
+  };
 }
 
 export function countDropped(counts: RowCounts, reason: DropReason): void {
   counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
 }
 
-/** Counts a row that is ready for training. */
-export function countKept(counts: RowCounts, row: Pick<TokenisedRow, "truncated" | "label" | "ranks">): void {
-  counts.kept += 1;
-  if (row.truncated) counts.truncated += 1;
-  if (isTie(row)) counts.ties += 1;
+/** What became of a sound row: rows of ids, or why there is none. */
+export interface RowOutcomes {
+  readonly row: Pick<Row, "type">;
+  readonly outcomes: readonly (TokenisedRow | DropReason)[];
+  /** Whether rows are single answers that are good or bad. */
+  readonly single: boolean;
+}
+
+/** Counts what became of a row, and returns its rows that are ready for training. */
+export function countOutcomes(
+  counts: RowCounts,
+  { row, outcomes, single }: RowOutcomes,
+): readonly TokenisedRow[] {
+  if ("bothBad" in row && row.bothBad === true) counts.bothBad += 1;
+  counts.split += outcomes.length - 1;
+  return outcomes.flatMap((outcome) => {
+    if (typeof outcome === "string") {
+      countDropped(counts, outcome);
+      return [];
+    }
+    counts.kept += 1;
+    if (outcome.truncated) counts.truncated += 1;
+    if (isTie(outcome)) counts.ties += 1;
+    if (single) counts[outcome.label === 1 ? "desirable" : "undesirable"] += 1;
+    return [outcome];
+  });
 }
 
 export function isTie({ label, ranks }: Pick<TokenisedRow, "label" | "ranks">): boolean {

@@ -75,6 +75,8 @@ export interface PreferenceRow extends RowBase {
   readonly label: number;
   /** >= 0; 0 when the row names none. */
   readonly margin: number;
+  /** Neither answer is any good (`both_bad`): no pair, but two bad answers. */
+  readonly bothBad?: boolean;
   /** Summed log-probs of chosen and rejected under the reference, where the row brings them along. */
   readonly referenceLogps?: readonly [number, number];
 }
@@ -97,13 +99,15 @@ export interface StepwiseRow extends RowBase {
   readonly labels: readonly boolean[];
 }
 
-/** K answers in order; best of K is rank 1 for one and 2 for the others. */
+/** K different answers in order; best of K is rank 1 for one and 2 for the others. */
 export interface RankingRow extends RowBase {
   readonly type: "ranking" | "best-of";
   readonly prompt: Content;
   readonly completions: readonly Content[];
-  /** 1 best, equal = tie. */
+  /** 1 best, equal = tie; answers without a place share the rank behind all others. */
   readonly ranks: readonly number[];
+  /** How many answers have a place, where some have none (`null` in the column; of best of K all but one). */
+  readonly placed?: number;
 }
 
 export interface RatingRow extends RowBase {

@@ -23,6 +23,7 @@ import type { RowCounts } from "./row-counts.js";
 import { RowIndex } from "./row-index.js";
 import { bytesOf, type FinishedRows, rowFileHead, type SpillFile, writeBytes } from "./row-sink.js";
 import { fileRows, memoryRows, type RowStore } from "./row-store.js";
+import type { RowType } from "./rows.js";
 
 /** Last bytes of a whole file, behind the length of the JSON in front of them. */
 const tail: Uint8Array = Buffer.from("\nattune tokens: end of file\n");
@@ -77,11 +78,14 @@ interface CacheFacts {
   /** Names of the data's files when the cache was made. */
   readonly files: readonly string[];
   readonly counts: RowCounts;
+  /** What all rows are. */
+  readonly type?: RowType | undefined;
 }
 
 export interface CachedRows {
   readonly rows: RowStore;
   readonly counts: RowCounts;
+  readonly type: RowType | undefined;
   readonly hash: string;
 }
 
@@ -122,6 +126,7 @@ export class TokenCache {
       return {
         rows: rows ?? fileRows({ index, files, file, offset: rowFileHead.length }),
         counts: renamed(facts, files),
+        type: facts.type,
         hash: facts.hash,
       };
     } catch (error) {
@@ -140,7 +145,7 @@ export class TokenCache {
   }
 
   /** Writes what is missing and gives the file its name. Throws when it cannot be written; nothing is left then. */
-  save(rows: FinishedRows, files: readonly string[], counts: RowCounts): void {
+  save(rows: FinishedRows, files: readonly string[], kept: Pick<CacheFacts, "counts" | "type">): void {
     const spilled = "file" in rows.held ? rows.held : undefined;
     let path = spilled?.path ?? "";
     let opened: SpillFile | undefined;
@@ -152,7 +157,7 @@ export class TokenCache {
         if ("words" in rows.held) writeBytes(opened, bytesOf(rows.held.words));
       }
       const target = spilled ?? opened;
-      if (target !== undefined) writeEnd(target, this.#options.key, rows, files, counts);
+      if (target !== undefined) writeEnd(target, this.#options.key, rows, files, kept);
       renameSync(path, this.#path);
     } catch (error) {
       if (path !== "") rmSync(path, { force: true });
@@ -172,7 +177,7 @@ function writeEnd(
   key: string,
   { index, hash }: FinishedRows,
   files: readonly string[],
-  counts: RowCounts,
+  kept: Pick<CacheFacts, "counts" | "type">,
 ): void {
   const indexHash = createHash("sha256");
   for (const block of index.bytes()) {
@@ -186,7 +191,7 @@ function writeEnd(
     hash,
     indexHash: indexHash.digest("hex"),
     files,
-    counts,
+    ...kept,
   };
   const json = Buffer.from(JSON.stringify(facts));
   writeBytes(target, json);

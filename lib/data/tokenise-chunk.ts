@@ -4,10 +4,11 @@
 import type { Tokenizer } from "../text/index.js";
 import type { RawRow } from "./raw-rows.js";
 import { createRowChecker, hasIdenticalSides, type RowRules } from "./row-checker.js";
-import { countDropped, countKept, createRowCounts, type RowCounts } from "./row-counts.js";
+import { countDropped, countOutcomes, createRowCounts, type RowCounts } from "./row-counts.js";
 import { encodeRecord, type FileNames, type RecordFacts, recordFacts } from "./row-record.js";
 import { joined } from "./row-sink.js";
 import type { RowType } from "./rows.js";
+import { judgementOfRow } from "./seen-judgements.js";
 import { type TokeniseSettings, tokeniseRow } from "./tokenise-row.js";
 import { isRowsOwn } from "./tokenise-rows.js";
 
@@ -39,6 +40,8 @@ export interface ChunkResult {
   readonly lengths: Int32Array;
   /** [kept] */
   readonly facts: readonly RecordFacts[];
+  /** [kept, JUDGEMENT_WORDS] what was judged and how, to notice what comes again. */
+  readonly judgements: Uint32Array;
   /** Rows of this chunk alone; bad ones are counted by the reader. */
   readonly counts: RowCounts;
   readonly bad: readonly BadRow[];
@@ -66,6 +69,7 @@ export function tokeniseChunk(options: TokeniseChunkOptions): ChunkResult {
   const counts = createRowCounts();
   const records: Int32Array[] = [];
   const facts: RecordFacts[] = [];
+  const judgements: number[] = [];
   const bad: BadRow[] = [];
   let failure: { readonly error: unknown } | undefined;
   for (let i = 0; i < chunk.lines.length && failure === undefined && bad.length <= skipBadRows; i++) {
@@ -74,14 +78,16 @@ export function tokeniseChunk(options: TokeniseChunkOptions): ChunkResult {
     try {
       const row = checker.check(rawRowOf(chunk, i, names), chunk.firstIndex + i);
       checked = true;
-      const tokenised = hasIdenticalSides(row) ? "identical" : tokeniseRow(row, settings);
-      if (typeof tokenised === "string") {
-        countDropped(counts, tokenised);
+      if (hasIdenticalSides(row)) {
+        countDropped(counts, "identical");
         continue;
       }
-      countKept(counts, tokenised);
-      facts.push(recordFacts(tokenised));
-      records.push(encodeRecord(tokenised, chunk.files[i] ?? 0));
+      const outcomes = tokeniseRow(row, settings);
+      for (const kept of countOutcomes(counts, { row, outcomes, single: settings.task === "unpaired" })) {
+        judgements.push(...judgementOfRow(kept));
+        facts.push(recordFacts(kept));
+        records.push(encodeRecord(kept, chunk.files[i] ?? 0));
+      }
     } catch (error) {
       if (checked && !isRowsOwn(error)) failure = { error };
       else bad.push({ error, counts: { ...counts, dropped: { ...counts.dropped } } });
@@ -91,6 +97,7 @@ export function tokeniseChunk(options: TokeniseChunkOptions): ChunkResult {
     words: joined(records),
     lengths: Int32Array.from(records, ({ length }) => length),
     facts,
+    judgements: Uint32Array.from(judgements),
     counts,
     bad,
     ...(failure === undefined ? {} : { failure }),

@@ -7,8 +7,10 @@ import type { Tokenizer } from "../text/index.js";
 import { cutPrompt } from "./cut-prompt.js";
 import { type EncodedRow, encodeRow, eosOf, type Task } from "./encode-row.js";
 import { type FittedIds, fitAnswers, fitDemonstration, fitSteps, sameIds } from "./fit-length.js";
+import { sameContent } from "./ranking-columns.js";
 import { type DropReason, isTie } from "./row-counts.js";
 import type { Row, RowPlace, RowType } from "./rows.js";
+import { singleAnswers } from "./single-answers.js";
 import type { TokenisedRow } from "./tokenised-row.js";
 
 export interface TokeniseSettings {
@@ -18,26 +20,30 @@ export interface TokeniseSettings {
   readonly maxLength?: number;
   /**
    * What happens to pairs, unpaired rows and prompts over `maxLength`: "drop" (default), or "truncate": keep the prompt's
-   * end and the completions' start; a prompt alone is cut at a message or line. Demonstrations always keep their start,
-   * rankings, ratings and steps are always dropped.
+   * end and the completions' start; a prompt alone is cut at a message or line. Demonstrations always keep their start;
+   * rankings, ratings, steps and whatever is for a reward model are always dropped.
    */
   readonly overLength?: "drop" | "truncate";
   /** Entries of the model's embedding; ids beyond it are an error. */
   readonly vocabularySize?: number;
   /** SFT: whether only the assistant's tokens are targets. Default: in whole conversations (`messages`) yes, else no. */
   readonly assistantOnly?: boolean;
-  /** Pairs of label 0.5 and rankings without an order: "keep" (default; a soft label) or "drop". */
+  /** Pairs of label 0.5: "keep" (default; a soft label) or "drop". Rankings that order nothing are always dropped. */
   readonly ties?: "keep" | "drop";
 }
 
-/** Row types that a task can use. SFT takes prompt + chosen of a preference row; "prompt" the prompts of any. */
+/**
+ * Row types that a task can use. SFT takes prompt + chosen of a preference row; "prompt" the prompts of any; "unpaired"
+ * the two sides of a pair as a good and a bad answer.
+ */
 export const acceptedTypes: Readonly<Record<Task, readonly RowType[]>> = {
   sft: ["prompt-completion", "text", "preference"],
   preference: ["preference"],
   prompt: ["prompt", "prompt-completion", "preference"],
-  unpaired: ["unpaired"],
+  unpaired: ["unpaired", "preference"],
   ranking: ["ranking", "best-of"],
   rating: ["rating"],
+  reward: ["preference", "ranking", "best-of", "rating"],
   stepwise: ["stepwise"],
 };
 
@@ -55,16 +61,29 @@ export function checkTokeniseSettings({ tokenizer, task, maxLength = 1024 }: Tok
 /**
  * Ids = tok(prompt) ++ tok(completion): joined text is never tokenised and cut. Messages go through the chat template;
  * transcripts (`--format hh`) do so too where the model has one, and stay text where it has none.
+ * A row gives one row of ids or the reason why it gives none; a pair that is judged as two single answers gives two.
  * Throws with the row's place: ATTUNE_TOKENIZER for ids that the model does not have, ATTUNE_TEMPLATE and
  * ATTUNE_TEMPLATE_PREFIX for conversations that the template does not fit.
  */
-export function tokeniseRow(given: Row, settings: TokeniseSettings): TokenisedRow | DropReason {
-  const { tokenizer, task, assistantOnly, vocabularySize, ties = "keep" } = settings;
+export function tokeniseRow(given: Row, settings: TokeniseSettings): readonly (TokenisedRow | DropReason)[] {
+  const { tokenizer, task } = settings;
   const row = withoutTemplate(given, tokenizer);
   requireTask(row, task);
-  if (row.type === "preference" && task !== "prompt" && sameContent(row)) return "identical";
+  if (row.type === "preference" && task !== "prompt") {
+    if (sameContent(row.chosen, row.rejected)) return ["identical"];
+    if (task === "unpaired") {
+      const answers = singleAnswers(row);
+      return typeof answers === "string" ? [answers] : answers.map((answer) => tokeniseOne(answer, settings));
+    }
+    if (row.bothBad === true) return ["both_bad"];
+  }
+  return [tokeniseOne(row, settings)];
+}
+
+function tokeniseOne(row: Row, settings: TokeniseSettings): TokenisedRow | DropReason {
+  const { tokenizer, task, assistantOnly, vocabularySize, ties = "keep" } = settings;
   const judgement = judgementOf(row, task);
-  if (ties === "drop" && isTie(judgement)) return "tie";
+  if (isTie(judgement) && (ties === "drop" || judgement.ranks !== undefined)) return "tie";
   try {
     const encoded = encodeRow({ row, tokenizer, task, assistantOnly });
     checkVocabulary(encoded, row.place, vocabularySize);
@@ -96,15 +115,9 @@ function requireTask(row: Row, task: Task): void {
   throw fail("ATTUNE_DATA", text, { details: { ...row.place } });
 }
 
-function sameContent({ chosen, rejected }: Extract<Row, { type: "preference" }>): boolean {
-  if (typeof chosen === "string") return chosen === rejected;
-  if (chosen instanceof Int32Array) return rejected instanceof Int32Array && sameIds(chosen, rejected);
-  return JSON.stringify(chosen) === JSON.stringify(rejected);
-}
-
 type Judgement = Pick<
   TokenisedRow,
-  "label" | "margin" | "ranks" | "rating" | "axis" | "stepLabels" | "referenceLogps"
+  "label" | "margin" | "ranks" | "placed" | "rating" | "axis" | "stepLabels" | "referenceLogps"
 >;
 
 /** What the row says about its answers, as far as the task asks. */
@@ -119,7 +132,8 @@ function judgementOf(row: Row, task: Task): Judgement {
   if (row.type === "stepwise") return { ...none, stepLabels: row.labels };
   if (row.type === "rating")
     return { ...none, rating: row.rating, ...(row.axis === undefined ? {} : { axis: row.axis }) };
-  return row.type === "ranking" || row.type === "best-of" ? { ...none, ranks: row.ranks } : none;
+  if (row.type !== "ranking" && row.type !== "best-of") return none;
+  return { ...none, ranks: row.ranks, ...(row.placed === undefined ? {} : { placed: row.placed }) };
 }
 
 /** Log-probs that a row brings along belong to its whole answers: a cut row's are computed anew. */
@@ -129,6 +143,9 @@ function withoutBrought(fitted: FittedIds, judgement: Judgement): FittedIds & Ju
   return { ...fitted, ...others };
 }
 
+/** Tasks that compare the answers of a row, so that they must not be the same. */
+const comparedTasks: ReadonlySet<Task> = new Set(["preference", "ranking", "reward"]);
+
 function dropReasonOf(
   encoded: EncodedRow,
   row: Row,
@@ -137,9 +154,11 @@ function dropReasonOf(
   if (encoded.prompt.length === 0) return "empty_prompt";
   const says = (ids: Int32Array) => ids.some((id) => !tokenizer.eosIds.includes(id));
   if (row.type !== "text" && encoded.completions.some((ids) => !says(ids))) return "empty_answer";
-  const [chosen, rejected] = encoded.completions;
-  if (task !== "preference" || chosen === undefined || rejected === undefined) return undefined;
-  return sameIds(chosen, rejected) ? "identical" : undefined;
+  if (!comparedTasks.has(task)) return undefined;
+  const { completions } = encoded;
+  const isRepeated = (ids: Int32Array, i: number) =>
+    completions.findIndex((other) => sameIds(other, ids)) < i;
+  return completions.some(isRepeated) ? "identical" : undefined;
 }
 
 function fitRow(
@@ -157,7 +176,7 @@ function fitRow(
     return cut === undefined ? "prompt_too_long" : { prompt: cut, completions: [], truncated: true };
   }
   // An answer that is scored as a whole must not be cut.
-  const whole = task === "ranking" || task === "rating";
+  const whole = task === "ranking" || task === "rating" || task === "reward";
   const rules = {
     maxLength,
     overLength: whole ? ("drop" as const) : overLength,

@@ -2,8 +2,9 @@
 // Must not build batches or read files.
 
 import { setImmediate } from "node:timers/promises";
-import { countDropped, countKept, createRowCounts, type RowCounts, tolerate } from "./row-counts.js";
+import { countOutcomes, createRowCounts, type RowCounts, tolerate } from "./row-counts.js";
 import type { Content, Row } from "./rows.js";
+import { judgementOfRow, SeenJudgements } from "./seen-judgements.js";
 import { checkTokeniseSettings, type TokeniseSettings, tokeniseRow } from "./tokenise-row.js";
 import type { TokenisedRow } from "./tokenised-row.js";
 
@@ -23,10 +24,13 @@ const CHARACTERS_PER_TURN = 4096;
 export async function* tokeniseRows(options: TokeniseRowsOptions): AsyncGenerator<TokenisedRow> {
   const { signal, counts = createRowCounts(), skipBadRows = 0 } = options;
   checkTokeniseSettings(options);
+  const seen = new SeenJudgements();
   let characters = 0;
   for await (const row of options.rows) {
-    const tokenised = tokeniseCounted(row, { settings: options, counts, skipBadRows });
-    if (tokenised !== undefined) yield tokenised;
+    for (const tokenised of tokeniseCounted(row, { settings: options, counts, skipBadRows })) {
+      seen.count(counts, Uint32Array.from(judgementOfRow(tokenised)));
+      yield tokenised;
+    }
     characters += lengthOf(row);
     if (characters < CHARACTERS_PER_TURN) continue;
     characters = 0;
@@ -41,24 +45,18 @@ interface CountedOptions {
   readonly skipBadRows: number;
 }
 
-/** The row, or undefined when it was dropped or skipped. */
+/** The row, or rows; none when it was dropped or skipped. */
 function tokeniseCounted(
   row: Row,
   { settings, counts, skipBadRows }: CountedOptions,
-): TokenisedRow | undefined {
-  let tokenised: ReturnType<typeof tokeniseRow>;
+): readonly TokenisedRow[] {
   try {
-    tokenised = tokeniseRow(row, settings);
+    const outcomes = tokeniseRow(row, settings);
+    return countOutcomes(counts, { row, outcomes, single: settings.task === "unpaired" });
   } catch (error) {
     tolerate({ error, counts, skipBadRows: isRowsOwn(error) ? skipBadRows : 0 });
-    return undefined;
+    return [];
   }
-  if (typeof tokenised !== "string") {
-    countKept(counts, tokenised);
-    return tokenised;
-  }
-  countDropped(counts, tokenised);
-  return undefined;
 }
 
 const rowCodes = ["ATTUNE_DATA", "ATTUNE_DATA_COLUMN", "ATTUNE_TEMPLATE", "ATTUNE_TEMPLATE_PREFIX"];

@@ -3,6 +3,16 @@
 
 import type { RowPlace } from "./rows.js";
 
+/** A judgement between two of a row's completions, by their numbers. */
+export interface JudgedPair {
+  readonly better: number;
+  readonly worse: number;
+  /** P(the better one is better); 0.5 = tie. */
+  readonly label: number;
+  readonly margin: number;
+  readonly weight: number;
+}
+
 export interface TokenisedRow {
   /** Ids of the prompt, BOS in front where there is one. For rows without a prompt the first token. Never empty. */
   readonly prompt: Int32Array;
@@ -17,6 +27,10 @@ export interface TokenisedRow {
   readonly margin: number;
   /** Rankings: rank of each completion, 1 best, equal = tie. Best of K: 1 for the best, 2 for the others. */
   readonly ranks?: readonly number[];
+  /** Rankings of which not every completion has a place: how many have one. The others are unordered below them. */
+  readonly placed?: number;
+  /** Pairs of one prompt put together (`mergeGroups`): what was judged, by the numbers of the completions. */
+  readonly pairs?: readonly JudgedPair[];
   readonly rating?: number;
   readonly axis?: string;
   /** Stepwise rows: whether each step (completion) is right. */

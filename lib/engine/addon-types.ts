@@ -7,6 +7,8 @@ import type {
   DType,
   ForwardResult,
   GenerationCounts,
+  KlPenalty,
+  KlResult,
   LossSpec,
   MemoryUse,
   UpdateOptions,
@@ -46,7 +48,9 @@ export interface NativeStepResult {
   readonly groupLosses: Float64Array;
   /** [5 per completion] logprob, entropy, meanLogit, correct, count. */
   readonly completions: Float64Array;
+  /** [completions x heads] */
   readonly scores: Float64Array;
+  readonly tieGradient: number;
   readonly trunkRows: number;
   readonly headRows: number;
 }
@@ -61,10 +65,16 @@ export interface NativeRole {
   readonly seed: number;
   /** adapter_model.safetensors to read; empty = a fresh adapter. */
   readonly file: string;
-  readonly scoreHead: boolean;
-  /** The head is drawn where it is not read; else zero. */
-  readonly normalScore: boolean;
-  readonly scoreSeed: number;
+  /** Heads of its own; 0: none. Of a file it has as many as that holds. */
+  readonly scoreHeads: number;
+  /** How heads start that are not read: drawn, or as those of the model it is added to. */
+  readonly score?: ScoreDraw | "copy";
+}
+
+/** How score heads start: N(0, 1/(width+1)) or zero. */
+export interface ScoreDraw {
+  readonly normal: boolean;
+  readonly seed: number;
 }
 
 export interface NativeDescription {
@@ -73,12 +83,14 @@ export interface NativeDescription {
   readonly maxPositions: number;
   /** Hidden size. */
   readonly width: number;
+  /** Scores of every state; 0: it predicts tokens. */
+  readonly scoreHeads: number;
   readonly parameters: number;
   /** Numbers that training changes. */
   readonly trainable: number;
   /** Full names of the layers that an adapter may change. */
   readonly linearLayers: readonly string[];
-  readonly adapter?: Pick<NativeRole, "rank" | "alpha" | "rsLora" | "modules" | "scoreHead">;
+  readonly adapter?: Pick<NativeRole, "rank" | "alpha" | "rsLora" | "modules" | "scoreHeads">;
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** Of the base under an adapter; empty of other models. */
   readonly baseTensors: NativeDescription["tensors"];
@@ -120,6 +132,9 @@ export interface NativeAddon {
   engineMemory(engine: EngineHandle): number;
   /** Cancels what runs; resolves when the command thread has ended. Models must be disposed before. */
   disposeEngine(engine: EngineHandle, job: JobNumber): Promise<void>;
+  lossTables(): LossTables;
+  /** See `TrainableModel.matchUpdate`. */
+  matchUpdate(loss: string, logprobs: Float64Array, reference: Float64Array): Float64Array;
   newJob(): JobNumber;
   /** A number that has settled is ignored. */
   cancel(job: JobNumber): void;
@@ -131,6 +146,8 @@ export interface NativeAddon {
     dtype: DType,
     path: string,
     progress?: NativeProgress,
+    /** The heads of `config.scoreHeads` are not read but start so. */
+    score?: ScoreDraw,
   ): Promise<ModelHandle>;
   /** Another model on the same base; all of them work one after the other in the same memory. */
   addRole(model: ModelHandle, job: JobNumber, role: NativeRole): Promise<ModelHandle>;
@@ -147,11 +164,27 @@ export interface NativeAddon {
     hidden: boolean,
     logits: boolean,
   ): Promise<ForwardResult>;
+  /** [targets x heads] */
   score(model: ModelHandle, job: JobNumber, batch: NativeBatch): Promise<Float32Array>;
+  /** [targets x width] after the final norm. */
+  states(model: ModelHandle, job: JobNumber, batch: NativeBatch): Promise<Float32Array>;
+  scaleScoreHeads(model: ModelHandle, job: JobNumber, factors: Float64Array): Promise<void>;
   /** A step that fails or is cancelled clears all gathered gradients. */
   step(model: ModelHandle, job: JobNumber, batch: NativeBatch, loss: LossSpec): Promise<NativeStepResult>;
   /** What `step` would report; no gradient. */
   evaluate(model: ModelHandle, job: JobNumber, batch: NativeBatch, loss: LossSpec): Promise<NativeStepResult>;
+  /** Exact divergences at the batch's targets; `reference` is a model of the same engine. */
+  kl(model: ModelHandle, reference: ModelHandle, job: JobNumber, batch: NativeBatch): Promise<KlResult>;
+  /** A step that fails or is cancelled clears all gathered gradients. */
+  klStep(
+    model: ModelHandle,
+    reference: ModelHandle,
+    job: JobNumber,
+    batch: NativeBatch,
+    penalty: Omit<KlPenalty, "reference">,
+  ): Promise<NativeStepResult>;
+  /** Bytes that divergences hold beside the plans of both models. */
+  planKl(model: ModelHandle, reference: ModelHandle, targets: number): number;
   update(model: ModelHandle, job: JobNumber, options: UpdateOptions): Promise<UpdateResult>;
   clearGradients(model: ModelHandle, job: JobNumber): Promise<void>;
   snapshot(model: ModelHandle, job: JobNumber): Promise<ModelHandle>;
@@ -201,8 +234,49 @@ export interface NativeAddon {
 export interface LossCheck {
   /** One per group, before weights and division. */
   readonly groupLosses: Float64Array;
-  /** Of the divided loss; one per target, or per completion for losses on scores. */
+  /** Of the divided loss; one per target, or per completion and head for losses of scores. */
   readonly gradient: Float64Array;
+  /** Of the divided loss by its tie parameter, where it has one. */
+  readonly tieGradient: number;
+}
+
+interface LossEntry {
+  /** One line. */
+  readonly description: string;
+}
+
+/** The losses that native code knows: what each is called and what it needs. */
+export interface LossTables {
+  readonly pairwise: readonly (LossEntry & {
+    readonly name: string;
+    readonly reference: boolean;
+    readonly softLabels: boolean;
+    /** "ignored": allowed beside a loss that takes it; "own" is part of the formula, "needed" must be above 0. */
+    readonly smoothing: "refused" | "ignored" | "label" | "own" | "needed";
+    readonly divergence: boolean;
+    /** The chosen side's likelihood as a part of the loss. */
+    readonly nll: "none" | "always" | "by-weight";
+    /** Of "by-weight": where none is given. */
+    readonly nllWeight: number;
+    readonly matches: boolean;
+    /** Takes weights of pairs. */
+    readonly weights: boolean;
+  })[];
+  readonly divergences: readonly (LossEntry & { readonly name: string })[];
+  /** The first entry of a form is its default. */
+  readonly listwise: readonly (LossEntry & {
+    readonly form: string;
+    readonly ties: string;
+    readonly places: boolean;
+    /** Items of equal rank that it takes; 0: any number. */
+    readonly largestTie: number;
+  })[];
+  readonly unpaired: readonly (LossEntry & { readonly name: string })[];
+  readonly scores: readonly (LossEntry & {
+    readonly form: string;
+    readonly groups: "pairs" | "lists" | "single";
+    readonly tieParameter: boolean;
+  })[];
 }
 
 export interface HeadStatsCheck {
@@ -241,7 +315,9 @@ export interface NativeChecks {
     job: JobNumber,
     loss: LossSpec,
     batch: NativeBatch,
+    /** [completions x heads] */
     scores: Float64Array,
+    heads: number,
   ): Promise<LossCheck>;
   headStats(
     engine: EngineHandle,

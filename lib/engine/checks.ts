@@ -2,7 +2,14 @@
 // Not exported from the package: nothing outside test/ may import it.
 
 import { availableParallelism } from "node:os";
-import type { EngineHandle, JobNumber, NativeAddon, NativeBatch, NativeChecks } from "./addon-types.js";
+import type {
+  EngineHandle,
+  JobNumber,
+  LossTables,
+  NativeAddon,
+  NativeBatch,
+  NativeChecks,
+} from "./addon-types.js";
 import { loadAddon } from "./load-addon.js";
 import { callNative, runJob } from "./native-job.js";
 
@@ -11,6 +18,7 @@ export type {
   HeadStatsCheck,
   HeadWeights,
   LossCheck,
+  LossTables,
   NativeBatch,
   NativeChecks,
 } from "./addon-types.js";
@@ -49,6 +57,16 @@ export function openChecks(options: { readonly isa?: string; readonly threads?: 
     readTensor: (...rest) => run((job) => checks.readTensor(handle, job, ...rest)),
     dispose: () => run((job) => addon.disposeEngine(handle, job)),
   };
+}
+
+/** The losses that native code knows. */
+export function lossTables(): LossTables {
+  return callNative(() => loadAddon().lossTables());
+}
+
+/** See `TrainableModel.matchUpdate`. */
+export function matchUpdate(loss: string, logprobs: Float64Array, reference: Float64Array): Float64Array {
+  return callNative(() => loadAddon().matchUpdate(loss, logprobs, reference));
 }
 
 /** A batch of `sizes[g]` one-target completions in group g, for losses on summed log-probs or scores. */

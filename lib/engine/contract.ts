@@ -2,38 +2,11 @@
 // Types only; nothing here loads the addon.
 
 import type { PackedBatch } from "../data/index.js";
+import type { LossSpec } from "./loss-spec.js";
 
 export type DType = "fp32" | "bf16";
 
-/** Losses of a step. A loss is a sum divided by `normaliser`, the count over the whole update (all micro-batches). */
-export type LossSpec =
-  | {
-      readonly kind: "nll";
-      /** Targets of the whole update. */
-      readonly normaliser: number;
-      /** One weight per group; 1 when absent. */
-      readonly weights?: Float64Array;
-    }
-  | {
-      readonly kind: "dpo";
-      /** Pairs of the whole update. */
-      readonly normaliser: number;
-      readonly beta: number;
-      readonly labelSmoothing: number;
-      /** Summed log-probs under the reference, one per completion. */
-      readonly reference: Float64Array;
-      readonly weights?: Float64Array;
-      /** P(chosen is better) per pair; 1 when absent. */
-      readonly labels?: Float64Array;
-    }
-  | {
-      readonly kind: "bradley-terry";
-      readonly normaliser: number;
-      readonly centring?: number;
-      readonly weights?: Float64Array;
-      readonly labels?: Float64Array;
-      readonly margins?: Float64Array;
-    };
+export type * from "./loss-spec.js";
 
 /** Sums over the targets of one completion. */
 export interface CompletionSums {
@@ -51,8 +24,10 @@ export interface StepResult {
   /** One value per group, before division. */
   readonly groupLosses: Float64Array;
   readonly completions: readonly CompletionSums[];
-  /** Scores per completion; empty unless the loss is on scores. */
+  /** [completions x heads] scores; empty unless the loss is on scores. */
   readonly scores: Float64Array;
+  /** Derivative of this batch's share of the loss with respect to `tieParameter`; 0 where there is none. */
+  readonly tieGradient: number;
   /** Rows that went through the layers: each prompt once. */
   readonly trunkRows: number;
   /** Rows that went through the LM head: targets only. */
@@ -123,6 +98,23 @@ export interface ScoreHeadOptions {
   /** "normal": N(0, 1/(d+1)). Default "normal". */
   readonly init?: "normal" | "zero";
   readonly seed?: number;
+  /** Scores of every state, each by a head with values of its own: an ensemble on one trunk. Default 1. */
+  readonly heads?: number;
+}
+
+/** What attune adds to the scores of a head, kept in attune.json: a score is (w h) + bias. */
+export interface ScoreNormalisation {
+  /** [heads] b, set after training so that reference completions have mean 0. */
+  readonly bias: readonly number[];
+  /** [heads] of w h over the reference completions, before anything was set. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Reference completions. */
+  readonly count: number;
+  /** SHA-256 of their tokens. */
+  readonly dataHash: string;
+  /** w and b were divided by the standard deviation. */
+  readonly unitStd: boolean;
 }
 
 /** An adapter as it is. */
@@ -201,6 +193,8 @@ export interface FrozenModel {
   readonly vocabularySize: number;
   readonly maxPositions: number;
   readonly parameters: number;
+  /** Scores that the head gives each state; 0: the model predicts tokens. */
+  readonly scoreHeads: number;
   memory(): MemoryUse;
   /** The loss and sums that `step` would report; no gradient. */
   evaluate(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
@@ -215,8 +209,36 @@ export interface FrozenModel {
       readonly logits?: boolean;
     },
   ): Promise<ForwardResult>;
+  /** [targets x heads] scores w h of the batch's targets, without bias. Throws ATTUNE_MODEL where there is no score head. */
+  scores(batch: PackedBatch, options?: JobOptions): Promise<Float32Array>;
+  /** [targets x hidden size] states of the batch's targets after the final norm, whatever the head. */
+  states(batch: PackedBatch, options?: JobOptions): Promise<Float32Array>;
+  /**
+   * Exact KL divergences over the whole vocabulary at the batch's targets (nats), this model p against a reference q of the
+   * same vocabulary on the same engine. No [targets, vocabulary] is held.
+   */
+  kl(batch: PackedBatch, reference: FrozenModel, options?: JobOptions): Promise<KlResult>;
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** One value per target. */
+export interface KlResult {
+  /** KL(p || q) */
+  readonly kl: Float32Array;
+  /** KL(q || p) */
+  readonly reverseKl: Float32Array;
+}
+
+/** A penalty on the exact KL of every target: sum(weight * KL) / normaliser. */
+export interface KlPenalty {
+  readonly reference: FrozenModel;
+  /** Targets of the whole update. */
+  readonly normaliser: number;
+  /** "kl": KL(p || q); "reverse": KL(q || p). */
+  readonly direction: "kl" | "reverse";
+  /** [groups] 1 when absent. */
+  readonly weights?: Float64Array;
 }
 
 /** A loaded model. Commands run in order on the engine's thread; none blocks the JavaScript thread. */
@@ -231,6 +253,17 @@ export interface TrainableModel extends FrozenModel {
   plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse;
   /** Adds the gradient of this batch. A step that fails or is cancelled clears all gathered gradients. */
   step(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
+  /** Adds the gradient of a KL penalty over the whole vocabulary; group losses are sums over the group's targets. */
+  klStep(batch: PackedBatch, penalty: KlPenalty, options?: JobOptions): Promise<StepResult>;
+  /**
+   * What the losses that sort over a whole update (aot, aot_unpaired) compare each side with. logprobs and reference: summed
+   * log-probs [chosen, rejected] of every pair of the update; returns as many values, for `PairwiseLoss.matches`.
+   */
+  matchUpdate(loss: "aot" | "aot_unpaired", logprobs: Float64Array, reference: Float64Array): Float64Array;
+  /** Multiplies the weights of every score head by its factor. Throws ATTUNE_MODEL where there is none. */
+  scaleScoreHeads(factors: readonly number[]): Promise<void>;
+  /** What is added to scores; undefined: nothing. `save` keeps it in attune.json, loading reads it. */
+  scoreNormalisation: ScoreNormalisation | undefined;
   /** One optimiser step on the gathered gradients, which are then cleared. Where there are none nothing changes. */
   update(options: UpdateOptions): Promise<UpdateResult>;
   clearGradients(): Promise<void>;

@@ -3,17 +3,27 @@
 
 import { existsSync } from "node:fs";
 import { type AttuneError, fail, reasonOf } from "../errors/index.js";
-import type { EngineHandle, IsaInfo, ModelHandle, NativeAddon } from "./addon-types.js";
-import type { AdapterOptions, DType, JobOptions, MemoryUse, ScoreHeadOptions } from "./contract.js";
+import type { EngineHandle, IsaInfo, ModelHandle, NativeAddon, ScoreDraw } from "./addon-types.js";
+import { readScoreNormalisation } from "./attune-json.js";
+import type {
+  AdapterOptions,
+  DType,
+  JobOptions,
+  MemoryUse,
+  ScoreHeadOptions,
+  ScoreNormalisation,
+} from "./contract.js";
+import { LoadedFrozenModel } from "./frozen-model.js";
 import { loadAddon } from "./load-addon.js";
 import { requireWeightsMemory } from "./memory.js";
-import { LoadedFrozenModel, LoadedModel, type Model, type ModelHost } from "./model.js";
+import { LoadedModel, type Model, type ModelHost } from "./model.js";
 import { readModelConfig } from "./model-config.js";
 import type { ModelConfig, ModelDescription } from "./model-description.js";
 import { ModelJobs } from "./model-jobs.js";
 import { callNative, runJob } from "./native-job.js";
 import { expectDType, expectKeys, expectOneOf, threadCount } from "./options.js";
 import { isPeftFolder, peftBase } from "./peft-folder.js";
+import { expectNoHead, scoreHeadOptions, withScoreHeads } from "./score-head.js";
 
 export interface Logger {
   debug?(message: string): void;
@@ -38,7 +48,10 @@ export interface LoadModelOptions extends JobOptions {
   readonly dtype?: DType;
   /** Train an adapter instead of the weights: a new one, or that of a PEFT folder. */
   readonly adapter?: AdapterOptions | string;
-  /** With an adapter: a scalar head of its own in place of the LM head. */
+  /**
+   * Makes a reward model of a language model: score heads in place of the LM head, with an adapter or, without one, on
+   * weights that are trained in full. A model that scores already keeps its heads.
+   */
   readonly scoreHead?: ScoreHeadOptions;
   /** Told the fraction of the weights read. */
   readonly onProgress?: (fraction: number) => void;
@@ -153,18 +166,20 @@ class NativeEngine implements Engine {
     this.#expectOpen();
     const isAdapter = await isPeftFolder(path);
     const adapter = isAdapter ? onlyAdapter(path, options.adapter) : options.adapter;
-    if (adapter === undefined && scoreHead !== undefined) {
-      const text = "Expected an adapter beside scoreHead but received none. Add { adapter: { rank: 16 } }.";
-      throw fail("ATTUNE_OPTION", text);
-    }
+    const head = scoreHead === undefined ? undefined : scoreHeadOptions(scoreHead);
     const source = isAdapter ? await peftBase(path) : path;
-    const model = await readModelConfig({ path: source });
+    const found = await readModelConfig({ path: source });
+    if (head !== undefined) expectNoHead(found.config.scoreHeads);
+    const own = adapter === undefined ? head : undefined;
+    const model = own === undefined ? found : withScoreHeads(found, own.heads);
+    const normalisation = await readScoreNormalisation(source, found.config.scoreHeads);
     requireWeightsMemory(leastWeightBytes(model.config, dtype));
     this.#expectOpen();
-    const handle = await this.#load(model.config, { dtype, weights: model.weights, onProgress, signal });
+    const { weights } = model;
+    const handle = await this.#load(model.config, { dtype, weights, onProgress, signal, score: own?.draw });
     // Loaded just before the disposal: nobody would dispose it.
     this.#expectOpen();
-    const whole = this.#adoptModel(handle, source, model);
+    const whole = this.#adoptModel(handle, source, model, normalisation);
     if (adapter === undefined) return whole;
     try {
       return await whole.addAdapter(adapter, scoreHead === undefined ? {} : { scoreHead });
@@ -180,23 +195,29 @@ class NativeEngine implements Engine {
       weights: string;
       onProgress: ((fraction: number) => void) | undefined;
       signal: AbortSignal | undefined;
+      score: ScoreDraw | undefined;
     },
   ): Promise<ModelHandle> {
-    const { dtype, weights, onProgress, signal } = options;
+    const { dtype, weights, onProgress, signal, score } = options;
     const addon = this.#addon;
     const either =
       signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     return runJob({ addon, signal: either, onProgress }, (job, progress) =>
-      addon.loadModel(this.#handle, job, config, dtype, weights, progress),
+      addon.loadModel(this.#handle, job, config, dtype, weights, progress, score),
     );
   }
 
-  #adoptModel(handle: ModelHandle, source: string, model: ModelDescription): Model {
+  #adoptModel(
+    handle: ModelHandle,
+    source: string,
+    model: ModelDescription,
+    scoreNormalisation?: ScoreNormalisation,
+  ): Model {
     const host: ModelHost = {
       frozen: (frozen) => this.#adopt(frozen, (jobs) => new LoadedFrozenModel(jobs, source)),
       model: (role) => this.#adoptModel(role, source, model),
     };
-    return this.#adopt(handle, (jobs) => new LoadedModel({ jobs, source, model, host }));
+    return this.#adopt(handle, (jobs) => new LoadedModel({ jobs, source, model, host, scoreNormalisation }));
   }
 
   #adopt<Loaded extends LoadedFrozenModel>(handle: ModelHandle, make: (jobs: ModelJobs) => Loaded): Loaded {
@@ -294,6 +315,6 @@ function leastWeightBytes(config: ModelConfig, dtype: DType): number {
   const { width, headWidth, heads, kvHeads, mlpWidth, vocabulary } = config;
   const attention = (2 * heads + 2 * kvHeads) * headWidth * width;
   const mlp = (config.family === "gpt2" ? 2 : 3) * mlpWidth * width;
-  const embeddings = vocabulary * width * (config.tied || config.scoreHead ? 1 : 2);
+  const embeddings = vocabulary * width * (config.tied || config.scoreHeads > 0 ? 1 : 2);
   return (config.layers * (attention + mlp) + embeddings) * (dtype === "fp32" ? 4 : 2);
 }

@@ -68,7 +68,7 @@ function llamaConfig(model: GgufModel): ModelConfig {
     mlpBias: names.has("blk.0.ffn_down.bias"),
     qkNorm: names.has("blk.0.attn_q_norm.weight"),
     tied: !names.has("output.weight"),
-    scoreHead: false,
+    scoreHeads: 0,
     // Only the llama converter permutes the rows of q and k.
     ggufRopePairs: architecture === "llama",
   };
@@ -97,7 +97,7 @@ function gpt2Config(model: GgufModel): ModelConfig {
     mlpBias: true,
     qkNorm: false,
     tied: tiedOutput(model, names.get("output.weight")),
-    scoreHead: false,
+    scoreHeads: 0,
     ggufRopePairs: false,
   };
 }

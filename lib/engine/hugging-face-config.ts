@@ -3,6 +3,7 @@
 
 import type { ConfigReader } from "./config-reader.js";
 import type { ModelConfig, RopeScaling } from "./model-description.js";
+import { MOST_SCORE_HEADS } from "./score-head.js";
 
 type Kind = "llama" | "mistral" | "qwen2" | "qwen3" | "gpt2";
 
@@ -22,7 +23,7 @@ const supported: readonly string[] = [...kinds.keys()].flatMap((name) => [
 
 interface Architecture {
   readonly kind: Kind;
-  readonly scoreHead: boolean;
+  readonly classifies: boolean;
 }
 
 export function huggingFaceConfig(reader: ConfigReader): ModelConfig {
@@ -31,9 +32,9 @@ export function huggingFaceConfig(reader: ConfigReader): ModelConfig {
       "expected plain weights but found quantization_config. Use the unquantised model or a GGUF.",
     );
   }
-  const { kind, scoreHead } = architectureOf(reader);
-  if (scoreHead) expectOneLabel(reader);
-  return kind === "gpt2" ? gpt2Config(reader, scoreHead) : llamaConfig(reader, kind, scoreHead);
+  const { kind, classifies } = architectureOf(reader);
+  const scoreHeads = classifies ? labelCount(reader) : 0;
+  return kind === "gpt2" ? gpt2Config(reader, scoreHeads) : llamaConfig(reader, kind, scoreHeads);
 }
 
 function architectureOf(reader: ConfigReader): Architecture {
@@ -43,7 +44,7 @@ function architectureOf(reader: ConfigReader): Architecture {
     const found = list === undefined ? "nothing" : JSON.stringify(list);
     throw reader.refuse(`expected architectures to name one class but found ${found}.`);
   }
-  const scoreHead = name.endsWith(SCORE);
+  const classifies = name.endsWith(SCORE);
   const stem = name.replace(/(ForCausalLM|ForSequenceClassification|LMHeadModel)$/, "");
   const kind = kinds.get(stem);
   if (kind === undefined || !supported.includes(name))
@@ -51,18 +52,25 @@ function architectureOf(reader: ConfigReader): Architecture {
     throw reader.refuse(
       `Unknown architecture ${JSON.stringify(name)}. Expected one of: ${supported.join(", ")}.`,
     );
-  return { kind, scoreHead };
+  return { kind, classifies };
 }
 
-function expectOneLabel(reader: ConfigReader): void {
-  const labels = reader.raw("id2label");
-  const named = typeof labels === "object" && labels !== null ? Object.keys(labels).length : undefined;
+/** Of a sequence classifier: every label is a score. */
+function labelCount(reader: ConfigReader): number {
+  const labels = reader.raw("id2label") ?? undefined;
   // transformers' default is two labels.
-  const count = named ?? reader.integer("num_labels", 2);
-  if (count !== 1) throw reader.refuse(`expected one label (a scalar score) but the model has ${count}.`);
+  if (labels === undefined) return expectHeads(reader, reader.integer("num_labels", 2));
+  if (typeof labels !== "object" || Array.isArray(labels))
+    throw reader.refuse(`expected id2label to be an object but found ${JSON.stringify(labels)}.`);
+  return expectHeads(reader, Object.keys(labels).length);
 }
 
-function llamaConfig(reader: ConfigReader, kind: Exclude<Kind, "gpt2">, scoreHead: boolean): ModelConfig {
+function expectHeads(reader: ConfigReader, count: number): number {
+  if (count >= 1 && count <= MOST_SCORE_HEADS) return count;
+  throw reader.refuse(`expected 1 to ${MOST_SCORE_HEADS} labels (scores) but the model has ${count}.`);
+}
+
+function llamaConfig(reader: ConfigReader, kind: Exclude<Kind, "gpt2">, scoreHeads: number): ModelConfig {
   expectText(reader, "hidden_act", "silu");
   if (reader.number("partial_rotary_factor", 1) !== 1)
     throw reader.refuse("partial_rotary_factor: only 1 is supported.");
@@ -87,7 +95,7 @@ function llamaConfig(reader: ConfigReader, kind: Exclude<Kind, "gpt2">, scoreHea
     mlpBias: kind === "llama" && reader.boolean("mlp_bias", false),
     qkNorm: kind === "qwen3",
     tied: reader.boolean("tie_word_embeddings", false),
-    scoreHead,
+    scoreHeads,
     ggufRopePairs: false,
   };
 }
@@ -177,7 +185,7 @@ function slidingLayers(reader: ConfigReader, layers: number): number {
   return Math.max(0, layers - Math.max(0, reader.number("max_window_layers", 28)));
 }
 
-function gpt2Config(reader: ConfigReader, scoreHead: boolean): ModelConfig {
+function gpt2Config(reader: ConfigReader, scoreHeads: number): ModelConfig {
   expectText(reader, "activation_function", "gelu_new");
   for (const [key, value] of [
     ["scale_attn_weights", true],
@@ -210,7 +218,7 @@ function gpt2Config(reader: ConfigReader, scoreHead: boolean): ModelConfig {
     mlpBias: true,
     qkNorm: false,
     tied: reader.boolean("tie_word_embeddings", true),
-    scoreHead,
+    scoreHeads,
     ggufRopePairs: false,
   };
 }

@@ -16,6 +16,7 @@ export {
   type Logger,
   listBackends,
 } from "./engine.js";
+export type { ForwardOptions } from "./frozen-model.js";
 export type {
   GeneratedChunk,
   GeneratedCompletion,
@@ -27,5 +28,8 @@ export type {
 export { BackendLoadError, type LoadAttempt } from "./load-addon.js";
 export type { LogprobRow, LogprobsOptions, TextOrIds } from "./logprobs.js";
 export { type AvailableMemory, availableMemory, type MemoryNeed, requireMemory } from "./memory.js";
-export type { ForwardOptions, Model, SaveOptions } from "./model.js";
+export type { Model, SaveOptions } from "./model.js";
 export { isPeftFolder } from "./peft-folder.js";
+export type { AllScores, ScoreOptions, ScoreRow } from "./score.js";
+export { type AggregateOptions, aggregateScores, type ScoreAggregate } from "./score-aggregate.js";
+export { expectScoreHeads } from "./score-head.js";

@@ -156,6 +156,27 @@ export function requireGenerationMemory({ cache, planned, held, available }: Gen
   });
 }
 
+export interface KlMemory extends Omit<GenerationMemory, "cache"> {
+  /** Bytes of the reference's rows and its chunk of logits. */
+  readonly reference: number;
+}
+
+/** Before a divergence is computed: throws ATTUNE_MEMORY with the numbers when both passes would not fit. */
+export function requireKlMemory({ reference, planned, held, available }: KlMemory): void {
+  const head = planned.head + reference;
+  refuseBeyond({
+    parts: [
+      ["activations", planned.activations],
+      ["logits of a chunk", planned.head],
+      ["the reference's states and logits", reference],
+      ["work space of the kernels", workspaceBytes(planned)],
+    ],
+    held: Math.min(held.activations, planned.activations) + Math.min(held.head, head),
+    available: available ?? availableMemory(),
+    advice: "Use smaller micro-batches, dtype bf16, or a machine with more memory.",
+  });
+}
+
 interface Need {
   readonly parts: readonly (readonly [name: string, bytes: number])[];
   readonly held: number;

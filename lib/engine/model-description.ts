@@ -29,8 +29,8 @@ export interface ModelConfig {
   readonly mlpBias: boolean;
   readonly qkNorm: boolean;
   readonly tied: boolean;
-  /** Sequence classification with one label: a scalar head in place of the LM head. */
-  readonly scoreHead: boolean;
+  /** Sequence classification: scores (labels) in place of the LM head; 0 = a language model. */
+  readonly scoreHeads: number;
   /** GGUF of the llama architecture: rows of q and k lie as adjacent rotary pairs. */
   readonly ggufRopePairs: boolean;
 }

@@ -1,30 +1,29 @@
-// A loaded model and its frozen copies: plain data in, plain data out, over jobs of the engine.
+// A loaded model: plain data in, plain data out, over jobs of the engine.
 // Must not load anything: engine.ts makes these.
 
 import type { PackedBatch } from "../data/index.js";
 import { fail } from "../errors/index.js";
-import { loadTokenizer, type Tokenizer } from "../text/index.js";
-import { adapterInfo, freshRole, scoreRole } from "./adapter-options.js";
-import type { ModelHandle, NativeDescription, NativeStepResult } from "./addon-types.js";
-import { expectSameBase } from "./attune-json.js";
+import type { Tokenizer } from "../text/index.js";
+import { adapterInfo, freshRole } from "./adapter-options.js";
+import type { ModelHandle, NativeDescription } from "./addon-types.js";
+import { expectSameBase, readScoreNormalisation } from "./attune-json.js";
 import type {
   AdapterInfo,
   AdapterOptions,
-  CompletionSums,
   DType,
-  ForwardResult,
   FrozenModel,
-  Generation,
   JobOptions,
+  KlPenalty,
   LossSpec,
   MemoryUse,
-  SamplingOptions,
   ScoreHeadOptions,
+  ScoreNormalisation,
   StepResult,
   TrainableModel,
   UpdateOptions,
   UpdateResult,
 } from "./contract.js";
+import { LoadedFrozenModel, stepResult } from "./frozen-model.js";
 import {
   complete,
   type GeneratedChunk,
@@ -33,24 +32,16 @@ import {
   generate,
   type Prompts,
 } from "./generate.js";
-import { startGeneration } from "./generation.js";
+import { penaltyStep } from "./kl.js";
 import { type LogprobRow, type LogprobsOptions, rowLogprobs } from "./logprobs.js";
 import type { ModelDescription } from "./model-description.js";
 import type { ModelJobs } from "./model-jobs.js";
 import { callNative } from "./native-job.js";
 import { expectDType, expectKeys } from "./options.js";
 import { peftRole } from "./peft-folder.js";
-import { limitsOf } from "./sampling-options.js";
 import { saveAdapter, saveMerged, saveModel } from "./save-model.js";
-
-export interface ForwardOptions extends JobOptions {
-  /** Divides the logits; default 1. */
-  readonly temperature?: number;
-  /** Also return the states after the final norm. */
-  readonly hidden?: boolean;
-  /** Also return all logits of the targets. */
-  readonly logits?: boolean;
-}
+import { type AllScores, rowScores, type ScoreOptions, type ScoreRow, scoresOfHeads } from "./score.js";
+import { checkedNormalisation, expectScoreHeads, scoreHeadOptions } from "./score-head.js";
 
 export interface SaveOptions extends JobOptions {
   /** Number format of the file; default the model's. */
@@ -72,20 +63,26 @@ export interface Model extends TrainableModel {
   generate(prompts: Prompts, options?: GenerateOptions): AsyncGenerator<GeneratedChunk, void, undefined>;
   /** The same in one piece: a completion per prompt and sample, in their order. */
   complete(prompts: Prompts, options?: GenerateOptions): Promise<GeneratedCompletion[]>;
-  /** Scores of the scalar head at the batch's target rows; for models with one label. */
-  scores(batch: PackedBatch, options?: JobOptions): Promise<Float32Array>;
+  /**
+   * Scores of answers by a reward model, one per row: w h + b at the last token, which of text and messages is the EOS, as
+   * in training. Of several heads one value by `aggregate`. Throws ATTUNE_MODEL where the model predicts tokens.
+   */
+  score(rows: Iterable<ScoreRow>, options?: ScoreOptions): Promise<Float32Array>;
+  /** The same by every head: `heads[k]` has one score per row. */
+  scoreAll(rows: Iterable<ScoreRow>, options?: Omit<ScoreOptions, "aggregate" | "k">): Promise<AllScores>;
   /** The part of `memory()` that all models on the same base hold together; `base` tells bases apart. */
   baseMemory(): MemoryUse & { readonly base: number };
   /** The tokenizer beside the weights; read at the first call. */
   tokenizer(): Promise<Tokenizer>;
   save(folder: string, options?: SaveOptions): Promise<void>;
   /**
-   * A Hugging Face folder of the base with the adapter added to its weights (W + scale B A, rounded once); with a scalar
-   * head it is a sequence classifier. Throws ATTUNE_OPTION where there is no adapter.
+   * A Hugging Face folder of the base with the adapter added to its weights (W + scale B A, rounded once); with score
+   * heads it is a sequence classifier. Throws ATTUNE_OPTION where there is no adapter.
    */
   saveMerged(folder: string, options?: SaveOptions): Promise<void>;
   /**
-   * Another model on the same base: an adapter (new, or of a PEFT folder) and, where asked for, a scalar head of its own.
+   * Another model on the same base: an adapter (new, or of a PEFT folder) and, where asked for, score heads of its own; on
+   * a base that scores it gets a copy of the base's.
    * All share the base's weights and work space, and are disposed apart, in any order. While they live the base itself
    * cannot be trained. Throws ATTUNE_OPTION, ATTUNE_FILE, ATTUNE_FORMAT, ATTUNE_MODEL.
    */
@@ -93,88 +90,6 @@ export interface Model extends TrainableModel {
     adapter: AdapterOptions | string,
     options?: { readonly scoreHead?: ScoreHeadOptions },
   ): Promise<Model>;
-}
-
-export class LoadedFrozenModel implements FrozenModel {
-  protected readonly jobs: ModelJobs;
-  protected readonly description: NativeDescription;
-  /** Where the model, or the one it is a copy of, was loaded from. */
-  readonly source: string;
-  #tokenizer: Promise<Tokenizer> | undefined;
-
-  constructor(jobs: ModelJobs, source: string) {
-    this.jobs = jobs;
-    this.source = source;
-    this.description = callNative(() => jobs.addon.describe(jobs.handle));
-  }
-
-  get dtype(): DType {
-    return this.description.dtype;
-  }
-
-  get vocabularySize(): number {
-    return this.description.vocabularySize;
-  }
-
-  get maxPositions(): number {
-    return this.description.maxPositions;
-  }
-
-  get parameters(): number {
-    return this.description.parameters;
-  }
-
-  memory(): MemoryUse {
-    const { addon, handle } = this.jobs;
-    return callNative(() => addon.memoryOf(handle));
-  }
-
-  /** The part of `memory()` that models on the same base hold together. */
-  baseMemory(): MemoryUse & { readonly base: number } {
-    const { addon, handle } = this.jobs;
-    return callNative(() => addon.baseMemoryOf(handle));
-  }
-
-  async evaluate(batch: PackedBatch, loss: LossSpec, options: JobOptions = {}): Promise<StepResult> {
-    const { signal } = options;
-    return stepResult(
-      await this.jobs.run({ signal }, ({ addon, handle, job }) => addon.evaluate(handle, job, batch, loss)),
-    );
-  }
-
-  async forward(batch: PackedBatch, options: ForwardOptions = {}): Promise<ForwardResult> {
-    const { temperature = 1, hidden = false, logits = false, signal } = options;
-    if (!(temperature > 0 && Number.isFinite(temperature)))
-      throw fail("ATTUNE_OPTION", `Expected temperature above 0 but received ${temperature}.`);
-    return this.jobs.run({ signal }, ({ addon, handle, job }) =>
-      addon.forward(handle, job, batch, temperature, hidden, logits),
-    );
-  }
-
-  async scores(batch: PackedBatch, options: JobOptions = {}): Promise<Float32Array> {
-    return this.jobs.run({ signal: options.signal }, ({ addon, handle, job }) =>
-      addon.score(handle, job, batch),
-    );
-  }
-
-  tokenizer(): Promise<Tokenizer> {
-    this.#tokenizer ??= loadTokenizer({ path: this.source });
-    return this.#tokenizer;
-  }
-
-  async startGeneration(prompts: readonly Int32Array[], options: SamplingOptions = {}): Promise<Generation> {
-    const { jobs, vocabularySize, maxPositions } = this;
-    const tokenizer = await limitsOf(() => this.tokenizer(), options);
-    return startGeneration({ jobs, prompts, options, vocabularySize, maxPositions, tokenizer });
-  }
-
-  dispose(): Promise<void> {
-    return this.jobs.dispose();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose();
-  }
 }
 
 /** Makes models of the same engine from handles. */
@@ -188,18 +103,39 @@ export interface LoadedModelOptions {
   readonly source: string;
   readonly model: ModelDescription;
   readonly host: ModelHost;
+  readonly scoreNormalisation: ScoreNormalisation | undefined;
 }
 
 export class LoadedModel extends LoadedFrozenModel implements Model {
   readonly adapter: AdapterInfo | undefined;
   readonly #model: ModelDescription;
   readonly #host: ModelHost;
+  #scoreNormalisation: ScoreNormalisation | undefined;
 
-  constructor({ jobs, source, model, host }: LoadedModelOptions) {
+  constructor({ jobs, source, model, host, scoreNormalisation }: LoadedModelOptions) {
     super(jobs, source);
     this.adapter = adapterInfo(this.description);
     this.#model = model;
     this.#host = host;
+    this.#scoreNormalisation = scoreNormalisation;
+  }
+
+  get scoreNormalisation(): ScoreNormalisation | undefined {
+    return this.#scoreNormalisation;
+  }
+
+  /** Throws ATTUNE_MODEL where there is no score head, ATTUNE_OPTION for what does not fit the heads. */
+  set scoreNormalisation(value: ScoreNormalisation | undefined) {
+    const { scoreHeads } = this;
+    if (value !== undefined) expectScoreHeads(scoreHeads);
+    const refuse = (text: string) => fail("ATTUNE_OPTION", `Normalisation of scores: ${text}`);
+    this.#scoreNormalisation =
+      value === undefined ? undefined : checkedNormalisation(value, scoreHeads, refuse);
+  }
+
+  async scaleScoreHeads(factors: readonly number[]): Promise<void> {
+    const values = Float64Array.from(factors);
+    return this.jobs.run({}, ({ addon, handle, job }) => addon.scaleScoreHeads(handle, job, values));
   }
 
   get trainableParameters(): number {
@@ -219,6 +155,16 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
     return stepResult(
       await this.jobs.run({ signal }, ({ addon, handle, job }) => addon.step(handle, job, batch, loss)),
     );
+  }
+
+  async klStep(batch: PackedBatch, penalty: KlPenalty, options: JobOptions = {}): Promise<StepResult> {
+    if (options.signal?.aborted) await this.clearGradients();
+    const reference = LoadedFrozenModel.jobsOf(penalty.reference);
+    return stepResult(await penaltyStep({ ...options, jobs: this.jobs, reference, batch }, penalty));
+  }
+
+  matchUpdate(loss: "aot" | "aot_unpaired", logprobs: Float64Array, reference: Float64Array): Float64Array {
+    return callNative(() => this.jobs.addon.matchUpdate(loss, logprobs, reference));
   }
 
   async update(options: UpdateOptions): Promise<UpdateResult> {
@@ -246,17 +192,21 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
         ? await peftRole(adapter, this.description)
         : freshRole(adapter, scoreHead, this.description);
     if (typeof adapter === "string" && scoreHead !== undefined) {
-      scoreRole(scoreHead);
+      scoreHeadOptions(scoreHead);
       const text = `Expected a score head to come with the adapter in ${adapter}, or a new adapter beside a new head, but received scoreHead with a folder.`;
       throw fail("ATTUNE_OPTION", text);
     }
     const model = this.#host.model(
       await this.jobs.run({}, ({ addon, handle, job }) => addon.addRole(handle, job, role)),
     );
+    // Heads that are the base's, or a copy of them, score as it does.
+    if (role.scoreHeads === 0 || role.score === "copy") model.scoreNormalisation = this.#scoreNormalisation;
     if (typeof adapter !== "string") return model;
     try {
       // After shapes and names, whose errors say more.
       await expectSameBase(adapter, await this.#fingerprint());
+      const own = role.scoreHeads > 0 ? model.scoreHeads : 0;
+      if (own > 0) model.scoreNormalisation = await readScoreNormalisation(adapter, own);
     } catch (error) {
       await model.dispose();
       throw error;
@@ -273,11 +223,12 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
       this.jobs.run({ signal, onProgress }, ({ addon, handle, job, progress }) =>
         addon.save(handle, job, into, dtype, progress),
       );
-    const { source } = this;
-    if (adapter === undefined) await saveModel({ folder, dtype, json, source, writeWeights });
+    const { source, scoreNormalisation } = this;
+    if (adapter === undefined)
+      await saveModel({ folder, dtype, json, source, scoreNormalisation, writeWeights });
     else {
-      const baseFingerprint = await this.#fingerprint();
-      await saveAdapter({ folder, adapter, linearLayers, config, baseFingerprint, source, writeWeights });
+      const notes = { baseFingerprint: await this.#fingerprint(), scoreNormalisation };
+      await saveAdapter({ folder, adapter, linearLayers, config, notes, source, writeWeights });
     }
   }
 
@@ -296,9 +247,9 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
       this.jobs.run({ signal, onProgress }, ({ addon, handle, job, progress }) =>
         addon.saveMerged(handle, job, into, dtype, progress),
       );
-    const { source } = this;
-    const { scoreHead } = this.adapter;
-    await saveMerged({ folder, dtype, json: this.#model.json, scoreHead, source, writeWeights });
+    const { source, scoreNormalisation, scoreHeads } = this;
+    const { json } = this.#model;
+    await saveMerged({ folder, dtype, json, scoreHeads, scoreNormalisation, source, writeWeights });
   }
 
   async saveState(file: string, options: JobOptions = {}): Promise<void> {
@@ -340,19 +291,17 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
   async logprobs(rows: Iterable<LogprobRow>, options: LogprobsOptions = {}): Promise<Float32Array[]> {
     return rowLogprobs({ rows, options, model: this, tokenizer: () => this.tokenizer() });
   }
-}
 
-function stepResult(result: NativeStepResult): StepResult {
-  return { ...result, completions: completionSums(result.completions) };
-}
+  async score(rows: Iterable<ScoreRow>, options: ScoreOptions = {}): Promise<Float32Array> {
+    return rowScores({ rows, options, ...this.#scorer() });
+  }
 
-function completionSums(flat: Float64Array): CompletionSums[] {
-  const at = (index: number): number => flat[index] ?? 0;
-  return Array.from({ length: flat.length / 5 }, (_, i) => ({
-    logprob: at(5 * i),
-    entropy: at(5 * i + 1),
-    meanLogit: at(5 * i + 2),
-    correct: at(5 * i + 3),
-    count: at(5 * i + 4),
-  }));
+  async scoreAll(rows: Iterable<ScoreRow>, options: ScoreOptions = {}): Promise<AllScores> {
+    return scoresOfHeads({ rows, options, ...this.#scorer() });
+  }
+
+  #scorer() {
+    const bias = this.#scoreNormalisation?.bias;
+    return { model: this, bias, tokenizer: () => this.tokenizer() };
+  }
 }

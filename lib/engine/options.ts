@@ -29,6 +29,11 @@ export function expectOneOf<Value extends string>(
   );
 }
 
+export function expectSeed(name: string, seed = 0): number {
+  if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+  throw fail("ATTUNE_OPTION", `Expected ${name} to be an integer from 0 to 2^53 - 1 but received ${seed}.`);
+}
+
 export function expectDType(value: string): DType {
   return expectOneOf("dtype", value, ["fp32", "bf16"]);
 }

@@ -66,9 +66,8 @@ export async function peftRole(folder: string, { linearLayers }: Description): P
     }),
     seed: 0,
     file,
-    scoreHead: savedModules(json, where).includes("score"),
-    normalScore: false,
-    scoreSeed: 0,
+    // How many, its weights say.
+    scoreHeads: savedModules(json, where).includes("score") ? 1 : 0,
   };
 }
 
@@ -200,7 +199,7 @@ export function peftConfig(options: {
     lora_ga_config: null,
     megatron_config: null,
     megatron_core: "megatron.core",
-    modules_to_save: adapter.scoreHead ? ["score"] : null,
+    modules_to_save: adapter.scoreHeads > 0 ? ["score"] : null,
     monteclora_config: null,
     peft_type: "LORA",
     peft_version: "0.21.0",
@@ -210,7 +209,7 @@ export function peftConfig(options: {
     revision: null,
     target_modules: targets,
     target_parameters: null,
-    task_type: adapter.scoreHead || classifies ? "SEQ_CLS" : "CAUSAL_LM",
+    task_type: adapter.scoreHeads > 0 || classifies ? "SEQ_CLS" : "CAUSAL_LM",
     trainable_token_indices: null,
     use_bdlora: null,
     use_dora: false,

@@ -5,14 +5,16 @@ import { randomBytes } from "node:crypto";
 import { open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { AttuneError, fail, reasonOf } from "../errors/index.js";
-import { tokenizerFiles } from "../text/index.js";
+import { loadTokenizer, tokenizerFiles } from "../text/index.js";
 import { layerName, layerNames } from "./adapter-targets.js";
 import type { NativeDescription } from "./addon-types.js";
-import { ATTUNE_JSON } from "./attune-json.js";
-import type { DType } from "./contract.js";
+import { ATTUNE_JSON, type AttuneNotes, attuneNotes } from "./attune-json.js";
+import type { DType, ScoreNormalisation } from "./contract.js";
 import { makeFolder, removeMade } from "./make-folder.js";
 import type { Json, ModelConfig } from "./model-description.js";
+import { padToken, withPadToken } from "./pad-token.js";
 import { peftConfig } from "./peft-folder.js";
+import { classifierJson, isClassifierJson } from "./score-head.js";
 
 const INDEX = "model.safetensors.index.json";
 
@@ -23,6 +25,7 @@ export interface SaveModelOptions {
   readonly json: Json;
   /** Where the model was loaded from: its tokenizer goes along. */
   readonly source: string;
+  readonly scoreNormalisation: ScoreNormalisation | undefined;
   /** Puts model.safetensors into a folder that exists. */
   readonly writeWeights: (folder: string) => Promise<void>;
 }
@@ -34,26 +37,30 @@ interface NamedFile {
 
 /** Throws ATTUNE_OUTPUT with the folder and the system's reason. */
 export async function saveModel(options: SaveModelOptions): Promise<void> {
-  await saveFolder(options, (tokenizer) => configFiles(options, tokenizer));
+  const { json, source } = options;
+  await saveFolder(options, async (tokenizer) =>
+    isClassifierJson(json)
+      ? configFiles(options, ...(await padded({ json, source, tokenizer })))
+      : configFiles(options, json, tokenizer),
+  );
 }
 
 /** The base of an adapter with the adapter in its weights. Throws ATTUNE_OUTPUT. */
-export async function saveMerged(options: SaveModelOptions & { readonly scoreHead: boolean }): Promise<void> {
-  const { json, scoreHead } = options;
-  await saveModel({ ...options, json: scoreHead ? classifierJson(json) : json });
+export async function saveMerged(options: SaveModelOptions & { readonly scoreHeads: number }): Promise<void> {
+  const { json, scoreHeads } = options;
+  await saveModel({ ...options, json: scoreHeads > 0 ? classifierJson(json, scoreHeads) : json });
 }
 
 export interface SaveAdapterOptions extends Pick<SaveModelOptions, "folder" | "source" | "writeWeights"> {
   readonly adapter: NonNullable<NativeDescription["adapter"]>;
   readonly linearLayers: readonly string[];
   readonly config: ModelConfig;
-  /** Of the base's weights. */
-  readonly baseFingerprint: string;
+  readonly notes: AttuneNotes;
 }
 
 /** A PEFT folder. Throws ATTUNE_OUTPUT. */
 export async function saveAdapter(options: SaveAdapterOptions): Promise<void> {
-  const { adapter, linearLayers, config, baseFingerprint, source } = options;
+  const { adapter, linearLayers, config, notes, source } = options;
   // Short names where they mean just these layers.
   const names = layerNames(adapter.modules);
   const meant = linearLayers.filter((module) => names.includes(layerName(module)));
@@ -63,19 +70,25 @@ export async function saveAdapter(options: SaveAdapterOptions): Promise<void> {
       targets: meant.length === adapter.modules.length ? names : adapter.modules,
       base: resolve(source),
       fanInFanOut: config.family === "gpt2",
-      classifies: config.scoreHead,
+      classifies: config.scoreHeads > 0,
     }),
   );
-  await saveFolder(options, () => [
+  await saveFolder(options, async (tokenizer) => [
+    ...tokenizer,
     { name: "adapter_config.json", contents },
-    { name: ATTUNE_JSON, contents: encode({ baseFingerprint }) },
+    ...attuneFile(notes),
   ]);
 }
 
-/** Everything into a folder beside the target, then in place; `files` may depend on the tokenizer's. */
+function attuneFile(notes: AttuneNotes): NamedFile[] {
+  const json = attuneNotes(notes);
+  return json === undefined ? [] : [{ name: ATTUNE_JSON, contents: encode(json) }];
+}
+
+/** Everything into a folder beside the target, then in place; `files`: all but the weights, from the tokenizer's. */
 async function saveFolder(
   options: Pick<SaveModelOptions, "folder" | "source" | "writeWeights">,
-  files: (tokenizer: readonly NamedFile[]) => readonly NamedFile[],
+  files: (tokenizer: readonly NamedFile[]) => Promise<readonly NamedFile[]>,
 ): Promise<void> {
   if (options.folder === "") throw fail("ATTUNE_OPTION", "Expected the name of a folder but received none.");
   const folder = resolve(options.folder);
@@ -86,8 +99,7 @@ async function saveFolder(
   try {
     await options.writeWeights(staging);
     const tokenizer = await tokenizerFiles({ path: options.source });
-    for (const { name, contents } of [...tokenizer, ...files(tokenizer)])
-      await writeSynced(join(staging, name), contents);
+    for (const { name, contents } of await files(tokenizer)) await writeSynced(join(staging, name), contents);
     await syncFolder(staging);
     await moveInto(staging, folder);
   } catch (error) {
@@ -96,20 +108,6 @@ async function saveFolder(
     if (error instanceof AttuneError || !(error instanceof Error) || !("syscall" in error)) throw error;
     throw unwritable(folder, error);
   }
-}
-
-/** LlamaForCausalLM -> LlamaForSequenceClassification with one label. */
-function classifierJson(json: Json): Json {
-  const architectures = Array.isArray(json.architectures) ? json.architectures.map(String) : [];
-  const family = (name: string) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, "");
-  return {
-    ...json,
-    architectures: architectures.map((name) =>
-      name.endsWith("ForSequenceClassification") ? name : `${family(name)}ForSequenceClassification`,
-    ),
-    id2label: { "0": "LABEL_0" },
-    label2id: { LABEL_0: 0 },
-  };
 }
 
 function unwritable(folder: string, error: unknown): AttuneError {
@@ -135,11 +133,42 @@ function makeStaging(staging: string): readonly string[] {
   }
 }
 
+/** Files that name the tokenizer's padding. */
+const PAD_FILES: readonly string[] = ["tokenizer_config.json", "special_tokens_map.json"];
+
+/** config.json and the tokenizer's files with a padding that no answer ends with. */
+async function padded(options: {
+  readonly json: Json;
+  readonly source: string;
+  readonly tokenizer: readonly NamedFile[];
+}): Promise<readonly [Json, readonly NamedFile[]]> {
+  const { json, source, tokenizer: files } = options;
+  const parsed = (name: string): Json => {
+    const file = files.find((one) => one.name === name);
+    return file === undefined ? {} : (JSON.parse(new TextDecoder().decode(file.contents)) as Json);
+  };
+  const [tokenizerConfig, tokenizerJson] = [parsed("tokenizer_config.json"), parsed("tokenizer.json")];
+  const tokenizer = "model" in tokenizerJson ? await loadTokenizer({ path: source }) : undefined;
+  const pad = padToken({ json, tokenizerConfig, tokenizerJson, tokenizer });
+  const config = { ...json, pad_token_id: pad.id };
+  const { token } = pad;
+  if (token === undefined) return [config, files];
+  const others = files.filter(({ name }) => !PAD_FILES.includes(name));
+  const named = [{ name: "tokenizer_config.json", contents: encode(withPadToken(tokenizerConfig, token)) }];
+  const map = parsed("special_tokens_map.json");
+  if (Object.keys(map).length > 0)
+    named.push({ name: "special_tokens_map.json", contents: encode({ ...map, pad_token: token }) });
+  return [config, [...others, ...named]];
+}
+
+/** The tokenizer's files and what goes beside them. */
 function configFiles(
-  { json, dtype }: SaveModelOptions,
-  tokenizer: readonly { readonly name: string }[],
+  { dtype, scoreNormalisation }: SaveModelOptions,
+  json: Json,
+  tokenizer: readonly NamedFile[],
 ): NamedFile[] {
-  const files = [{ name: "config.json", contents: encode(configOf(json, dtype)) }];
+  const config = { name: "config.json", contents: encode(configOf(json, dtype)) };
+  const files = [...tokenizer, config, ...attuneFile({ scoreNormalisation })];
   if (!tokenizer.some(({ name }) => name === "generation_config.json")) {
     const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter(
       (key) => typeof json[key] === "number",
@@ -193,8 +222,9 @@ async function moveInto(staging: string, folder: string): Promise<void> {
     return;
   }
   const names = (await readdir(staging)).sort((a, b) => Number(isConfig(a)) - Number(isConfig(b)));
-  // An index of an earlier model would point at its shards.
-  if (!names.includes(INDEX)) await rm(join(folder, INDEX), { force: true });
+  // An index of an earlier model would point at its shards, notes of one would be taken for this one's.
+  for (const name of [INDEX, ATTUNE_JSON])
+    if (!names.includes(name)) await rm(join(folder, name), { force: true });
   for (const name of names) await rename(join(staging, name), join(folder, name));
   await rmdir(staging);
   await syncFolder(folder);

@@ -45,10 +45,23 @@ export function checkOptions<Schema extends z.ZodObject>(request: CheckRequest<S
   throw wrongValue(row, present[row.key], command, spelling);
 }
 
-/** A list may be given as one text. */
-function listed({ kind, separator }: OptionRow, value: unknown): unknown {
-  if (kind !== "list" || typeof value !== "string") return value;
-  return separator === undefined ? [value] : value.split(separator).map((part) => part.trim());
+/** A list may be given as one text or number, and its numbers as texts. */
+function listed({ kind, items, separator }: OptionRow, value: unknown): unknown {
+  if (kind !== "list") return value;
+  if (typeof value === "number") return [value];
+  const parts =
+    typeof value !== "string"
+      ? value
+      : separator === undefined
+        ? [value]
+        : value.split(separator).map((part) => part.trim());
+  return items === "number" && Array.isArray(parts) ? parts.map(numbered) : parts;
+}
+
+/** What is no number stays as it is, and the check says so. */
+function numbered(value: unknown): unknown {
+  const number = Number(value);
+  return typeof value !== "string" || value === "" || Number.isNaN(number) ? value : number;
 }
 
 function wrongValue(row: OptionRow, value: unknown, command: string, spelling: Spelling): AttuneError {
@@ -69,6 +82,7 @@ function wrongValue(row: OptionRow, value: unknown, command: string, spelling: S
 }
 
 function shown(value: unknown): string {
+  if (Array.isArray(value) && value.length === 1 && value[0] !== "") return shown(value[0]);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return JSON.stringify(value) ?? String(value);
 }

@@ -4,7 +4,11 @@
 import { z } from "zod";
 import { buildOptions, convertOptions } from "./convert-options.js";
 import { dpoOptions } from "./dpo-options.js";
+import { evaluateOptions, scoreOptions } from "./evaluate-options.js";
 import { generateOptions } from "./generate-options.js";
+import { ktoOptions } from "./kto-options.js";
+import { reportOptions } from "./report-options.js";
+import { rewardOptions } from "./reward-options.js";
 import { sftOptions } from "./sft-options.js";
 import { commandOptions, doctorOptions, option, quickstartOptions } from "./shared-options.js";
 
@@ -25,9 +29,14 @@ const printOptions = {
 export const commandSchemas = {
   sft: sftOptions.extend({ ...commandOptions, ...printOptions }),
   dpo: dpoOptions.extend({ ...commandOptions, ...printOptions }),
+  kto: ktoOptions.extend({ ...commandOptions, ...printOptions }),
+  reward: rewardOptions.extend({ ...commandOptions, ...printOptions }),
   generate: generateOptions,
+  score: scoreOptions,
+  evaluate: evaluateOptions,
   convert: convertOptions,
   quickstart: quickstartOptions,
+  report: reportOptions,
   doctor: doctorOptions,
   build: buildOptions,
 } as const;

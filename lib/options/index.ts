@@ -6,8 +6,33 @@ export { configText, type ReadConfigRequest, readConfigFile } from "./config-fil
 export { type ConvertSettings, convertOptions } from "./convert-options.js";
 export { optionsMarkdown } from "./docs-table.js";
 export { type DpoSettings, type DpoSettingsInput, dpoLearningRates, dpoOptions } from "./dpo-options.js";
+export {
+  type EvaluateSettings,
+  evaluateOptions,
+  type ScoreSettings,
+  scoreOptions,
+} from "./evaluate-options.js";
 export { type GenerateSettings, generateOptions } from "./generate-options.js";
 export { optionsJsonSchema } from "./json-schema.js";
+export { type KtoSettings, type KtoSettingsInput, ktoLearningRates, ktoOptions } from "./kto-options.js";
+export {
+  type DpoLossName,
+  dpoLosses,
+  dpoLossNames,
+  type LossFacts,
+  type LossParameter,
+  lossesMarkdown,
+  lossesWith,
+  lossParameters,
+  tieTreatments,
+} from "./loss-names.js";
 export { dashedName, defaultText, type OptionRow, optionTable } from "./option-table.js";
+export { type ReportSettings, reportOptions } from "./report-options.js";
+export {
+  type RewardSettings,
+  type RewardSettingsInput,
+  rewardLearningRates,
+  rewardOptions,
+} from "./reward-options.js";
 export { type SftSettings, type SftSettingsInput, sftLearningRates, sftOptions } from "./sft-options.js";
 export { commandOptions, type OptionGroup, type OptionMeta, optionGroups } from "./shared-options.js";

@@ -9,12 +9,14 @@ export interface OptionRow {
   readonly key: string;
   /** Name on the command line and in YAML, without dashes in front: `learning-rate`. */
   readonly name: string;
-  /** `list`: texts; the flag may be repeated, a YAML key holds one text or several. */
+  /** `list`: texts or numbers; the flag may be repeated, a YAML key holds one or several. */
   readonly kind: "number" | "boolean" | "choice" | "text" | "list";
   readonly group: OptionGroup;
   readonly description: string;
   readonly value: string;
-  /** Undefined where there is none. */
+  /** `list` only: what it holds. */
+  readonly items: "number" | "choice" | "text" | undefined;
+  /** Undefined where there is none; of a list as one text. */
   readonly default: string | number | boolean | undefined;
   /** `list` only: what separates texts in one value, besides repeating the flag. */
   readonly separator: string | undefined;
@@ -49,6 +51,7 @@ function optionRow(key: string, field: OptionSchema): OptionRow {
     key,
     name: dashedName(key),
     kind,
+    items: inner instanceof z.ZodArray ? itemsOf(key, inner.element as OptionSchema) : undefined,
     group,
     description: meta.description,
     value: kind === "choice" ? choicesOf(inner).join("|") : typeof meta.value === "string" ? meta.value : "",
@@ -72,11 +75,23 @@ function unwrap(field: OptionSchema): Unwrapped {
   let meta = field.meta();
   let standard: OptionRow["default"];
   while (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) {
-    if (inner instanceof z.ZodDefault) standard = inner.def.defaultValue as OptionRow["default"];
+    if (inner instanceof z.ZodDefault) standard = defaultOf(inner.def.defaultValue);
     inner = inner.def.innerType as OptionSchema;
     meta ??= inner.meta();
   }
   return { inner, meta, standard, required: inner === field };
+}
+
+/** A list as one text, as a flag takes it. */
+function defaultOf(value: unknown): OptionRow["default"] {
+  return Array.isArray(value) ? value.join(",") : (value as OptionRow["default"]);
+}
+
+function itemsOf(key: string, element: OptionSchema): "number" | "choice" | "text" {
+  if (element instanceof z.ZodNumber) return "number";
+  if (element instanceof z.ZodEnum) return "choice";
+  if (element instanceof z.ZodString) return "text";
+  throw new TypeError(`option ${key} is a list of what no flag can carry`);
 }
 
 function kindOf(key: string, inner: OptionSchema): OptionRow["kind"] {
@@ -84,7 +99,7 @@ function kindOf(key: string, inner: OptionSchema): OptionRow["kind"] {
   if (inner instanceof z.ZodBoolean) return "boolean";
   if (inner instanceof z.ZodEnum) return "choice";
   if (inner instanceof z.ZodString) return "text";
-  if (inner instanceof z.ZodArray && inner.element instanceof z.ZodString) return "list";
+  if (inner instanceof z.ZodArray) return "list";
   throw new TypeError(`option ${key} has a type that no flag can carry`);
 }
 
@@ -104,7 +119,12 @@ function expectation(inner: OptionSchema): string {
     const type = inner.isInt ? "a whole number" : "a number";
     return bounds === undefined || bounds.length === 0 ? type : `${type} ${bounds.join(" and ")}`;
   }
-  if (inner instanceof z.ZodArray) return "one text or several, none of them empty";
+  if (inner instanceof z.ZodArray) {
+    const element = inner.element as OptionSchema;
+    if (element instanceof z.ZodEnum) return `one or several of ${choicesOf(element).join(", ")}`;
+    if (element instanceof z.ZodNumber) return `one number or several, each ${expectation(element)}`;
+    return "one text or several, none of them empty";
+  }
   return "text that is not empty";
 }
 

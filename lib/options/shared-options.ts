@@ -16,6 +16,7 @@ export const optionGroups = [
   "Files",
   "Prompts",
   "Sampling",
+  "Evaluation",
   "Training",
   "Rows",
   "Machine",
@@ -245,6 +246,11 @@ export const commandOptions = {
   json: option(z.boolean().default(false), "print the final summary as one JSON object on standard output", {
     group: "Output",
   }),
+  tensorboard: option(
+    z.boolean().default(false),
+    "write the metrics as TensorBoard event files too, into OUTPUT/tensorboard",
+    { group: "Output" },
+  ),
 };
 
 /** Options of `quickstart`; it has no configuration file. */

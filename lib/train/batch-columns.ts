@@ -16,3 +16,14 @@ export function rowWeights(data: TokenisedRows, batch: PackedBatch): Float64Arra
 export function pairLabels(data: TokenisedRows, batch: PackedBatch): Float64Array {
   return Float64Array.from(batch.rows, (row) => data.at(row)?.label ?? 1);
 }
+
+/** [completions] rank of each answer, 1 best. */
+export function completionRanks(data: TokenisedRows, batch: PackedBatch): Int32Array {
+  return Int32Array.from([...batch.rows].flatMap((row) => data.at(row)?.ranks ?? []));
+}
+
+/** [groups] answers of each ranking that have a place, 0 = all; undefined where all have one everywhere. */
+export function placedCounts(data: TokenisedRows, batch: PackedBatch): Int32Array | undefined {
+  const counts = Int32Array.from(batch.rows, (row) => data.at(row)?.placed ?? 0);
+  return counts.some((count) => count > 0) ? counts : undefined;
+}

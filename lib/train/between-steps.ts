@@ -28,11 +28,18 @@ export interface BetweenStepsOptions<Metrics extends SharedMetrics> {
 /** Measures the evaluation rows as the model is now: keys with `eval_`. */
 export type Evaluate = () => Promise<Readonly<Record<`eval_${string}`, number>>>;
 
+/** What an algorithm learns beside the model's weights: plain data that a checkpoint keeps. */
+export interface OwnState {
+  readonly save: () => unknown;
+  readonly restore: (saved: unknown) => void;
+}
+
 export class BetweenSteps<Metrics extends SharedMetrics> {
   readonly #options: BetweenStepsOptions<Metrics>;
   readonly #clock: Clock;
   readonly #earlyStop: EarlyStop | undefined;
   #evaluate: Evaluate | undefined;
+  #own: OwnState | undefined;
   #evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   #checkpoint: string | undefined;
   #failure: AttuneError | undefined;
@@ -72,8 +79,9 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
    * evaluates the start. Then the clock runs.
    * @throws ATTUNE_ABORTED when the run was stopped already
    */
-  async begin(evaluate: Evaluate): Promise<void> {
+  async begin(evaluate: Evaluate, own?: OwnState): Promise<void> {
     const { place, log, control } = this.#options;
+    this.#own = own;
     this.#evaluate = place.evaluation === undefined ? undefined : evaluate;
     const { earlier } = place;
     if (earlier === undefined) {
@@ -85,6 +93,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
       await place.model.loadState(earlier.state, place.job);
       // The log of this very loop wrote them.
       log.restore(earlier.record.log as unknown as LogTotals<Metrics>);
+      own?.restore(earlier.record.own);
       this.#evaluation = earlier.record.evaluation;
       if (earlier.record.earlyStop !== undefined) this.#earlyStop?.restore(earlier.record.earlyStop);
     }
@@ -108,7 +117,10 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
 
   /** At the end of a run that took its last step: the best weights are put into the model. Returns their step. */
   async finish(): Promise<number | undefined> {
-    return this.#earlyStop?.takeBest(this.#options.log.done);
+    const { log } = this.#options;
+    const best = await this.#earlyStop?.takeBest(log.done);
+    if (best !== undefined && best.step !== log.done) this.#own?.restore(best.own);
+    return best?.step;
   }
 
   /** Everything is saved: what only served to go on is removed. */
@@ -126,7 +138,8 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const metrics = { step, split: "eval", ...measured, eval_ms: ms } as unknown as EvalMetrics;
     place.folder.metrics.write(metrics);
     this.#evaluation = { first: this.#evaluation?.first ?? metrics, last: metrics };
-    const best = step > 0 && (await this.#earlyStop?.observe(step, metrics.eval_loss)) === true;
+    const best =
+      step > 0 && (await this.#earlyStop?.observe(step, metrics.eval_loss, this.#own?.save())) === true;
     if (best) await this.#earlyStop?.forgetAllBut(bestSteps(this.#options.settings.output));
     control.emit({ type: "eval", step, steps: place.steps, metrics, best });
   }
@@ -174,6 +187,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
         log: totals,
         evaluation: this.#evaluation,
         earlyStop: this.#earlyStop?.state,
+        ...(this.#own === undefined ? {} : { own: this.#own.save() }),
         identity: place.identity,
         versions: versions(),
       },

@@ -12,7 +12,7 @@ import { unwritable } from "./run-files.js";
 /** Part of a checkpoint. */
 export interface EarlyStopState {
   /** The step after which eval_loss was lowest; undefined before the first evaluation after a step. */
-  readonly best: { readonly step: number; readonly loss: number } | undefined;
+  readonly best: { readonly step: number; readonly loss: number; readonly own?: unknown } | undefined;
   /** Evaluations in a row that were not better. */
   readonly waited: number;
 }
@@ -53,8 +53,11 @@ export class EarlyStop {
     throw fail("ATTUNE_RESUME", text, { details: { path } });
   }
 
-  /** Takes in an evaluation after a step, and keeps the weights when it is the best so far. Returns whether it is. */
-  async observe(step: number, loss: number): Promise<boolean> {
+  /**
+   * Takes in an evaluation after a step, and keeps the weights, and what the algorithm has beside them, when it is the best
+   * so far. Returns whether it is.
+   */
+  async observe(step: number, loss: number, own?: unknown): Promise<boolean> {
     const { best, waited } = this.#state;
     if (best !== undefined && !(loss < best.loss)) {
       this.#state = { best, waited: waited + 1 };
@@ -68,7 +71,7 @@ export class EarlyStop {
       throw unwritable(parent, error);
     }
     await model.saveState(this.#file(step), job);
-    this.#state = { best: { step, loss }, waited: 0 };
+    this.#state = { best: { step, loss, ...(own === undefined ? {} : { own }) }, waited: 0 };
     return true;
   }
 
@@ -81,14 +84,14 @@ export class EarlyStop {
       if (!kept.has(name)) await rm(join(folder, name), { force: true });
   }
 
-  /** Puts the best weights into the model. Returns their step; undefined when there was no evaluation after a step. */
-  async takeBest(doneSteps: number): Promise<number | undefined> {
+  /** Puts the best weights into the model. Returns that step; undefined when there was no evaluation after a step. */
+  async takeBest(doneSteps: number): Promise<EarlyStopState["best"]> {
     const { best } = this.#state;
     if (best !== undefined && best.step !== doneSteps) {
       const { model, job } = this.#options;
       await model.loadState(this.#file(best.step), job);
     }
-    return best?.step;
+    return best;
   }
 
   /** The run is done: its model holds the best weights. */

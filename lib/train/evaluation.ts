@@ -27,6 +27,10 @@ export interface EvaluateRows {
   readonly model: TrainableModel;
   readonly rows: TokenisedRows;
   readonly microBatchTokens: number;
+  /** Pack for scores. Default false: for log-probs. */
+  readonly score?: boolean;
+  /** Rows of one prompt share its segment. Default false. */
+  readonly sharePrompts?: boolean;
   readonly job: JobOptions;
   /** The loss of a batch, divided by the count over all rows. */
   readonly lossOf: (batch: PackedBatch) => Promise<LossSpec>;
@@ -39,9 +43,18 @@ export interface EvaluateRows {
  * @throws ATTUNE_NOT_FINITE when a loss is NaN or infinite
  */
 export async function evaluateRows(request: EvaluateRows): Promise<void> {
-  const { model, rows: data, microBatchTokens, job, lossOf, add } = request;
+  const {
+    model,
+    rows: data,
+    microBatchTokens,
+    score = false,
+    sharePrompts = false,
+    job,
+    lossOf,
+    add,
+  } = request;
   for (const rows of evaluationParts(data)) {
-    for (const batch of packStep({ data, rows, microBatchTokens })) {
+    for (const batch of packStep({ data, rows, microBatchTokens, score, sharePrompts })) {
       const loss = await lossOf(batch);
       const result = await model.evaluate(batch, loss, job);
       if (!Number.isFinite(result.loss)) throw notFiniteRow(data, batch, result);

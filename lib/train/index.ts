@@ -1,8 +1,19 @@
 // Public names of the train room. Must not import cli, server or feedback.
 
 export { type DpoOptions, dpo } from "./dpo.js";
+export type { MetricsSink, OpenMetricsSink, SinkStart, WriteReport } from "./followers.js";
+export { type KtoOptions, kto } from "./kto.js";
 export { attuneVersion, machineLine, versions } from "./machine.js";
-export type { DpoMetrics, EvalMetrics, SftMetrics, SharedMetrics } from "./metrics.js";
+export type {
+  DpoMetrics,
+  EvalMetrics,
+  KtoMetrics,
+  RewardMetrics,
+  SftMetrics,
+  SharedMetrics,
+  TokenMetrics,
+} from "./metrics.js";
+export { type RewardOptions, reward } from "./reward.js";
 export { Run } from "./run.js";
 export type { ResumeEntry, RunRecord, RunStatus } from "./run-folder.js";
 export type {

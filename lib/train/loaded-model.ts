@@ -10,6 +10,8 @@ const owners = {
   adapterAlpha: "engine.loadModel",
   adapterTargets: "engine.loadModel",
   rsLora: "engine.loadModel",
+  headInit: "engine.loadModel",
+  heads: "engine.loadModel",
   threads: "createEngine",
   device: "createEngine",
 } as const;

@@ -11,8 +11,6 @@ export interface SharedMetrics {
   readonly loss: number;
   readonly learning_rate: number;
   readonly grad_norm: number;
-  readonly entropy: number;
-  readonly mean_token_accuracy: number;
   readonly num_tokens: number;
   readonly tokens: number;
   readonly tokens_computed: number;
@@ -21,9 +19,26 @@ export interface SharedMetrics {
   readonly peak_rss_bytes: number;
 }
 
-export type SftMetrics = SharedMetrics;
+/** What every trainer of a policy logs besides: a reward model predicts no tokens. */
+export interface TokenMetrics extends SharedMetrics {
+  readonly entropy: number;
+  readonly mean_token_accuracy: number;
+}
 
-export interface DpoMetrics extends SharedMetrics {
+export type SftMetrics = TokenMetrics;
+
+/** Of a reward model; what its rows or its loss do not have is left out. */
+export interface RewardMetrics extends SharedMetrics {
+  readonly min_reward: number;
+  readonly mean_reward: number;
+  readonly max_reward: number;
+  readonly accuracy?: number;
+  readonly margin?: number;
+  readonly centring?: number;
+  readonly tie_parameter?: number;
+}
+
+export interface DpoMetrics extends TokenMetrics {
   readonly "rewards/chosen": number;
   readonly "rewards/rejected": number;
   readonly "rewards/margins": number;
@@ -32,6 +47,23 @@ export interface DpoMetrics extends SharedMetrics {
   readonly "logps/rejected": number;
   readonly "logits/chosen": number;
   readonly "logits/rejected": number;
+  /** Of losses that imitate the chosen sides. */
+  readonly nll_loss?: number;
+}
+
+/** Of judged single answers, good ones as chosen; a side that a step does not have is left out. */
+export interface KtoMetrics extends TokenMetrics {
+  /** z0; of the loss kto. */
+  readonly kl?: number;
+  readonly "rewards/chosen"?: number;
+  readonly "rewards/rejected"?: number;
+  readonly "rewards/margins"?: number;
+  readonly "logps/chosen"?: number;
+  readonly "logps/rejected"?: number;
+  readonly "logits/chosen"?: number;
+  readonly "logits/rejected"?: number;
+  readonly "count/desirable": number;
+  readonly "count/undesirable": number;
 }
 
 /** Of rows that are not trained on: the keys of training behind `eval_`. `step` counts the steps before, from 0. */
@@ -61,6 +93,10 @@ export class MetricSums<Name extends string> {
     return entry === undefined || entry.count === 0 ? 0 : entry.sum / entry.count;
   }
 
+  count(name: Name): number {
+    return this.#sums.get(name)?.count ?? 0;
+  }
+
   sum(name: Name): number {
     return this.#sums.get(name)?.sum ?? 0;
   }
@@ -70,15 +106,22 @@ export class MetricSums<Name extends string> {
 export class MetricsWriter {
   readonly #file: number;
   readonly #path: string;
+  #follower: ((line: Readonly<Record<string, unknown>>) => void) | undefined;
 
   constructor(file: number, path: string) {
     this.#file = file;
     this.#path = path;
   }
 
+  /** Calls back with every line behind its writing. */
+  follow(follower: (line: Readonly<Record<string, unknown>>) => void): void {
+    this.#follower = follower;
+  }
+
   /** @throws ATTUNE_OUTPUT when the disk is full; the lines before stay whole */
   write(metrics: object): void {
     appendLine(this.#file, this.#path, JSON.stringify(metrics));
+    this.#follower?.({ ...metrics });
   }
 }
 

@@ -38,13 +38,16 @@ export async function finiteStep(request: FiniteStep): Promise<StepResult> {
   throw notFinite({ what: "loss", step, data, rows, found });
 }
 
-/** The rows whose own log-probs are not finite; all rows of the batch when each is fine alone. */
+/** The rows whose own log-probs or scores are not finite; all rows of the batch when each is fine alone. */
 async function rowsBehind({ model, batch, loss, job, data }: FiniteStep): Promise<readonly number[]> {
   const wrong: number[] = [];
   for (const [group, row] of batch.rows.entries()) {
-    const { logprobs } = await model.forward(packRows({ data, rows: [row] }), job);
-    const given = "reference" in loss ? loss.reference.subarray(...completionRange(batch, group)) : [];
-    if (![...logprobs, ...given].every(Number.isFinite)) wrong.push(row);
+    const score = loss.kind === "scores";
+    const alone = packRows({ data, rows: [row], score });
+    const values = score ? await model.scores(alone, job) : (await model.forward(alone, job)).logprobs;
+    const reference = "reference" in loss ? loss.reference : undefined;
+    const given = reference?.subarray(...completionRange(batch, group)) ?? [];
+    if (![...values, ...given].every(Number.isFinite)) wrong.push(row);
   }
   return wrong.length > 0 ? wrong : [...batch.rows];
 }

@@ -1,9 +1,10 @@
 // Loads the model that a run trains, or takes the one it was given, and says what it is made of.
 // Must not know an algorithm.
 
-import type { JobOptions, TrainableModel } from "../engine/contract.js";
+import type { AdapterOptions, JobOptions, ScoreHeadOptions, TrainableModel } from "../engine/contract.js";
 import { createEngine, isPeftFolder } from "../engine/index.js";
-import { fail } from "../errors/index.js";
+import { readModelConfig } from "../engine/model-config.js";
+import { type AttuneError, fail } from "../errors/index.js";
 import { modelFilesHash, weightsHash } from "./fingerprint.js";
 import type { SharedMetrics } from "./metrics.js";
 import type { RunInputs } from "./run-types.js";
@@ -19,32 +20,89 @@ export interface OpenModel {
   close(): Promise<void>;
 }
 
+/** The head of a language model that is to score answers; a model that scores already keeps its own. */
+export interface NewScoreHead {
+  /** Undefined: not asked for. */
+  readonly init: ScoreHeadOptions["init"] | undefined;
+  readonly heads: number | undefined;
+  /** How many a language model gets where `heads` is undefined. */
+  readonly usualHeads: number;
+  readonly seed: number;
+}
+
+/**
+ * @param scoring what the model must do: score answers, with this head where it has none; undefined: predict tokens
+ * @throws ATTUNE_MODEL for a model that does the other
+ */
 export async function openModel<Metrics extends SharedMetrics>(
   settings: SharedSettings,
   inputs: RunInputs<Metrics>,
   job: JobOptions,
+  scoring?: NewScoreHead,
 ): Promise<OpenModel> {
   const { model: given } = inputs;
   if (typeof given !== "string") {
+    requireRole(given, scoring);
     const release = claim(given);
     const startHash = () => weightsHash(given);
     return { model: given, isa: undefined, startHash, close: async () => release() };
   }
   const { device, threads, dtype } = settings;
   const adapter = adapterOf(settings);
+  const scoreHead = scoring === undefined ? undefined : await newHead(given, adapter, scoring);
   const engine = await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
   try {
     const model = await engine.loadModel(given, {
       dtype,
       ...(adapter === undefined ? {} : { adapter }),
+      ...(scoreHead === undefined ? {} : { scoreHead }),
       ...job,
     });
+    requireRole(model, scoring);
     const startHash = () => hashOfFiles(given, model, adapter);
     return { model, isa: engine.isa, startHash, close: () => engine.dispose() };
   } catch (error) {
     await engine.dispose();
     throw error;
   }
+}
+
+/** What a language model gets in place of its LM head; undefined where the model at `path` brings a head that scores. */
+async function newHead(
+  path: string,
+  adapter: AdapterOptions | string | undefined,
+  { init, heads, usualHeads, seed }: NewScoreHead,
+): Promise<ScoreHeadOptions | undefined> {
+  const adapterFolder = typeof adapter === "string" ? adapter : (await isPeftFolder(path)) ? path : undefined;
+  if (adapterFolder === undefined && (await readModelConfig({ path })).config.scoreHeads === 0)
+    return { init: init ?? "normal", heads: heads ?? usualHeads, seed };
+  const given = init !== undefined ? "head-init" : heads !== undefined ? "heads" : undefined;
+  if (given === undefined) return undefined;
+  const text = `Expected no ${given} here: ${adapterFolder ?? path} brings its own head, which training goes on with.`;
+  throw fail("ATTUNE_OPTION", `${text} Leave it out, or start from a language model.`, {
+    details: { option: given },
+  });
+}
+
+/** Throws ATTUNE_MODEL before anything is written. */
+function requireRole(model: TrainableModel, scoring: NewScoreHead | undefined): void {
+  if (scoring === undefined && model.scoreHeads > 0)
+    throw wrongRole(
+      model,
+      "a model that predicts tokens but this one scores answers (a reward model)",
+      "Start from a language model; a reward model is trained further by attune reward.",
+    );
+  if (scoring !== undefined && model.scoreHeads === 0)
+    throw wrongRole(
+      model,
+      "a model or an adapter with a head that scores but this one predicts tokens",
+      "Give the model's path instead of a loaded model, load it with scoreHead, or begin a new adapter with adapter-rank " +
+        "(an adapter of a policy becomes part of a model with attune convert).",
+    );
+}
+
+function wrongRole({ source }: TrainableModel, what: string, advice: string): AttuneError {
+  return fail("ATTUNE_MODEL", `Expected ${what}: ${source}. ${advice}`, { details: { path: source } });
 }
 
 /** Models in memory that a run trains: gradients of two runs would mix. */
@@ -61,7 +119,7 @@ function claim(model: TrainableModel): () => void {
 }
 
 /** A new adapter begins as nothing: the base alone decides. One from a folder adds its files. */
-async function hashOfFiles(path: string, model: TrainableModel, adapter: unknown): Promise<string> {
+export async function hashOfFiles(path: string, model: TrainableModel, adapter: unknown): Promise<string> {
   const isAdapter = await isPeftFolder(path);
   const parts = [await modelFilesHash(isAdapter ? model.source : path)];
   if (isAdapter) parts.push(await modelFilesHash(path));

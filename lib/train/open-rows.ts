@@ -7,6 +7,7 @@ import {
   type LoadRowsOptions,
   loadRows,
   type RowCounts,
+  type RowSource,
   splitRows,
   type TokenisedRows,
 } from "../data/index.js";
@@ -26,8 +27,10 @@ export interface OpenRows {
   readonly tokenizer: Tokenizer;
   /** Of rows, evaluation rows, tokenizer and template, by the names that messages use. */
   readonly identity: Readonly<Record<string, string>>;
-  /** SHA-256 of the files by path. */
+  /** SHA-256 of the files by path, those that were loaded since included. */
   readonly files: Readonly<Record<string, string>>;
+  /** Further rows of the run, with the same tokenizer, length and tolerance; they are closed with the others. */
+  load(data: RowSource, rules: OpenRowsRequest<SharedMetrics>["rows"]): Promise<LoadedRows>;
   close(): void;
 }
 
@@ -35,7 +38,10 @@ export interface OpenRowsRequest<Metrics extends SharedMetrics> {
   readonly settings: SharedSettings;
   readonly inputs: RunInputs<Metrics>;
   /** How rows become tokens, beside length and bad rows. */
-  readonly rows: Pick<LoadRowsOptions, "task" | "overLength" | "format" | "assistantOnly" | "ties">;
+  readonly rows: Pick<
+    LoadRowsOptions,
+    "task" | "overLength" | "format" | "assistantOnly" | "ties" | "ratingScale" | "mergeGroups"
+  >;
   readonly model: TrainableModel;
   readonly maxLength: number;
   /** What a template that asks for the date is told. */
@@ -51,9 +57,9 @@ export async function openRows<Metrics extends SharedMetrics>(
   const { settings, inputs, model, signal } = request;
   const { chatTemplate, tokenCache, evalShare, seed } = settings;
   const tokenizer = await loadTokenizer({ path: model.source, chatTemplate, date: request.date });
-  const load = (data: RunInputs<Metrics>["data"]) =>
-    loadRows({
-      ...request.rows,
+  const load = async (data: RowSource, rules = request.rows) => {
+    const loaded = await loadRows({
+      ...rules,
       data,
       tokenizer,
       maxLength: request.maxLength,
@@ -63,15 +69,16 @@ export async function openRows<Metrics extends SharedMetrics>(
       signal,
       warn: request.warn,
     });
+    opened.push(loaded);
+    return loaded;
+  };
   const opened: LoadedRows[] = [];
   const close = () => {
     for (const { rows } of opened) rows.close();
   };
   try {
     const training = await load(inputs.data);
-    opened.push(training);
     const measured = inputs.evalData === undefined ? undefined : await load(inputs.evalData);
-    if (measured !== undefined) opened.push(measured);
     const split = evalShare === undefined ? undefined : splitRows({ rows: training.rows, evalShare, seed });
     return {
       data: split?.train ?? training.rows,
@@ -85,7 +92,10 @@ export async function openRows<Metrics extends SharedMetrics>(
         tokenizer: tokenizer.hash,
         ...(tokenizer.chat === undefined ? {} : { "chat template": tokenizer.chat.hash }),
       },
-      files: Object.fromEntries(opened.flatMap(({ files }) => files.map(({ path, hash }) => [path, hash]))),
+      get files() {
+        return Object.fromEntries(opened.flatMap(({ files }) => files.map(({ path, hash }) => [path, hash])));
+      },
+      load,
       close,
     };
   } catch (error) {

@@ -59,7 +59,7 @@ function memoryNeed({ settings, model, data, evaluation, snapshots }: RoomReques
   return { model, rows, targets, snapshots: model.adapter === undefined ? snapshots : 0 };
 }
 
-/** A step in one micro-batch, or one that is full: each row of the trunk predicts one target, a prompt's last several. */
+/** A step in one micro-batch, or one that is full: a row of the trunk predicts one target, a prompt's last one several. */
 function largestBatch(step: Int32Array, data: TokenisedRows, microBatchTokens: number) {
   let total = 0;
   let longest = 0;
@@ -71,8 +71,8 @@ function largestBatch(step: Int32Array, data: TokenisedRows, microBatchTokens: n
     total += size.trunkRows;
     longest = Math.max(longest, size.trunkRows);
     targets += size.targets;
-    // The last row of a prompt predicts the first token of every completion: no more than two here.
-    shared += 2;
+    // The last row of a prompt predicts the first token of every completion.
+    shared += Math.max(0, size.targets - size.trunkRows);
   }
   const rows = Math.max(longest, Math.min(total, microBatchTokens));
   return { rows, targets: Math.min(targets, rows + shared) };

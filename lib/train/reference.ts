@@ -3,6 +3,7 @@
 
 import { type PackedBatch, packRows, type TokenisedRows } from "../data/index.js";
 import type { FrozenModel, JobOptions } from "../engine/contract.js";
+import { type AttuneError, fail } from "../errors/index.js";
 import { tokensHash } from "./fingerprint.js";
 import type { ReferenceCache } from "./reference-cache.js";
 
@@ -12,6 +13,8 @@ export interface ReferenceOptions {
   /** Undefined: every visit of a row computes it again. */
   readonly cache: ReferenceCache | undefined;
   readonly job: JobOptions;
+  /** Whether it was asked for by name: rows must then not bring log-probs of another one. Default false. */
+  readonly chosen?: boolean;
 }
 
 /** The reference of a run; `logprobs` gives what the loss needs. */
@@ -25,10 +28,12 @@ export class Reference {
 
   /** Summed log-probs, one per completion of the batch, in its order. Those that a row brings along are taken as they are. */
   async logprobs(batch: PackedBatch): Promise<Float64Array> {
-    const { model, data, cache, job } = this.#options;
+    const { model, data, cache, job, chosen = false } = this.#options;
     const known = new Map<number, ArrayLike<number>>();
     for (const row of batch.rows) {
-      const found = data.at(row)?.referenceLogps ?? cache?.get(this.#hash(row));
+      const brought = data.at(row)?.referenceLogps;
+      if (brought !== undefined && chosen) throw broughtAlong(data, row);
+      const found = brought ?? cache?.get(this.#hash(row));
       if (found !== undefined) known.set(row, found);
     }
     const missing = [...batch.rows].filter((row) => !known.has(row));
@@ -54,6 +59,13 @@ export class Reference {
     this.#hashes.set(row, hash);
     return hash;
   }
+}
+
+function broughtAlong(data: TokenisedRows, row: number): AttuneError {
+  const place = data.at(row)?.place;
+  const text = `${place?.file}:${place?.line}: expected no log-probs of a reference beside the one that was asked for.`;
+  const advice = "Leave out reference, or the columns ref_chosen_logps and ref_rejected_logps.";
+  return fail("ATTUNE_DATA", `${text} ${advice}`, { details: { ...place } });
 }
 
 /** Adds up the targets of each completion, in double precision and in their order, as the loss does. */

@@ -12,6 +12,8 @@ const freeOptions: ReadonlySet<string> = new Set([
   "data",
   "evalData",
   "adapter",
+  "reference",
+  "referenceData",
   "chatTemplate",
   "cache",
   "tokenCache",

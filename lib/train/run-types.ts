@@ -4,6 +4,7 @@
 import type { RowCounts, RowSource } from "../data/index.js";
 import type { TrainableModel } from "../engine/contract.js";
 import { type AttuneError, fail } from "../errors/index.js";
+import type { OpenMetricsSink, WriteReport } from "./followers.js";
 import type { EvalMetrics, SharedMetrics } from "./metrics.js";
 import type { Run, RunControl } from "./run.js";
 import type { Sample } from "./samples.js";
@@ -32,6 +33,10 @@ export interface RunInputs<Metrics extends SharedMetrics> {
   readonly signal?: AbortSignal;
   /** Called after every step; what it throws ends the run. */
   readonly onStep?: (event: StepEvent<Metrics>) => void;
+  /** Gets every metrics line too, such as `tensorboardSink()`; its errors are warnings. */
+  readonly metricsSink?: OpenMetricsSink;
+  /** Called with the folder at the end, however the run ended, such as `writeRunReport`; its errors are warnings. */
+  readonly report?: WriteReport;
   readonly clock?: Clock;
 }
 
@@ -124,6 +129,8 @@ export interface TrainResult<Metrics> {
   readonly evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   /** With `earlyStop`: the step whose weights were saved as the model. */
   readonly bestStep: number | undefined;
+  /** What the algorithm found besides, where there is something: docs of the command. */
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 }
 
 export type TrainRun<Metrics> = Run<TrainEvent<Metrics>, TrainResult<Metrics>>;
@@ -136,19 +143,22 @@ export type TrainControl<Metrics> = RunControl<TrainEvent<Metrics>>;
 export function separateInputs<Metrics extends SharedMetrics>(
   options: RunInputs<Metrics> & Readonly<Record<string, unknown>>,
 ): { readonly inputs: RunInputs<Metrics>; readonly values: Readonly<Record<string, unknown>> } {
-  const { model, data, evalData, signal, onStep, clock, ...numbers } = options;
+  const { model, data, evalData, signal, onStep, metricsSink, report, clock, ...numbers } = options;
   const loaded = typeof model === "object" && typeof (model as TrainableModel | null)?.step === "function";
   if (model !== undefined && typeof model !== "string" && !loaded)
     throw wrongInput("model", "a path or a model of engine.loadModel", model);
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw wrongInput("signal", "an AbortSignal", signal);
-  if (onStep !== undefined && typeof onStep !== "function") throw wrongInput("onStep", "a function", onStep);
+  for (const [name, value] of Object.entries({ onStep, metricsSink, report }))
+    if (value !== undefined && typeof value !== "function") throw wrongInput(name, "a function", value);
   const inputs = {
     model,
     data,
     ...(evalData === undefined ? {} : { evalData }),
     ...(signal === undefined ? {} : { signal }),
     ...(onStep === undefined ? {} : { onStep }),
+    ...(metricsSink === undefined ? {} : { metricsSink }),
+    ...(report === undefined ? {} : { report }),
     ...(clock === undefined ? {} : { clock }),
   };
   const modelName = typeof model === "object" && model !== null ? model.source : model;

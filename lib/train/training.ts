@@ -3,6 +3,7 @@
 
 import { AttuneError } from "../errors/index.js";
 import { BetweenSteps } from "./between-steps.js";
+import { guardedReport, guardedSink } from "./followers.js";
 import type { SharedMetrics } from "./metrics.js";
 import { Run } from "./run.js";
 import type { RunFolder } from "./run-folder.js";
@@ -17,14 +18,18 @@ export type Loop<Metrics extends SharedMetrics> = (
   between: BetweenSteps<Metrics>,
 ) => Promise<void>;
 
+/** What is left to do once all steps are taken and the best weights are in the model. Its result goes to run.json. */
+export type Afterwards = (place: Workplace) => Promise<Readonly<Record<string, unknown>>>;
+
 /** Starts a run around a loop; returns at once. */
 export function startTraining<Metrics extends SharedMetrics>(
   request: OpenWorkplace<Metrics>,
   loop: Loop<Metrics>,
+  afterwards?: Afterwards,
 ): TrainRun<Metrics> {
   const { onStep } = request.inputs;
   return new Run({
-    work: (control: TrainControl<Metrics>) => train(request, loop, control),
+    work: (control: TrainControl<Metrics>) => train(request, loop, afterwards, control),
     onEvent: (event) => {
       if (event.type === "step") onStep?.(event);
     },
@@ -34,6 +39,7 @@ export function startTraining<Metrics extends SharedMetrics>(
 async function train<Metrics extends SharedMetrics>(
   request: OpenWorkplace<Metrics>,
   loop: Loop<Metrics>,
+  afterwards: Afterwards | undefined,
   control: TrainControl<Metrics>,
 ): Promise<TrainResult<Metrics>> {
   const place = await openWorkplace(request, control);
@@ -43,15 +49,23 @@ async function train<Metrics extends SharedMetrics>(
   const { logEvery } = settings;
   const log = new StepLog<Metrics>({ clock, control, writer: folder.metrics, logEvery, steps });
   const between = new BetweenSteps<Metrics>({ command, settings, place, log, control, clock });
+  const warn = (message: string) => control.emit({ type: "warning", message });
+  const start = { folder: folder.folder, resumedFrom: place.earlier?.record.step };
+  const sink = guardedSink(inputs.metricsSink, start, warn);
+  folder.metrics.follow((line) => sink.write(line));
   try {
     control.emit(startEvent(request, place));
     await loop(place, log, between);
     inputs.signal?.throwIfAborted();
-    return await saveResult({ place, log, between, control });
+    const result = await saveResult({ place, log, between, control, afterwards });
+    await guardedReport(inputs.report, folder.folder, warn);
+    return result;
   } catch (error) {
     endWithError(folder, log.done, error, inputs.signal);
+    if (log.done > 0) await guardedReport(inputs.report, folder.folder, warn);
     throw error;
   } finally {
+    sink.close();
     await place.close();
   }
 }
@@ -78,24 +92,26 @@ interface Finished<Metrics extends SharedMetrics> {
   readonly log: StepLog<Metrics>;
   readonly between: BetweenSteps<Metrics>;
   readonly control: TrainControl<Metrics>;
+  readonly afterwards: Afterwards | undefined;
 }
 
 async function saveResult<Metrics extends SharedMetrics>(
   finished: Finished<Metrics>,
 ): Promise<TrainResult<Metrics>> {
-  const { place, log, between, control } = finished;
+  const { place, log, between, control, afterwards } = finished;
   const { folder, steps, model, counts } = place;
   const { totals } = log;
   if (totals === undefined) throw new Error("a run without a step");
   const status = log.done >= steps || between.endedEarly ? "done" : "interrupted";
   const bestStep = status === "done" ? await between.finish() : undefined;
+  const details = status === "done" ? await afterwards?.(place) : undefined;
   await model.save(folder.modelFolder);
   control.emit({ type: "saved", folder: folder.modelFolder });
   if (between.failure !== undefined) throw between.failure;
   const { first, last } = totals;
   const seconds = totals.milliseconds / 1000;
   const { evaluation, checkpoint } = between;
-  const summary = { first, last, seconds, checkpoint, evaluation, bestStep };
+  const summary = { first, last, seconds, checkpoint, evaluation, bestStep, details };
   folder.finish(status, log.done, summary);
   if (status === "done") await between.done();
   return {

@@ -4,15 +4,16 @@
 import { join } from "node:path";
 import type { z } from "zod";
 import { type RowCounts, type StepRows, stepRows, stepsPerEpoch, type TokenisedRows } from "../data/index.js";
-import type { JobOptions, TrainableModel } from "../engine/contract.js";
+import type { FrozenModel, JobOptions, TrainableModel } from "../engine/contract.js";
 import { configText } from "../options/index.js";
 import type { Tokenizer } from "../text/index.js";
 import { type CheckpointRecord, stateName } from "./checkpoint-record.js";
 import { clearLeftovers, removeCheckpoint } from "./checkpoints.js";
 import { attuneVersion, machineLine, versions } from "./machine.js";
 import type { SharedMetrics } from "./metrics.js";
-import { type OpenModel, openModel } from "./open-model.js";
+import { type NewScoreHead, type OpenModel, openModel } from "./open-model.js";
 import { effectiveLength, type OpenRows, type OpenRowsRequest, oddWeights, openRows } from "./open-rows.js";
+import { type OtherReference, openReference } from "./other-reference.js";
 import { checkOutput, checkWritable } from "./output-checks.js";
 import { requireRoom } from "./plan-room.js";
 import { type EarlierRun, findEarlierRun, requireSameRun } from "./resume.js";
@@ -30,12 +31,31 @@ export interface OpenWorkplace<Metrics extends SharedMetrics> {
   readonly settings: SharedSettings;
   readonly inputs: RunInputs<Metrics>;
   readonly rows: OpenRowsRequest<Metrics>["rows"];
+  /** For a model that scores: the head of one that comes without. Undefined: the model predicts tokens. */
+  readonly scoring?: NewScoreHead;
+  /** Looks at all rows before anything is written, and says what the run works on. Default: the rows as they are. */
+  readonly prepareRows?: (opened: OpenedRows) => Promise<PreparedRows>;
   /** Whether `maxLength` was asked for; the default gives way to the model's positions. */
   readonly lengthGiven: boolean;
   /** A folder outside the run's own that will be written as well. */
   readonly cacheFolder?: string | undefined;
   /** Frozen copies of the weights that the run will hold. */
   readonly snapshots: number;
+  /** A model to compare with in place of such a copy. */
+  readonly reference?: string | FrozenModel | undefined;
+}
+
+export interface OpenedRows {
+  readonly rows: OpenRows;
+  readonly model: TrainableModel;
+  readonly warn: (text: string) => void;
+}
+
+export interface PreparedRows {
+  readonly data: TokenisedRows;
+  readonly evaluation: TokenisedRows | undefined;
+  /** Hashes of what else decides the result, by the names that messages use. */
+  readonly identity?: Readonly<Record<string, string>>;
 }
 
 /** Everything that a loop works with. */
@@ -54,10 +74,14 @@ export interface Workplace {
   readonly identity: RunIdentity;
   /** Of the weights before the first step: what cached reference log-probs belong to. */
   readonly startHash: string;
+  /** The model to compare with that was asked for; undefined: the start of the trained one. */
+  readonly reference: OtherReference | undefined;
   /** The checkpoint that this run continues from. */
   readonly earlier:
     | { readonly folder: string; readonly state: string; readonly record: CheckpointRecord }
     | undefined;
+  /** Tells what the run goes on with, but somebody should know. */
+  warn(message: string): void;
   /** The rows of each step that is left. */
   plan(): Generator<StepRows>;
   close(): Promise<void>;
@@ -75,19 +99,28 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
   const earlier = resume ? await findEarlierRun({ output, command }) : undefined;
   let opened: OpenModel | undefined;
   let rows: OpenRows | undefined;
+  let reference: OtherReference | undefined;
   const close = async () => {
     rows?.close();
+    await reference?.close();
     await opened?.close();
   };
   try {
     if (earlier === undefined) await checkOutput(output);
     if (request.cacheFolder !== undefined) await checkWritable("cache", request.cacheFolder);
-    opened = await openModel(settings, inputs, { signal });
+    opened = await openModel(settings, inputs, { signal }, request.scoring);
     const maxLength = effectiveLength(settings, request.lengthGiven, opened.model);
     const date = dayOf(earlier === undefined ? dateOf(inputs) : new Date(earlier.run.started));
     const warn = (message: string) => control.emit({ type: "warning", message });
     rows = await openRows({ ...request, model: opened.model, maxLength, date, signal, warn });
-    const place = await prepare({ request, control, earlier, opened, rows, maxLength });
+    const prepared = (await request.prepareRows?.({ rows, model: opened.model, warn })) ?? rows;
+    const other = request.reference;
+    if (other !== undefined) {
+      const { tokenizer } = rows;
+      const { model } = opened;
+      reference = await openReference({ reference: other, model, tokenizer, settings, job: { signal } });
+    }
+    const place = await prepare({ request, control, earlier, opened, rows, prepared, reference, maxLength });
     return { ...place, close };
   } catch (error) {
     earlier?.lock.release();
@@ -104,6 +137,8 @@ interface Prepare<Metrics extends SharedMetrics> {
   readonly earlier: EarlierRun | undefined;
   readonly opened: OpenModel;
   readonly rows: OpenRows;
+  readonly prepared: PreparedRows;
+  readonly reference: OtherReference | undefined;
   readonly maxLength: number;
 }
 
@@ -111,14 +146,20 @@ interface Prepare<Metrics extends SharedMetrics> {
 async function prepare<Metrics extends SharedMetrics>(
   parts: Prepare<Metrics>,
 ): Promise<Omit<Workplace, "close">> {
-  const { request, control, earlier, opened, rows } = parts;
+  const { request, control, earlier, opened, rows, prepared, reference } = parts;
   const { settings, inputs, command } = request;
   const { model } = opened;
-  const { data, counts, evaluation } = rows;
+  const { counts } = rows;
+  const { data, evaluation } = prepared;
   const steps = plannedSteps(settings, data.length);
   const startHash = await opened.startHash();
   const machine = { attune: attuneVersion, ...(opened.isa === undefined ? {} : { isa: opened.isa }) };
-  const hashes = { ...rows.identity, model: startHash };
+  const hashes = {
+    ...rows.identity,
+    ...prepared.identity,
+    model: startHash,
+    ...(reference === undefined ? {} : { reference: reference.hash ?? "a frozen copy" }),
+  };
   const identity = runIdentity({ command, settings, steps, hashes, machine });
   const changes = earlier === undefined ? [] : requireSameRun(earlier, identity, settings.allowChanges);
   await requireRoom({ settings, model, data, evaluation, steps, snapshots: request.snapshots });
@@ -140,10 +181,12 @@ async function prepare<Metrics extends SharedMetrics>(
     job: inputs.signal === undefined ? {} : { signal: inputs.signal },
     identity,
     startHash,
+    reference,
     earlier:
       earlier === undefined
         ? undefined
         : { folder: earlier.folder, state: join(earlier.folder, stateName), record: earlier.record },
+    warn: (message) => control.emit({ type: "warning", message }),
     *plan() {
       for (const rowsOfStep of stepRows(order)) {
         if (rowsOfStep.step >= steps) return;
@@ -198,10 +241,10 @@ async function openFolder<Metrics extends SharedMetrics>(
 
 /** What somebody should know before the first step. */
 function warnings(
-  { earlier, rows }: Pick<Prepare<SharedMetrics>, "earlier" | "rows">,
+  { earlier, prepared }: Pick<Prepare<SharedMetrics>, "earlier" | "prepared">,
   changes: readonly string[],
 ) {
-  const odd = oddWeights(rows.data);
+  const odd = oddWeights(prepared.data);
   return [
     ...(earlier?.broken ?? []).map(
       ({ problem }) => `Not complete, passed over: ${problem}. Going on from ${earlier?.folder}.`,

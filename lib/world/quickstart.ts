@@ -65,6 +65,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       ...trainingSettings.sft,
       model,
       data: paths.demonstrations,
+      evalData: heldOut.demonstrations,
       output: paths.sft,
       seed,
     });
@@ -84,7 +85,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
         rewardAccuracy: 0,
       };
     }
-    const preference = dpo({ ...trainingSettings.dpo, model, data: paths.pairs, output: paths.dpo, seed });
+    const pairs = { data: paths.pairs, evalData: heldOut.pairs };
+    const preference = dpo({ ...trainingSettings.dpo, ...pairs, model, output: paths.dpo, seed });
     const preferred = await followRun("dpo", preference, options);
     return {
       ...ended(started),
@@ -103,10 +105,29 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   }
 }
 
+/** What a report of the runs shows: answers before and after, and a few evaluations between. */
+const shown = { logEvery: 5, sampleEvery: 1000, samplePrompts: 2, sampleTokens: 40 } as const;
+
 /** A tiny model from random weights learns with rates far above those of a trained one. */
 const trainingSettings = {
-  sft: { epochs: 10, batchSize: 16, learningRate: 3e-3, schedule: "cosine", warmupRatio: 0.05, logEvery: 10 },
-  dpo: { epochs: 3, batchSize: 16, learningRate: 5e-4, schedule: "linear", beta: 0.1, logEvery: 10 },
+  sft: {
+    ...shown,
+    epochs: 10,
+    batchSize: 16,
+    learningRate: 3e-3,
+    schedule: "cosine",
+    warmupRatio: 0.05,
+    evalEvery: 40,
+  },
+  dpo: {
+    ...shown,
+    epochs: 3,
+    batchSize: 16,
+    learningRate: 5e-4,
+    schedule: "linear",
+    beta: 0.1,
+    evalEvery: 15,
+  },
 } as const;
 
 function ended(started: number): { readonly seconds: number } {

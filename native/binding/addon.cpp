@@ -10,6 +10,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     env.SetInstanceData(new attune::binding::AddonState(env));
     attune::binding::export_engine_functions(env, exports);
     attune::binding::export_model_functions(env, exports);
+    attune::binding::export_kl_functions(env, exports);
+    attune::binding::export_loss_functions(env, exports);
     attune::binding::export_generation_functions(env, exports);
     attune::binding::export_check_functions(env, exports);
     return exports;

@@ -36,14 +36,6 @@ double number_or(const Napi::Object& object, const char* name, double fallback) 
     return value.IsUndefined() ? fallback : number_from(value, name);
 }
 
-LossKind loss_kind_from(const Napi::Value& value) {
-    const std::string kind = text_from(value, "loss.kind");
-    if (kind == "nll") return LossKind::Nll;
-    if (kind == "dpo") return LossKind::Dpo;
-    if (kind == "bradley-terry") return LossKind::BradleyTerry;
-    raise(Code::Option, "Expected loss.kind to be nll, dpo or bradley-terry but received \"", kind, "\".");
-}
-
 }  // namespace
 
 int64_t integer_from(const Napi::Value& value, const char* name) {
@@ -105,21 +97,6 @@ PackedBatch batch_from(const Napi::Value& value) {
     return batch;
 }
 
-LossOptions loss_from(const Napi::Value& value) {
-    const Napi::Object object = object_from(value, "loss");
-    LossOptions loss;
-    loss.kind = loss_kind_from(object.Get("kind"));
-    loss.normaliser = number_from(object.Get("normaliser"), "loss.normaliser");
-    loss.beta = number_or(object, "beta", loss.beta);
-    loss.label_smoothing = number_or(object, "labelSmoothing", loss.label_smoothing);
-    loss.centring = number_or(object, "centring", loss.centring);
-    loss.weights = float64_from(object.Get("weights"), "loss.weights");
-    loss.labels = float64_from(object.Get("labels"), "loss.labels");
-    loss.margins = float64_from(object.Get("margins"), "loss.margins");
-    loss.reference = float64_from(object.Get("reference"), "loss.reference");
-    return loss;
-}
-
 ModelConfig config_from(const Napi::Value& value) {
     const Napi::Object object = object_from(value, "config");
     const auto integer = [&](const char* name) { return integer_from(object.Get(name), name); };
@@ -146,7 +123,7 @@ ModelConfig config_from(const Napi::Value& value) {
     config.mlp_bias = boolean("mlpBias");
     config.qk_norm = boolean("qkNorm");
     config.tied = boolean("tied");
-    config.score_head = boolean("scoreHead");
+    config.score_heads = integer("scoreHeads");
     config.gguf_rope_pairs = boolean("ggufRopePairs");
     const Napi::Value scaling = object.Get("ropeScaling");
     if (scaling.IsUndefined()) return config;
@@ -174,6 +151,14 @@ UpdateOptions update_from(const Napi::Value& value) {
     return options;
 }
 
+ScoreDraw score_draw_from(const Napi::Value& value) {
+    const Napi::Object object = object_from(value, "score");
+    ScoreDraw draw;
+    draw.normal = boolean_from(object.Get("normal"), "normal");
+    draw.seed = static_cast<uint64_t>(integer_from(object.Get("seed"), "seed"));
+    return draw;
+}
+
 RoleOptions role_from(const Napi::Value& value) {
     const Napi::Object object = object_from(value, "adapter");
     const auto seed = [&](const char* name) {
@@ -183,10 +168,11 @@ RoleOptions role_from(const Napi::Value& value) {
     options.adapter.rank = integer_from(object.Get("rank"), "rank");
     options.adapter.alpha = number_from(object.Get("alpha"), "alpha");
     options.adapter.rs_lora = boolean_from(object.Get("rsLora"), "rsLora");
-    options.adapter.score_head = boolean_from(object.Get("scoreHead"), "scoreHead");
+    options.adapter.score_heads = integer_from(object.Get("scoreHeads"), "scoreHeads");
     options.seed = seed("seed");
-    options.score_seed = seed("scoreSeed");
-    options.normal_score = boolean_from(object.Get("normalScore"), "normalScore");
+    const Napi::Value score = object.Get("score");
+    options.copy_score = score.IsString() && text_from(score, "score") == "copy";
+    if (!options.copy_score && !score.IsUndefined()) options.score = score_draw_from(score);
     options.file = text_from(object.Get("file"), "file");
     require(object.Get("modules").IsArray(), Code::Option, "Expected modules to be an array of texts.");
     const auto modules = object.Get("modules").As<Napi::Array>();

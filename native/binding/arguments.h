@@ -33,7 +33,9 @@ PackedBatch batch_from(const Napi::Value& value);
 LossOptions loss_from(const Napi::Value& value);
 ModelConfig config_from(const Napi::Value& value);
 UpdateOptions update_from(const Napi::Value& value);
-// { rank, alpha, rsLora, modules, seed, file, scoreHead, normalScore, scoreSeed }
+// { normal, seed }
+ScoreDraw score_draw_from(const Napi::Value& value);
+// { rank, alpha, rsLora, modules, seed, file, scoreHeads, score?: "copy" | { normal, seed } }
 RoleOptions role_from(const Napi::Value& value);
 
 }  // namespace attune::binding

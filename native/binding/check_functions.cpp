@@ -47,12 +47,14 @@ const float* data_or_null(const std::vector<float>& values) {
 struct LossCheck {
     std::vector<double> group_losses;
     std::vector<double> gradient;
+    double tie_gradient = 0;
 };
 
 Napi::Value loss_value(Napi::Env env, LossCheck& check) {
     Napi::Object object = Napi::Object::New(env);
     object.Set("groupLosses", float64_value(env, std::move(check.group_losses)));
     object.Set("gradient", float64_value(env, std::move(check.gradient)));
+    object.Set("tieGradient", check.tie_gradient);
     return object;
 }
 
@@ -62,8 +64,9 @@ Napi::Value logprob_loss_check(const Napi::CallbackInfo& info) {
     auto work = [loss = loss_from(info[2]), batch = batch_from(info[3]),
                  logprobs = float32_from(info[4], "logprobs")](const Ops&, Stream&) {
         expect_size(logprobs.size(), static_cast<int64_t>(batch.targets.size()), "logprobs");
+        require(!is_score_loss(loss), Code::Option, "Expected a loss of log-probs.");
         check_loss(loss, batch);
-        LossCheck check{std::vector<double>(batch.groups.size()), {}};
+        LossCheck check{std::vector<double>(batch.groups.size()), {}, 0};
         std::vector<float> gradient(logprobs.size());
         logprob_loss(check.group_losses.data(), gradient.data(), logprobs.data(), loss, batch, 0,
                      static_cast<int64_t>(batch.groups.size()));
@@ -73,15 +76,18 @@ Napi::Value logprob_loss_check(const Napi::CallbackInfo& info) {
     return check_job(info, std::move(work), loss_value);
 }
 
-// scoreLoss(engine, job, loss, batch, scores): { groupLosses, gradient } with one entry per group and
-// completion
+// scoreLoss(engine, job, loss, batch, scores, heads): { groupLosses, gradient, tieGradient } with one entry
+// per group and per completion and head
 Napi::Value score_loss_check(const Napi::CallbackInfo& info) {
     auto work = [loss = loss_from(info[2]), batch = batch_from(info[3]),
-                 scores = float64_from(info[4], "scores")](const Ops&, Stream&) {
-        expect_size(scores.size(), static_cast<int64_t>(batch.completions.size()), "scores");
-        check_loss(loss, batch);
-        LossCheck check{std::vector<double>(batch.groups.size()), std::vector<double>(scores.size())};
-        score_loss(check.group_losses.data(), check.gradient.data(), scores.data(), loss, batch);
+                 scores = float64_from(info[4], "scores"),
+                 heads = integer_from(info[5], "heads")](const Ops&, Stream&) {
+        require(is_score_loss(loss), Code::Option, "Expected a loss of scores.");
+        check_loss(loss, batch, heads);
+        expect_size(scores.size(), static_cast<int64_t>(batch.completions.size()) * heads, "scores");
+        LossCheck check{std::vector<double>(batch.groups.size()), std::vector<double>(scores.size()), 0};
+        score_loss(check.group_losses.data(), check.gradient.data(), &check.tie_gradient, scores.data(),
+                   heads, loss, batch);
         return check;
     };
     return check_job(info, std::move(work), loss_value);

@@ -95,7 +95,8 @@ Napi::Value start_generation(const Napi::CallbackInfo& info) {
     const ModelHandle& model = model_of(info[0]);
     const std::shared_ptr<Session> session = model.model->session();
     require(session->view().kind == HeadKind::Tokens, Code::Model,
-            "Expected a model that predicts tokens but this one has a score head.");
+            "Expected a language model to sample from but this one is a reward model: it has score heads and "
+            "predicts no tokens. Give the model that it was made from.");
     auto core = std::make_shared<GenerationCore>();
     core->generation =
         std::make_unique<Generation>(session->config(), session->dtype(), prompts_from(info[1], info[2]),

@@ -2,6 +2,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,16 +57,19 @@ Progress progress_of(Job& job) {
     };
 }
 
-// loadModel(engine, job, config, dtype, path, progress?): a model
+// loadModel(engine, job, config, dtype, path, progress?, score?): a model; with score its heads are drawn so,
+// not read
 Napi::Value load_model(const Napi::CallbackInfo& info) {
     const std::shared_ptr<EngineCore>& engine = engine_of(info[0]).core;
     const int64_t number = integer_from(info[1], "job");
     const Ops* ops = engine->ops;
+    const std::optional<ScoreDraw> score =
+        info[6].IsUndefined() ? std::nullopt : std::optional(score_draw_from(info[6]));
     return run(
         info.Env(), number, *engine,
-        [ops, config = config_from(info[2]), dtype = dtype_from(info[3]), path = text_from(info[4], "path")](
-            Stream& stream, Job& job) {
-            return Session::load(*ops, stream, config, dtype, path, progress_of(job));
+        [ops, config = config_from(info[2]), dtype = dtype_from(info[3]), path = text_from(info[4], "path"),
+         score](Stream& stream, Job& job) {
+            return Session::load(*ops, stream, config, dtype, path, score, progress_of(job));
         },
         model_result(engine), info[5]);
 }
@@ -80,8 +84,8 @@ Napi::Value add_role(const Napi::CallbackInfo& info) {
         model_result(model_of(info[0]).engine));
 }
 
-// describe(model): { dtype, vocabularySize, maxPositions, width, parameters, trainable, tensors, baseTensors,
-// linearLayers, adapter? }
+// describe(model): { dtype, vocabularySize, maxPositions, width, scoreHeads, parameters, trainable, tensors,
+// baseTensors, linearLayers, adapter? }
 Napi::Value describe(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const std::shared_ptr<Session> session = model_of(info[0]).model->session();
@@ -91,6 +95,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
     object.Set("vocabularySize", static_cast<double>(config.vocabulary));
     object.Set("maxPositions", static_cast<double>(config.max_positions));
     object.Set("width", static_cast<double>(config.width));
+    object.Set("scoreHeads", static_cast<double>(session->view().kind.scores));
     object.Set("parameters", static_cast<double>(session->parameters()));
     object.Set("trainable", static_cast<double>(session->trainable()));
     object.Set("tensors", tensors_value(env, session->tensors()));
@@ -159,14 +164,28 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
         forward_value);
 }
 
-// score(model, job, batch): Float32Array, one score per target
-Napi::Value score(const Napi::CallbackInfo& info) {
+using TargetValues = std::vector<float> (Session::*)(const PackedBatch&, Stream&);
+
+// score(model, job, batch): Float32Array, [targets, heads]; states(…): [targets, width]
+template <TargetValues values>
+Napi::Value target_values(const Napi::CallbackInfo& info) {
     return run_on_model(
         info,
         [batch = batch_from(info[2])](Session& session, Stream& stream, Job&) {
-            return session.score(batch, stream);
+            return (session.*values)(batch, stream);
         },
-        [](Napi::Env env, std::vector<float>& scores) { return float32_value(env, std::move(scores)); });
+        [](Napi::Env env, std::vector<float>& found) { return float32_value(env, std::move(found)); });
+}
+
+// scaleScoreHeads(model, job, factors)
+Napi::Value scale_score_heads(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [factors = float64_from(info[2], "factors")](Session& session, Stream& stream, Job&) {
+            session.scale_score_heads(factors, stream);
+            return Nothing{};
+        },
+        undefined_of);
 }
 
 // step(model, job, batch, loss): when it fails or is cancelled, all gathered gradients are cleared
@@ -299,7 +318,9 @@ void export_model_functions(Napi::Env env, Napi::Object exports) {
     export_function<base_memory_of>(env, exports, "baseMemoryOf");
     export_function<plan>(env, exports, "plan");
     export_function<forward>(env, exports, "forward");
-    export_function<score>(env, exports, "score");
+    export_function<target_values<&Session::score>>(env, exports, "score");
+    export_function<target_values<&Session::states>>(env, exports, "states");
+    export_function<scale_score_heads>(env, exports, "scaleScoreHeads");
     export_function<step>(env, exports, "step");
     export_function<evaluate>(env, exports, "evaluate");
     export_function<update>(env, exports, "update");

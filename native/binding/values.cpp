@@ -94,7 +94,7 @@ Napi::Value adapter_value(Napi::Env env, const AdapterConfig& adapter) {
     object.Set("alpha", adapter.alpha);
     object.Set("rsLora", adapter.rs_lora);
     object.Set("modules", texts_value(env, adapter.modules));
-    object.Set("scoreHead", adapter.score_head);
+    object.Set("scoreHeads", number_value(env, adapter.score_heads));
     return object;
 }
 
@@ -109,6 +109,7 @@ Napi::Value step_value(Napi::Env env, StepResult& result) {
     object.Set("groupLosses", float64_value(env, std::move(result.group_losses)));
     object.Set("completions", float64_value(env, std::move(completions)));
     object.Set("scores", float64_value(env, std::move(result.scores)));
+    object.Set("tieGradient", result.tie_gradient);
     object.Set("trunkRows", number_value(env, result.trunk_rows));
     object.Set("headRows", number_value(env, result.head_rows));
     return object;

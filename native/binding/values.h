@@ -18,7 +18,7 @@ Napi::Value int32_value(Napi::Env env, std::vector<int32_t>&& values);
 Napi::Value memory_value(Napi::Env env, const MemoryUse& memory);
 Napi::Value tensors_value(Napi::Env env, const std::vector<TensorView>& tensors);
 Napi::Value texts_value(Napi::Env env, const std::vector<std::string>& texts);
-// { rank, alpha, rsLora, modules, scoreHead }
+// { rank, alpha, rsLora, modules, scoreHeads }
 Napi::Value adapter_value(Napi::Env env, const AdapterConfig& adapter);
 // completions: Float64Array of [logprob, entropy, meanLogit, correct, count] each.
 Napi::Value step_value(Napi::Env env, StepResult& result);

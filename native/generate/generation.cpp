@@ -45,8 +45,8 @@ void Generation::check_options() const {
            s.vocabulary);
     for (const int32_t id : options_.stop_tokens)
         expect(id >= 0 && id < config_.vocabulary, "stopTokens", "of the model's vocabulary", id);
-    require(!config_.score_head, Code::Model,
-            "Expected a model that predicts tokens but this one has a score head.");
+    require(config_.score_heads == 0, Code::Model,
+            "Expected a language model to sample from but this one is a reward model.");
 }
 
 void Generation::check_prompts() const {

@@ -2,19 +2,19 @@
 // Header-only, for host and device.
 #pragma once
 
-#include "loss/dpo_formula.h"
+#include "loss/logistic_formula.h"
+#include "loss/pairwise_formula.h"
 
 namespace attune {
 
-// z = r_c - r_r - margin;  value = p sp(-z) + (1 - p) sp(z) + c (r_c + r_r)^2.
-inline PairLoss bradley_terry_pair(double chosen, double rejected, double margin, double label,
+// z = r_c - r_r - margin;  value = w (p sp(-z) + (1 - p) sp(z)) + c (r_c + r_r)^2.
+inline PairLoss bradley_terry_pair(double chosen, double rejected, double margin, double label, double weight,
                                    double centring) {
-    const double z = chosen - rejected - margin;
-    const double slope = sigmoid(z) - label;
+    const LogisticLoss loss = logistic_loss(chosen - rejected - margin, label);
     const double sum = chosen + rejected;
     const double centre = 2 * centring * sum;
-    return {label * softplus(-z) + (1 - label) * softplus(z) + centring * sum * sum, slope + centre,
-            -slope + centre};
+    return {weight * loss.value + centring * sum * sum, weight * loss.slope + centre,
+            -weight * loss.slope + centre};
 }
 
 }  // namespace attune

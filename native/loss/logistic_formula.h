@@ -1,4 +1,5 @@
-// The logistic function and its log, safe at any size. Header-only, for host and device.
+// The logistic function, its log and the log loss made of it, safe at any size. Header-only, for host and
+// device.
 #pragma once
 
 #include <cmath>
@@ -13,6 +14,22 @@ inline double softplus(double z) {
 inline double sigmoid(double z) {
     const double e = std::exp(-std::fabs(z));
     return z >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+struct LogisticLoss {
+    double value;
+    double slope;  // derivative with respect to z
+};
+
+// p sp(-z) + (1 - p) sp(z): the loss of the claim "first is better" with odds e^z when it is with probability
+// p.
+inline LogisticLoss logistic_loss(double z, double p) {
+    return {p * softplus(-z) + (1 - p) * softplus(z), (1 - p) * sigmoid(z) - p * sigmoid(-z)};
+}
+
+// label p = P(first better); smoothing e: p <- p (1 - e) + (1 - p) e.
+inline double smoothed(double label, double smoothing) {
+    return label * (1 - smoothing) + (1 - label) * smoothing;
 }
 
 }  // namespace attune

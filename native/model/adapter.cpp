@@ -93,14 +93,17 @@ ModelSpec adapter_spec(const ModelConfig& config, const ModelSpec& base, const A
         }
     require(found == adapter.modules.size(), Code::Option, "Expected linear layers of the model but only ",
             found, " of the ", adapter.modules.size(), " named are some.");
-    if (adapter.score_head)
-        spec.place_matrix("score", 1, config.width, {{"base_model.model.score.weight", "", 0, 1}});
+    require(adapter.score_heads >= 0 && adapter.score_heads <= kMostScoreHeads, Code::Option,
+            "Expected at most ", kMostScoreHeads, " score heads but received ", adapter.score_heads, ".");
+    if (adapter.score_heads > 0)
+        spec.place_matrix("score", adapter.score_heads, config.width,
+                          {{kScoreName, "", 0, adapter.score_heads}});
     return spec;
 }
 
 Adapter::Adapter(const ModelConfig& config, const ModelSpec& base, const AdapterConfig& adapter)
     : config_(adapter), spec_(adapter_spec(config, base, adapter)), weights_(spec_, DType::F32) {
-    if (adapter.score_head) score_ = &spec_.at("score");
+    if (adapter.score_heads > 0) score_ = &spec_.at("score");
     maps_.resize(static_cast<size_t>(config.layers) * std::size(kMapNames));
     for (size_t i = 0; i < maps_.size(); ++i) {
         const std::string name = map_name(i / std::size(kMapNames), i % std::size(kMapNames));
@@ -131,18 +134,6 @@ void Adapter::initialise(uint64_t seed, const Ops& ops, Stream& stream) {
             return (Philox::uniform(word) * 2 - 1) * bound;
         });
     }
-}
-
-void Adapter::initialise_score_head(uint64_t seed, const Ops& ops, Stream& stream) {
-    const Philox random{seed};
-    const double deviation = 1 / std::sqrt(static_cast<double>(score_->K + 1));
-    import_rows(weights_, *score_, ops, stream, [&](uint32_t row, uint32_t column) {
-        const auto words = random(RandomStream::Init, 0, row, column);
-        // Box-Muller; 1 - u is in (0, 1].
-        const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(Philox::uniform(words[0]))));
-        const double angle = 2 * M_PI * static_cast<double>(Philox::uniform(words[1]));
-        return static_cast<float>(deviation * radius * std::cos(angle));
-    });
 }
 
 bool Adapter::changes_nothing(const Ops& ops, Stream& stream) const {

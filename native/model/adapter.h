@@ -14,12 +14,15 @@
 
 namespace attune {
 
+// PEFT's name of an adapter's own score heads.
+constexpr const char* kScoreName = "base_model.model.score.weight";
+
 struct AdapterConfig {
     int64_t rank = 16;
     double alpha = 32;
     bool rs_lora = false;              // scale alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732)
     std::vector<std::string> modules;  // full names, a choice of linear_modules()
-    bool score_head = false;           // a scalar head of its own, in place of the base's head
+    int64_t score_heads = 0;           // heads of its own, in place of the base's; 0 = none
 
     double scale() const;
 };
@@ -42,13 +45,11 @@ class Adapter {
     const ModelSpec& spec() const { return spec_; }
     Weights& weights() { return weights_; }
     const Weights& weights() const { return weights_; }
-    // Null without a scalar head.
+    // [K,C] of its own; null without.
     const TensorSpec* score_head() const { return score_; }
 
     // A uniform within 1 / sqrt(K) (Kaiming with a = sqrt(5), as PEFT), B zero. Philox(seed; init).
     void initialise(uint64_t seed, const Ops& ops, Stream& stream);
-    // The scalar head from N(0, 1 / (C + 1)) (Stiennon et al. 2020).
-    void initialise_score_head(uint64_t seed, const Ops& ops, Stream& stream);
     // B = 0: the adapter changes nothing.
     bool changes_nothing(const Ops& ops, Stream& stream) const;
 

@@ -7,6 +7,8 @@
 
 namespace attune {
 
+constexpr int64_t kMostScoreHeads = 1024;
+
 enum class Family { Llama, Gpt2 };
 
 struct RopeScaling {
@@ -35,8 +37,9 @@ struct ModelConfig {
     bool output_bias = false;  // of the attention's output map
     bool mlp_bias = false;
     bool qk_norm = false;
-    bool tied = false;        // embedding and LM head are one matrix
-    bool score_head = false;  // a scalar head (sequence classification with one label) instead of the LM head
+    bool tied = false;  // embedding and LM head are one matrix
+    int64_t score_heads =
+        0;  // scores of every state (labels of sequence classification) in place of the LM head
     // In a GGUF of the llama architecture the rows of q and k are permuted so that rotary pairs lie next to
     // each other.
     bool gguf_rope_pairs = false;

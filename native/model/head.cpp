@@ -19,6 +19,10 @@ void stop_if_cancelled(const Stream& stream) {
         raise(Code::Aborted, "The computation was cancelled.");
 }
 
+int64_t in_panels(int64_t heads) {
+    return (heads + kPanel - 1) / kPanel * kPanel;
+}
+
 struct Cursor {
     std::byte* base;
     size_t used = 0;
@@ -34,9 +38,9 @@ Head::Head(const Ops& ops, const ModelConfig& config, const ModelSpec& spec, DTy
     : ops_(ops),
       config_(config),
       dtype_(dtype),
-      matrix_(config.score_head ? nullptr
-              : config.tied     ? &spec.at("embedding")
-                                : &spec.at("head")),
+      matrix_(config.score_heads > 0 ? nullptr
+              : config.tied          ? &spec.at("embedding")
+                                     : &spec.at("head")),
       norm_(&spec.at("norm.weight")),
       norm_bias_(config.family == Family::Gpt2 ? &spec.at("norm.bias") : nullptr) {}
 
@@ -45,7 +49,8 @@ int64_t Head::chunk_rows() const {
 }
 
 int64_t Head::logit_values(int64_t targets, HeadKind kind) const {
-    return kind == HeadKind::Scores ? targets * kPanel : std::min(targets, chunk_rows()) * config_.vocabulary;
+    return kind.scores > 0 ? targets * in_panels(kind.scores)
+                           : std::min(targets, chunk_rows()) * config_.vocabulary;
 }
 
 int64_t Head::planned_bytes(int64_t targets, HeadKind kind) const {
@@ -138,6 +143,13 @@ void Head::backward_chunk(const Weights& weights, const FlatTensors* gradients, 
     HeadWeights w;
     w.logprob = d_logprobs_ + chunk.first;
     check(ops_.head_gradient(dlogits, {}, tokens_.data() + chunk.first, w, 1.0f, &stream), "head_gradient");
+    backward_logits(weights, gradients, chunk, stream);
+}
+
+// Where the chunk's logits were, their derivatives must lie.
+void Head::backward_logits(const Weights& weights, const FlatTensors* gradients, Chunk chunk,
+                           Stream& stream) {
+    const Mat dlogits = logits_of(chunk);
     Mat dx = d_normed_;
     dx.data = static_cast<float*>(d_normed_.data) + chunk.first * config_.width;
     dx.rows = chunk.count;
@@ -199,6 +211,20 @@ void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors* 
     }
 }
 
+void Head::train_logits(
+    TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+    const std::function<void(int64_t first, const int32_t* tokens, Mat logits)>& differentiate,
+    Stream& stream) {
+    resize(stats, targets_);
+    const int64_t rows = chunk_rows();
+    for (int64_t first = 0; first < targets_; first += rows) {
+        const Chunk chunk{first, std::min(rows, targets_ - first)};
+        forward_chunk(stats, weights, chunk, 1.0f, stream);
+        differentiate(first, tokens_.data() + first, logits_of(chunk));
+        backward_logits(weights, gradients, chunk, stream);
+    }
+}
+
 void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                         const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
     const auto targets_of = [&](int64_t group) {
@@ -244,20 +270,27 @@ void Head::train_large_group(TargetStats& stats, const Weights& weights, const F
     });
 }
 
-void Head::score(std::vector<float>& scores, Weight scalar, Stream& stream) {
-    const Mat out{logits_, DType::F32, targets_, 1, kPanel};
-    const Epilogue none;
-    check(ops_.linear_forward(out, normed_rows({0, targets_}), scalar, &none, &stream), "linear_forward");
-    scores.resize(static_cast<size_t>(targets_));
-    for (int64_t i = 0; i < targets_; ++i) scores[static_cast<size_t>(i)] = logits_[i * kPanel];
+// The kernels write whole panels.
+Mat Head::scores_of(int64_t heads) const {
+    return {logits_, DType::F32, targets_, heads, in_panels(heads)};
 }
 
-void Head::score_backward(const std::vector<double>& dscores, Weight scalar, WeightGrad gradient,
-                          Stream& stream) {
-    const Mat d{logits_, DType::F32, targets_, 1, kPanel};
+void Head::score(std::vector<float>& scores, Weight heads, Stream& stream) {
+    const Mat out = scores_of(heads.N);
+    const Epilogue none;
+    check(ops_.linear_forward(out, normed_rows({0, targets_}), heads, &none, &stream), "linear_forward");
+    scores.resize(static_cast<size_t>(targets_ * heads.N));
     for (int64_t i = 0; i < targets_; ++i)
-        logits_[i * kPanel] = static_cast<float>(dscores[static_cast<size_t>(i)]);
-    check(ops_.linear_backward_input(d_normed_, d, scalar, 0, &stream), "linear_backward_input");
+        std::copy_n(logits_ + i * out.stride, heads.N, scores.data() + i * heads.N);
+}
+
+void Head::score_backward(const std::vector<double>& dscores, Weight heads, WeightGrad gradient,
+                          Stream& stream) {
+    const Mat d = scores_of(heads.N);
+    for (int64_t i = 0; i < targets_; ++i)
+        for (int64_t k = 0; k < heads.N; ++k)
+            logits_[i * d.stride + k] = static_cast<float>(dscores[static_cast<size_t>(i * heads.N + k)]);
+    check(ops_.linear_backward_input(d_normed_, d, heads, 0, &stream), "linear_backward_input");
     if (gradient.data == nullptr) return;
     check(ops_.linear_backward_weight(gradient, nullptr, d, normed_rows({0, targets_}), &stream),
           "linear_backward_weight");

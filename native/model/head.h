@@ -1,4 +1,4 @@
-// The two ends of a model over its target rows: final norm, then LM head in chunks or scalar head; with their
+// The two ends of a model over its target rows: final norm, then LM head in chunks or score heads; with their
 // gradients. Never builds [tokens, vocabulary] for a whole batch. Knows losses only as functions from
 // log-probs to gradients.
 #pragma once
@@ -31,8 +31,13 @@ struct HeadLoss {
     std::function<void(int64_t first, int64_t count, const float* logprobs, float* dlogprobs)> targets;
 };
 
-// Where the states of the target rows go: to every token's logit, or to one score.
-enum class HeadKind { Tokens, Scores };
+// Where the states of the target rows go: to every token's logit, or to K scores.
+struct HeadKind {
+    int64_t scores = 0;  // K; 0: the LM head
+    bool operator==(const HeadKind&) const = default;
+    static const HeadKind Tokens;
+};
+inline constexpr HeadKind HeadKind::Tokens{};
 
 class Head {
   public:
@@ -54,12 +59,18 @@ class Head {
     // is computed twice.
     void train(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
+    // The same for a loss of whole distributions: differentiate() turns the logits [count,V] of the targets
+    // from `first`, whose tokens are [count], into its derivatives, in place. Every target once.
+    void train_logits(
+        TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+        const std::function<void(int64_t first, const int32_t* tokens, Mat logits)>& differentiate,
+        Stream& stream);
 
-    // Scalar head [1,C]: one score per target row.
-    void score(std::vector<float>& scores, Weight scalar, Stream& stream);
-    // dscores [targets]; gradient of the scalar head (+=; data null = it is frozen) and, kept inside, of the
+    // scores (=) [targets][K] by heads [K,C].
+    void score(std::vector<float>& scores, Weight heads, Stream& stream);
+    // dscores [targets][K]; gradient of the heads (+=; data null = they are frozen) and, kept inside, of the
     // normed rows.
-    void score_backward(const std::vector<double>& dscores, Weight scalar, WeightGrad gradient,
+    void score_backward(const std::vector<double>& dscores, Weight heads, WeightGrad gradient,
                         Stream& stream);
 
     // Through the final norm back to the rows of dx[T,C] fp32 (+=). gradients: null = the norm is frozen.
@@ -67,6 +78,13 @@ class Head {
 
     // [targets][C] fp32 copy of the normed rows.
     void copy_normed(float* out, Stream& stream) const;
+
+    // What a chunk of logits is the product of: the normed rows [targets][C], valid until the next gather(),
+    // and the LM head's matrix.
+    ConstMat normed() const { return normed_; }
+    Weight matrix(const Weights& weights) const { return weights.matrix(*matrix_); }
+    // Most targets of one chunk.
+    int64_t chunk_rows() const;
 
     int64_t allocated_bytes() const { return static_cast<int64_t>(bytes_); }
     int64_t planned_bytes(int64_t targets, HeadKind kind) const;
@@ -76,15 +94,16 @@ class Head {
         int64_t first;  // target
         int64_t count;
     };
-    int64_t chunk_rows() const;
     int64_t logit_values(int64_t targets, HeadKind kind) const;
     void prepare(int64_t targets, HeadKind kind);
     Mat logits_of(Chunk chunk) const;
+    Mat scores_of(int64_t heads) const;
     ConstMat normed_rows(Chunk chunk) const;
     void forward_logits(const Weights& weights, Chunk chunk, Stream& stream);
     void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                        Stream& stream);
     void backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream);
+    void backward_logits(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream);
     void train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                       const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
     void train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
@@ -93,7 +112,7 @@ class Head {
     const Ops& ops_;
     ModelConfig config_;
     DType dtype_;
-    const TensorSpec* matrix_;  // LM head (or tied embedding); null: the model has a scalar head
+    const TensorSpec* matrix_;  // LM head (or tied embedding); null: the model has score heads
     const TensorSpec* norm_;
     const TensorSpec* norm_bias_;
 
@@ -108,7 +127,7 @@ class Head {
     float* mean_ = nullptr;        // [targets]
     float* logsumexp_ = nullptr;   // [targets]
     float* d_logprobs_ = nullptr;  // [targets]
-    float* logits_ = nullptr;      // [chunk][V], or [targets][32] for scores
+    float* logits_ = nullptr;      // [chunk][V], or [targets][K in whole panels] for scores
     std::vector<int32_t> rows_;    // [targets] trunk rows
     std::vector<int32_t> tokens_;  // [targets]
 };

@@ -88,12 +88,13 @@ void gpt2_layer(ModelSpec& b, const ModelConfig& c, int64_t layer) {
 void embeddings(ModelSpec& b, const ModelConfig& c, const char* name) {
     // A tied matrix is the head too, so it lies in panels; an untied one is only looked up, row by row.
     b.place_matrix("embedding", c.vocabulary, c.width, whole(name, "token_embd.weight", c.vocabulary),
-                   c.tied && !c.score_head ? Layout::Panels : Layout::Rows);
+                   c.tied && c.score_heads == 0 ? Layout::Panels : Layout::Rows);
 }
 
 void heads(ModelSpec& b, const ModelConfig& c) {
-    if (c.score_head)
-        b.place_matrix("score", 1, c.width, whole("score.weight", "cls.output.weight", 1));
+    if (c.score_heads > 0)
+        b.place_matrix("score", c.score_heads, c.width,
+                       whole("score.weight", "cls.output.weight", c.score_heads));
     else if (!c.tied)
         b.place_matrix("head", c.vocabulary, c.width, whole("lm_head.weight", "output.weight", c.vocabulary));
 }
@@ -126,6 +127,8 @@ void ModelConfig::check() const {
     require(norm_epsilon > 0 && norm_epsilon < 1, Code::Model, "Expected a norm epsilon in (0, 1) but got ",
             norm_epsilon, ".");
     require(rope_base > 0, Code::Model, "Expected a rotary base above 0 but got ", rope_base, ".");
+    require(score_heads >= 0 && score_heads <= kMostScoreHeads, Code::Model, "Expected at most ",
+            kMostScoreHeads, " scores (labels) but the model says ", score_heads, ".");
     require(window >= 0, Code::Model, "Expected a sliding window >= 0 but got ", window, ".");
 }
 

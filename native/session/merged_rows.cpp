@@ -13,7 +13,7 @@ namespace attune {
 namespace {
 
 ModelSpec merged_spec(ModelConfig config, const Adapter& adapter) {
-    if (adapter.score_head() != nullptr) config.score_head = true;
+    if (adapter.score_head() != nullptr) config.score_heads = adapter.score_head()->N;
     return model_spec(config);
 }
 

@@ -15,7 +15,7 @@ class MergedModel {
     MergedModel(const ModelConfig& config, const ModelSpec& base, const Weights& weights,
                 const Adapter& adapter, const Ops& ops, Stream& stream);
 
-    // The base's tensors; with the adapter's scalar head in place of the LM head where there is one.
+    // The base's tensors; with the adapter's score heads in place of the LM head where there is one.
     const ModelSpec& spec() const { return spec_; }
     PartRows rows() const;
 

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/ops.h"
 #include "formats/tensor_source.h"
 #include "model/head.h"
+#include "model/head_kl.h"
 #include "model/spec.h"
 #include "model/trunk.h"
 #include "model/weights.h"
@@ -25,6 +27,7 @@ struct ModelBase {
           weights(spec, type),
           trunk(table, model, spec, type),
           head(table, model, spec, type),
+          head_kl(table),
           number(next_number()) {}
     ModelBase(const ModelBase&) = delete;
     ModelBase& operator=(const ModelBase&) = delete;
@@ -36,8 +39,11 @@ struct ModelBase {
     Weights weights;
     Trunk trunk;
     Head head;
+    HeadKl head_kl;  // empty until a divergence is asked for
     const int64_t number;
     std::string path;
+    // Score heads that the file does not hold, and how they started.
+    std::optional<ScoreDraw> drawn;
     // bf16: open until training needs the fp32 values, or an adapter is made and they won't be needed.
     std::unique_ptr<const TensorSource> source;
     // Adapters and frozen views, whose meaning would change with the weights. Counted by their sessions.

@@ -1,4 +1,5 @@
-// Passes over the model: log-probs, scores, steps, updates. Values coming and going is session_values.cpp.
+// Passes over the model: log-probs, steps, updates. Scores are session_scores.cpp, values coming and going
+// session_values.cpp.
 #include "session/model_session.h"
 
 #include <cmath>
@@ -24,17 +25,6 @@ ModelSession::~ModelSession() {
 
 int64_t ModelSession::parameters() const {
     return base_->spec.parameters + (adapter_ ? adapter_->spec().parameters : 0);
-}
-
-HeadKind ModelSession::kind() const {
-    const bool own = adapter_ && adapter_->score_head() != nullptr;
-    return own || base_->config.score_head ? HeadKind::Scores : HeadKind::Tokens;
-}
-
-Weight ModelSession::scalar_head() const {
-    if (adapter_ && adapter_->score_head() != nullptr)
-        return adapter_->weights().matrix(*adapter_->score_head());
-    return base_->weights.matrix(base_->spec.at("score"));
 }
 
 const FlatTensors* ModelSession::base_gradients() const {
@@ -66,14 +56,14 @@ MemoryUse ModelSession::base_memory() const {
     (base_->dtype == DType::BF16 ? use.weights_bf16 : use.weights_fp32) += matrices;
     use.weights_fp32 += static_cast<int64_t>(Weights::vector_bytes(base_->spec));
     use.activations = base_->trunk.allocated_bytes();
-    use.head = base_->head.allocated_bytes();
+    use.head = base_->head.allocated_bytes() + base_->head_kl.allocated_bytes();
     return use;
 }
 
 MemoryUse ModelSession::memory() const {
     MemoryUse use = resident(trained_.started());
     use.activations = base_->trunk.allocated_bytes() + (adapter_ ? adapter_->allocated_bytes() : 0);
-    use.head = base_->head.allocated_bytes();
+    use.head = base_->head.allocated_bytes() + base_->head_kl.allocated_bytes();
     return use;
 }
 
@@ -85,12 +75,9 @@ MemoryUse ModelSession::plan(int64_t rows, int64_t targets, bool training) const
     return use;
 }
 
-void ModelSession::check_batch(const PackedBatch& batch, HeadKind wanted) const {
+void ModelSession::check_batch(const PackedBatch& batch, bool scores) const {
     batch.check(base_->config.vocabulary, base_->config.max_positions);
-    require(wanted == kind(), Code::Model,
-            wanted == HeadKind::Scores
-                ? "Expected a model with a score head but this one predicts tokens."
-                : "Expected a model that predicts tokens but this one has a score head.");
+    require_heads(scores);
 }
 
 void ModelSession::gather(const PackedBatch& batch, bool keep, Stream& stream) {
@@ -101,7 +88,7 @@ void ModelSession::gather(const PackedBatch& batch, bool keep, Stream& stream) {
 
 ForwardResult ModelSession::forward(const PackedBatch& batch, float temperature, Stream& stream,
                                     std::vector<float>* hidden, std::vector<float>* logits) {
-    check_batch(batch, HeadKind::Tokens);
+    check_batch(batch, false);
     require(temperature > 0 && std::isfinite(temperature), Code::Option,
             "Expected a temperature above 0 but received ", temperature, ".");
     ForwardResult result;
@@ -123,20 +110,7 @@ ForwardResult ModelSession::forward(const PackedBatch& batch, float temperature,
     return result;
 }
 
-std::vector<float> ModelSession::score(const PackedBatch& batch, Stream& stream) {
-    check_batch(batch, HeadKind::Scores);
-    std::vector<float> scores;
-    if (batch.targets.empty()) return scores;
-    gather(batch, false, stream);
-    base_->head.score(scores, scalar_head(), stream);
-    return scores;
-}
-
 namespace {
-
-HeadKind kind_of(const LossOptions& loss) {
-    return loss.kind == LossKind::BradleyTerry ? HeadKind::Scores : HeadKind::Tokens;
-}
 
 void add_losses(StepResult& result, const LossOptions& loss) {
     for (size_t g = 0; g < result.group_losses.size(); ++g)
@@ -144,6 +118,8 @@ void add_losses(StepResult& result, const LossOptions& loss) {
             result.group_losses[g] * (loss.weights.empty() ? 1 : loss.weights[g]) / loss.normaliser;
     require(std::isfinite(result.loss), Code::NotFinite, "The loss is ", result.loss, ".");
 }
+
+}  // namespace
 
 void sum_completions(StepResult& result, const TargetStats& stats, const PackedBatch& batch) {
     result.head_rows = stats.head_rows;
@@ -161,11 +137,9 @@ void sum_completions(StepResult& result, const TargetStats& stats, const PackedB
     }
 }
 
-}  // namespace
-
 StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) {
-    check_batch(batch, kind_of(loss));
-    check_loss(loss, batch);
+    check_batch(batch, is_score_loss(loss));
+    check_loss(loss, batch, kind().scores);
     start_training(stream);
     StepResult result;
     result.group_losses.assign(batch.groups.size(), 0);
@@ -176,23 +150,27 @@ StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss,
     }
     gather(batch, true, stream);
     result.trunk_rows = batch.rows();
-    if (kind() == HeadKind::Scores)
+    if (kind().scores > 0)
         step_scores(result, batch, loss, true, stream);
     else
         step_logprobs(result, batch, loss, stream);
     add_losses(result, loss);
+    backward(batch, stream);
+    return result;
+}
+
+void ModelSession::backward(const PackedBatch& batch, Stream& stream) {
     const Mat dx = base_->trunk.output_gradient();
     check(base_->ops.fill(static_cast<float*>(dx.data), 0, dx.rows * dx.cols, &stream), "fill");
     base_->head.scatter(dx, base_->weights, base_gradients(), stream);
     if (adapter_) adapter_->bind_gradients(trained_.gradients());
     base_->trunk.backward(base_->weights, base_gradients(), batch, stream, {adapter_.get(), nullptr});
     trained_.note_gathered();
-    return result;
 }
 
 StepResult ModelSession::evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) {
-    check_batch(batch, kind_of(loss));
-    check_loss(loss, batch);
+    check_batch(batch, is_score_loss(loss));
+    check_loss(loss, batch, kind().scores);
     StepResult result;
     result.group_losses.assign(batch.groups.size(), 0);
     if (batch.targets.empty()) {
@@ -201,7 +179,7 @@ StepResult ModelSession::evaluate(const PackedBatch& batch, const LossOptions& l
     }
     gather(batch, false, stream);
     result.trunk_rows = batch.rows();
-    if (kind() == HeadKind::Scores)
+    if (kind().scores > 0)
         step_scores(result, batch, loss, false, stream);
     else
         evaluate_logprobs(result, batch, loss, stream);
@@ -212,7 +190,7 @@ StepResult ModelSession::evaluate(const PackedBatch& batch, const LossOptions& l
 // Empty completions have the sum 0: no gradient, but a pair of them has a loss, as it has beside others.
 void ModelSession::step_without_targets(StepResult& result, const PackedBatch& batch,
                                         const LossOptions& loss) const {
-    if (loss.kind == LossKind::BradleyTerry) return;  // its completions have one target each: there are none
+    if (is_score_loss(loss)) return;  // its completions have one target each: there are none
     logprob_loss(result.group_losses.data(), nullptr, nullptr, loss, batch, 0,
                  static_cast<int64_t>(batch.groups.size()));
     result.completions.resize(batch.completions.size());
@@ -225,7 +203,7 @@ void ModelSession::step_logprobs(StepResult& result, const PackedBatch& batch, c
     head_loss.groups = [&](int64_t first, int64_t groups, const float* logprobs, float* dlogprobs) {
         logprob_loss(result.group_losses.data() + first, dlogprobs, logprobs, loss, batch, first, groups);
     };
-    if (independent_targets(loss.kind))
+    if (independent_targets(loss))
         head_loss.targets = [&](int64_t first, int64_t count, const float* logprobs, float* dlogprobs) {
             target_loss(result.group_losses.data(), dlogprobs, logprobs, loss, batch, first, count);
         };
@@ -240,30 +218,13 @@ void ModelSession::evaluate_logprobs(StepResult& result, const PackedBatch& batc
     base_->head.evaluate(stats, base_->weights, 1.0f, nullptr, stream);
     const auto targets = static_cast<int64_t>(batch.targets.size());
     std::vector<float> unused(batch.targets.size());
-    if (independent_targets(loss.kind))
+    if (independent_targets(loss))
         target_loss(result.group_losses.data(), unused.data(), stats.logprobs.data(), loss, batch, 0,
                     targets);
     else
         logprob_loss(result.group_losses.data(), unused.data(), stats.logprobs.data(), loss, batch, 0,
                      static_cast<int64_t>(batch.groups.size()));
     sum_completions(result, stats, batch);
-}
-
-void ModelSession::step_scores(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
-                               bool with_gradient, Stream& stream) {
-    std::vector<float> scores;
-    base_->head.score(scores, scalar_head(), stream);
-    result.scores.assign(scores.begin(), scores.end());
-    result.head_rows = static_cast<int64_t>(scores.size());
-    std::vector<double> dscores(scores.size(), 0);
-    score_loss(result.group_losses.data(), dscores.data(), result.scores.data(), loss, batch);
-    if (!with_gradient) return;
-    WeightGrad gradient;
-    if (adapter_ && adapter_->score_head() != nullptr)
-        gradient = trained_.gradients()->matrix(*adapter_->score_head());
-    else if (base_gradients() != nullptr)
-        gradient = base_gradients()->matrix(base_->spec.at("score"));
-    base_->head.score_backward(dscores, scalar_head(), gradient, stream);
 }
 
 UpdateResult ModelSession::update(const UpdateOptions& options, Stream& stream) {

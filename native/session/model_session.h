@@ -1,4 +1,4 @@
-// The one Session: a role on a base, which is the whole model, an adapter with or without a head of its own,
+// The one Session: a role on a base, which is the whole model, an adapter with or without heads of its own,
 // or a frozen view. A training step is trunk forward, head with loss, trunk backward; an update is clipping
 // and AdamW. Private to session/.
 #pragma once
@@ -37,8 +37,14 @@ class ModelSession final : public Session {
     ForwardResult forward(const PackedBatch& batch, float temperature, Stream& stream,
                           std::vector<float>* hidden, std::vector<float>* logits) override;
     std::vector<float> score(const PackedBatch& batch, Stream& stream) override;
+    std::vector<float> states(const PackedBatch& batch, Stream& stream) override;
+    void scale_score_heads(const std::vector<double>& factors, Stream& stream) override;
     StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
     StepResult evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
+    KlValues kl(const PackedBatch& batch, Session& reference, Stream& stream) override;
+    StepResult kl_step(const PackedBatch& batch, Session& reference, const KlOptions& options,
+                       Stream& stream) override;
+    int64_t planned_kl_bytes(Session& reference, int64_t targets) override;
     UpdateResult update(const UpdateOptions& options, Stream& stream) override;
     void clear_gradients(Stream& stream) override { trained_.clear_gradients(stream); }
 
@@ -57,16 +63,24 @@ class ModelSession final : public Session {
   private:
     bool frozen() const { return role_ == Role::FrozenWhole || role_ == Role::FrozenAdapter; }
     HeadKind kind() const;
-    Weight scalar_head() const;
+    // Of an adapter its own or the base's, [K,C].
+    const TensorSpec& score_tensor() const;
+    Weight score_weight() const;
+    void require_heads(bool scores) const;
     TrainedTensors base_values() const { return {base_->ops, base_->spec, base_->weights}; }
     // Null where the base is frozen.
     const FlatTensors* base_gradients() const;
     MemoryUse resident(bool training) const;
-    void check_batch(const PackedBatch& batch, HeadKind wanted) const;
+    void check_batch(const PackedBatch& batch, bool scores) const;
     void check_trainable() const;
     void read_masters(Stream& stream);
+    void start_score_heads(Adapter& adapter, const RoleOptions& options, Stream& stream) const;
     void start_training(Stream& stream);
     void gather(const PackedBatch& batch, bool keep, Stream& stream);
+    // From the head's gradient through final norm and layers; the step is then gathered.
+    void backward(const PackedBatch& batch, Stream& stream);
+    void check_reference(const PackedBatch& batch, const ModelView& reference) const;
+    void set_reference(const PackedBatch& batch, const ModelView& reference, Stream& stream);
     void step_without_targets(StepResult& result, const PackedBatch& batch, const LossOptions& loss) const;
     void step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss, Stream& stream);
     void step_scores(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
@@ -80,5 +94,8 @@ class ModelSession final : public Session {
     TrainedTensors trained_;
     int64_t version_ = 0;
 };
+
+// head_rows (=) and one entry per completion.
+void sum_completions(StepResult& result, const TargetStats& stats, const PackedBatch& batch);
 
 }  // namespace attune

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@
 #include "model/adapter.h"
 #include "model/config.h"
 #include "model/head.h"
+#include "model/head_kl.h"
+#include "model/score_head.h"
 #include "model/trunk.h"
 
 namespace attune {
@@ -43,9 +46,17 @@ struct StepResult {
     double loss = 0;                          // this batch's share of the update's loss (already divided)
     std::vector<double> group_losses;         // [groups] before division
     std::vector<CompletionSums> completions;  // [completions]
-    std::vector<double> scores;               // [completions], score losses only
+    std::vector<double> scores;               // [completions, heads], score losses only
+    double tie_gradient = 0;                  // of the loss by its tie parameter, where it has one
     int64_t trunk_rows = 0;                   // rows that went through the layers
     int64_t head_rows = 0;  // rows that went through the LM head (recomputation counted again)
+};
+
+// sum(weight * KL) / normaliser over the targets, one direction of the divergence.
+struct KlOptions {
+    bool reverse = false;         // KL(reference || model), else KL(model || reference)
+    double normaliser = 1;        // targets of the update
+    std::vector<double> weights;  // [groups] or empty = 1
 };
 
 struct UpdateOptions {
@@ -82,9 +93,11 @@ struct TensorView {
 struct RoleOptions {
     AdapterConfig adapter;
     uint64_t seed = 0;
-    std::string file;          // adapter_model.safetensors to read; empty = a fresh adapter
-    bool normal_score = true;  // the score head is drawn (when it is not read); else zero
-    uint64_t score_seed = 0;
+    // adapter_model.safetensors to read, with as many score heads as it has where the adapter has some; empty
+    // = a fresh adapter.
+    std::string file;
+    ScoreDraw score;          // of heads that are not read
+    bool copy_score = false;  // heads that are not read start as those of the base
 };
 
 // What passes over a session's model work with, for as long as the session lives.
@@ -101,10 +114,11 @@ struct ModelView {
 
 class Session {
   public:
-    // path: a Hugging Face folder, a .safetensors file or a .gguf file. Throws Code::File, Format, Model,
-    // NotFinite, Memory.
+    // path: a Hugging Face folder, a .safetensors file or a .gguf file. score: its score heads are not read
+    // but start so. Throws Code::File, Format, Model, NotFinite, Memory.
     static std::unique_ptr<Session> load(const Ops& ops, Stream& stream, const ModelConfig& config,
-                                         DType dtype, const std::string& path, const Progress& progress);
+                                         DType dtype, const std::string& path,
+                                         const std::optional<ScoreDraw>& score, const Progress& progress);
     virtual ~Session() = default;
 
     virtual const ModelConfig& config() const = 0;
@@ -133,13 +147,25 @@ class Session {
     virtual ForwardResult forward(const PackedBatch& batch, float temperature, Stream& stream,
                                   std::vector<float>* hidden = nullptr,
                                   std::vector<float>* logits = nullptr) = 0;
-    // Scores of the scalar head at the batch's target rows.
+    // [targets, heads] scores of the batch's target rows.
     virtual std::vector<float> score(const PackedBatch& batch, Stream& stream) = 0;
+    // [targets, C] states of the batch's target rows after the final norm, whatever the head.
+    virtual std::vector<float> states(const PackedBatch& batch, Stream& stream) = 0;
+    // Multiplies the weights of each score head that training changes by its factor, [heads].
+    virtual void scale_score_heads(const std::vector<double>& factors, Stream& stream) = 0;
     // Adds this batch's gradient. Throws Code::NotFinite (gradients are then undefined until
     // clear_gradients()).
     virtual StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
     // The loss and sums that step() would report; no gradient.
     virtual StepResult evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
+    // Exact KL divergences between this model and a reference of the same vocabulary at the batch's targets.
+    // The reference may share the base. Throws Code::Model where the two don't fit.
+    virtual KlValues kl(const PackedBatch& batch, Session& reference, Stream& stream) = 0;
+    // Adds the gradient of a penalty on one of them; group losses are sums over the group's targets.
+    virtual StepResult kl_step(const PackedBatch& batch, Session& reference, const KlOptions& options,
+                               Stream& stream) = 0;
+    // What both hold for it beside plan(): the reference's rows and a second chunk of logits.
+    virtual int64_t planned_kl_bytes(Session& reference, int64_t targets) = 0;
     virtual UpdateResult update(const UpdateOptions& options, Stream& stream) = 0;
     virtual void clear_gradients(Stream& stream) = 0;
 

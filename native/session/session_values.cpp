@@ -44,6 +44,11 @@ void check_rope_divisors(const TensorSource& source, const ModelConfig& config) 
     }
 }
 
+// Of the base's file, which must be open.
+TensorReader reader_of(const ModelBase& base, Stream& stream) {
+    return {base.ops, base.spec, *base.source, stream, {}, Code::Model, base.drawn ? "score" : ""};
+}
+
 void copy_weights(const Weights& to, const Weights& from, const ModelSpec& spec) {
     std::memcpy(to.matrices.get(), from.matrices.get(), Weights::matrix_bytes(spec, from.type));
     std::memcpy(to.vectors.get(), from.vectors.get(), Weights::vector_bytes(spec));
@@ -73,14 +78,22 @@ std::vector<TensorDeclaration> declare(const ModelSpec& spec, DType dtype) {
 }  // namespace
 
 std::unique_ptr<Session> Session::load(const Ops& ops, Stream& stream, const ModelConfig& config, DType dtype,
-                                       const std::string& path, const Progress& progress) {
+                                       const std::string& path, const std::optional<ScoreDraw>& score,
+                                       const Progress& progress) {
+    require(!score || config.score_heads > 0, Code::Option,
+            "Expected score heads to draw but there are none.");
     auto base = std::make_shared<ModelBase>(ops, config, dtype);
     base->path = path;
+    base->drawn = score;
     base->source = open_tensor_source(path);
-    const TensorReader reader{ops, base->spec, *base->source, stream};
-    reader.check_tensors(config.tied || config.score_head);
+    const TensorReader reader = reader_of(*base, stream);
+    reader.check_tensors(config.tied || config.score_heads > 0);
     check_rope_divisors(*base->source, config);
     reader.read(base->weights, progress);
+    if (score) {
+        const TensorSpec& heads = base->spec.at("score");
+        draw_score_heads(base->weights.matrix_data(heads), dtype, heads, *score, ops, stream);
+    }
     if (dtype == DType::F32) base->source.reset();
     return std::make_unique<ModelSession>(std::move(base), ModelSession::Role::Whole);
 }
@@ -96,7 +109,11 @@ void ModelSession::read_masters(Stream& stream) {
     if (role_ != Role::Whole || !trained_.bf16() || trained_.has_masters()) return;
     if (!base_->source) base_->source = open_tensor_source(base_->path);
     FlatTensors masters(base_->spec);
-    TensorReader{base_->ops, base_->spec, *base_->source, stream}.read_masters(masters);
+    reader_of(*base_, stream).read_masters(masters);
+    if (base_->drawn) {
+        const TensorSpec& heads = base_->spec.at("score");
+        draw_score_heads(masters.at(heads), DType::F32, heads, *base_->drawn, base_->ops, stream);
+    }
     trained_.take_masters(std::move(masters));
     base_->source.reset();
 }
@@ -109,21 +126,53 @@ void ModelSession::start_training(Stream& stream) {
     trained_.start();
 }
 
+namespace {
+
+// Heads that the file of an adapter holds.
+int64_t heads_in(const TensorSource& source, int64_t otherwise) {
+    const int64_t index = source.find(kScoreName);
+    if (index < 0) return otherwise;  // check_tensors() names what is missing
+    const std::vector<int64_t>& shape = source.tensors()[static_cast<size_t>(index)].shape;
+    return shape.size() == 2 ? shape[0] : otherwise;
+}
+
+}  // namespace
+
 std::unique_ptr<Session> ModelSession::add_role(const RoleOptions& options, Stream& stream) {
-    auto adapter = std::make_unique<Adapter>(base_->config, base_->spec, options.adapter);
-    if (adapter->score_head() != nullptr && options.normal_score)
-        adapter->initialise_score_head(options.score_seed, base_->ops, stream);
-    if (options.file.empty()) {
-        adapter->initialise(options.seed, base_->ops, stream);
-    } else {
-        const std::unique_ptr<const TensorSource> source = open_tensor_source(options.file);
+    AdapterConfig config = options.adapter;
+    std::unique_ptr<const TensorSource> source;
+    if (!options.file.empty()) {
+        source = open_tensor_source(options.file);
+        if (config.score_heads > 0) config.score_heads = heads_in(*source, config.score_heads);
+    }
+    auto adapter = std::make_unique<Adapter>(base_->config, base_->spec, config);
+    if (source) {
         const TensorReader reader{base_->ops, adapter->spec(), *source, stream};
         reader.check_tensors(false);
         reader.read(adapter->weights(), {});
+    } else {
+        if (adapter->score_head() != nullptr) start_score_heads(*adapter, options, stream);
+        adapter->initialise(options.seed, base_->ops, stream);
     }
     // Whoever trains an adapter does not train the base.
     base_->source.reset();
     return std::make_unique<ModelSession>(base_, Role::Adapter, std::move(adapter));
+}
+
+void ModelSession::start_score_heads(Adapter& adapter, const RoleOptions& options, Stream& stream) const {
+    const TensorSpec& heads = *adapter.score_head();
+    void* data = adapter.weights().matrix_data(heads);
+    if (!options.copy_score) {
+        draw_score_heads(data, DType::F32, heads, options.score, base_->ops, stream);
+        return;
+    }
+    require(kind().scores == heads.N, Code::Option, "Expected as many score heads to copy as there are, ",
+            heads.N, ", but the model has ", kind().scores, ".");
+    std::vector<float> values(static_cast<size_t>(heads.N * heads.K));
+    check(base_->ops.weight_export(values.data(), score_weight(), 0, heads.N, &stream), "weight_export");
+    check(base_->ops.weight_import(data, DType::F32, heads.layout, heads.N, heads.K, 0, heads.N,
+                                   values.data(), &stream),
+          "weight_import");
 }
 
 std::unique_ptr<Session> ModelSession::snapshot(Stream& stream) {

@@ -94,11 +94,13 @@ void TensorReader::check_part(const TensorSpec& tensor, const TensorPart& part) 
 
 void TensorReader::check_tensors(bool tied) const {
     std::unordered_set<std::string> used;
-    for (const TensorSpec& tensor : spec.tensors)
+    for (const TensorSpec& tensor : spec.tensors) {
+        if (tensor.name == absent) continue;
         for (const TensorPart& part : tensor.parts) {
             check_part(tensor, part);
             used.insert(source.tensors()[static_cast<size_t>(find(part))].name);
         }
+    }
     for (const TensorInfo& info : source.tensors()) {
         if (!info.name.starts_with(prefix)) continue;
         require(used.count(info.name) != 0 || harmless(info.name, tied), mismatch, info.name, ": ",
@@ -172,6 +174,7 @@ void TensorReader::read_vector(const TensorPart& part, float* values) const {
 void TensorReader::read(const Weights& weights, const std::function<void(double)>& progress) const {
     int64_t done = 0;
     for (const TensorSpec& tensor : spec.tensors) {
+        if (tensor.name == absent) continue;
         for (const TensorPart& part : tensor.parts) {
             if (tensor.vector) {
                 read_vector(part, weights.vector(&tensor) + part.row);
@@ -193,7 +196,7 @@ void TensorReader::read_masters(const FlatTensors& masters) const {
     std::vector<float> spread;
     for (const TensorSpec& tensor : spec.tensors) {
         ++number;
-        if (tensor.vector) continue;
+        if (tensor.vector || tensor.name == absent) continue;
         for (const TensorPart& part : tensor.parts)
             read_part(part, tensor.K, [&](int64_t row, int64_t rows, const float* values) {
                 spread.assign(values, values + rows * tensor.K);

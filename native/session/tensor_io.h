@@ -23,6 +23,7 @@ struct TensorReader {
     Stream& stream;
     std::string prefix = {};      // of every name in the file
     Code mismatch = Code::Model;  // thrown for names and shapes that don't fit
+    std::string absent = {};      // a tensor that the file does not hold; its values are left alone
 
     // Every name and shape against the spec, and nothing left over that would be ignored silently.
     void check_tensors(bool tied) const;

@@ -6,6 +6,7 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "model/score_head.h"
 #include "optim/adamw.h"
 
 namespace attune {
@@ -67,6 +68,19 @@ void TrainedTensors::derive_weights(Stream& stream) const {
             check(ops_.weight_convert(weights_.matrix_data(tensor), weights_.type, masters_.at(tensor),
                                       tensor.layout, tensor.N, tensor.K, &stream),
                   "weight_convert");
+}
+
+void TrainedTensors::scale_score_heads(const std::vector<double>& factors, Stream& stream) {
+    const TensorSpec& heads = spec_.at("score");
+    void* weights = weights_.matrix_data(heads);
+    if (!masters_) {
+        attune::scale_score_heads(weights, weights_.type, heads, factors, ops_, stream);
+        return;
+    }
+    attune::scale_score_heads(masters_.at(heads), DType::F32, heads, factors, ops_, stream);
+    check(ops_.weight_convert(weights, weights_.type, masters_.at(heads), heads.layout, heads.N, heads.K,
+                              &stream),
+          "weight_convert");
 }
 
 PartRows TrainedTensors::value_rows(Stream& stream) const {

@@ -54,6 +54,8 @@ class TrainedTensors {
     void set_updates(int64_t updates) { updates_ = updates; }
     // Weights of the compute dtype from the masters.
     void derive_weights(Stream& stream) const;
+    // Rows of the tensor "score" times their factors: masters first, where there are any.
+    void scale_score_heads(const std::vector<double>& factors, Stream& stream);
     // As before the first step: no gradients, no moments.
     void forget_moments();
 

@@ -54,6 +54,7 @@ describe("the training commands", () => {
       "metrics.jsonl",
       "model",
       "reference",
+      "report.html",
       "run.json",
     ]);
     expect(readdirSync(join(place.output(), "model"))).to.include.members([

@@ -51,6 +51,29 @@ describe("packRows", () => {
     });
   });
 
+  it("packs whole answers for scores, with one target after the last token of each", () => {
+    const data = [row([1, 2], [3, 4], [], [5])];
+    const packed = packRows({ data, rows: [0], score: true });
+    expect(plain(packed)).to.deep.equal({
+      tokens: [1, 2, 3, 4, 5],
+      positions: [0, 1, 2, 3, 2],
+      segments: [0, 2, -1, 2, 2, 0, 4, 1, 0],
+      targets: [3, 4, 1, 0, 4, 5],
+      completions: [0, 1, 1, 1, 2, 1],
+      groups: [0, 3],
+      rows: [0],
+      counts: { tokens: 9, tokensComputed: 5, targets: 3 },
+    });
+    expect(contexts(packed).map(({ seen }) => seen)).to.deep.equal([
+      [1, 2, 3, 4],
+      [1, 2],
+      [1, 2, 5],
+    ]);
+    expect(packStep({ data, rows: [0], microBatchTokens: 5, score: true }).map(plain)).to.deep.equal([
+      plain(packed),
+    ]);
+  });
+
   it("places a pair's prompt once, its answers both seeing it", () => {
     expect(plain(packRows({ data: [row([1, 2], [3, 4], [5, 6, 7])], rows: [0] }))).to.deep.equal({
       tokens: [1, 2, 3, 5, 6],
@@ -209,5 +232,49 @@ describe("packStep", () => {
   it("refuses a budget of 0", async () => {
     const error = await failureOf(() => packStep({ data: [], rows: [], microBatchTokens: 0 }));
     expect(error.code).to.equal("ATTUNE_OPTION");
+  });
+});
+
+describe("packing rows of one prompt with sharePrompts", () => {
+  const single = (prompt: readonly number[], ids: readonly number[]) => ({
+    prompt: Int32Array.from(prompt),
+    completions: [Int32Array.from(ids)],
+  });
+  const data = [
+    single([1, 2], [10, 11]),
+    single([3], [20]),
+    single([1, 2], [30, 31, 32]),
+    single([1, 2], [40]),
+  ];
+  const all = [0, 1, 2, 3];
+
+  it("writes the prompt once, and each row is still a group of its own", () => {
+    const batch = packRows({ data, rows: all, sharePrompts: true });
+    expect([...batch.tokens]).to.deep.equal([1, 2, 10, 3, 30, 31]);
+    expect([...batch.segments]).to.deep.equal([0, 2, -1, 2, 1, 0, 3, 1, -1, 4, 2, 0]);
+    expect([...batch.positions]).to.deep.equal([0, 1, 2, 0, 2, 3]);
+    expect([...batch.targets]).to.deep.equal([1, 10, 2, 11, 3, 20, 1, 30, 4, 31, 5, 32, 1, 40]);
+    expect([...batch.groups]).to.deep.equal([0, 1, 1, 1, 2, 1, 3, 1]);
+    expect([...batch.completions]).to.deep.equal([0, 2, 2, 1, 3, 3, 6, 1]);
+    expect(batch.counts).to.deep.equal({ tokens: 4 + 2 + 5 + 3, tokensComputed: 6, targets: 7 });
+  });
+
+  it("puts rows of one prompt into one micro-batch, whatever lies between them", () => {
+    const batches = packStep({ data, rows: all, microBatchTokens: 5, sharePrompts: true });
+    expect(batches.map(({ rows }) => [...rows])).to.deep.equal([[0, 2, 3], [1]]);
+  });
+
+  it("repeats the prompt in another micro-batch where one cannot take all", () => {
+    const batches = packStep({ data, rows: all, microBatchTokens: 4, sharePrompts: true });
+    expect(batches.map(({ rows }) => [...rows])).to.deep.equal([
+      [0, 1],
+      [2, 3],
+    ]);
+    const alone = packStep({ data, rows: all, microBatchTokens: 1, sharePrompts: true });
+    expect(alone.map(({ rows }) => [...rows])).to.deep.equal([[0], [1], [2], [3]]);
+  });
+
+  it("leaves every row its own prompt by default", () => {
+    expect(packRows({ data, rows: all }).counts.tokensComputed).to.equal(10);
   });
 });

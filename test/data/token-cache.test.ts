@@ -73,6 +73,24 @@ describe("the token cache", function () {
     });
   }
 
+  it("keeps what the rows are, what they judge again, and rankings without places, and merges them anew", async () => {
+    const again = [{ prompt: "p 0", chosen: "b", rejected: "a 0" }, pairs[1] ?? {}];
+    writeFileSync(data, lines([...pairs, ...again]));
+    const [first, second] = [
+      await load({ task: "reward" }),
+      await load({ task: "reward", mergeGroups: true }),
+    ];
+    expect(second.cached).to.equal(true);
+    expect([first.type, second.type]).to.deep.equal(["preference", "preference"]);
+    expect(first.counts).to.include({ contradictions: 1, duplicates: 1, merged: 0 });
+    expect(second.counts).to.include({ contradictions: 1, duplicates: 1, merged: 2 });
+    expect([first.rows.length, second.rows.length]).to.deep.equal([302, 300]);
+    writeFileSync(data, lines([{ prompt: "p", completions: ["a", "b", "c"], ranks: [1, null, null] }]));
+    const ranked = [await load({ task: "ranking" }), await load({ task: "ranking" })];
+    expect(ranked[1]?.cached).to.equal(true);
+    expect(ranked.map(({ rows }) => rows.at(0)?.placed)).to.deep.equal([1, 1]);
+  });
+
   it("knows the same rows under another name, and names that one", async () => {
     writeFileSync(data, `${lines(pairs)}{}\n`);
     await load({ skipBadRows: 1 });
@@ -88,6 +106,7 @@ describe("the token cache", function () {
     ["another tokenizer", { tokenizer: tinyTokenizer({ startsWithBos: true }) }],
     ["another template", { tokenizer: { ...tokenizer, chat: { hash: "t" } } as typeof tokenizer }],
     ["another task", { task: "sft" }],
+    ["another scale of ratings", { ratingScale: [1, 5] }],
     ["another length", { maxLength: 20 }],
     ["another rule for long rows", { overLength: "truncate" }],
     ["another format", { format: "preference" }],

@@ -81,7 +81,11 @@ describe("an adapter", () => {
     expect(before.some((score) => score !== 0)).to.equal(true);
     expect(Array.from(await reward.scores(lasts)).every((score) => score === 0)).to.equal(true);
     for (let i = 0; i < 3; i++) {
-      const { scores } = await value.step(lasts, { kind: "bradley-terry", normaliser: 3 });
+      const { scores } = await value.step(lasts, {
+        kind: "scores",
+        form: "bradley-terry",
+        normaliser: 3,
+      });
       if (i === 0) expect(Array.from(scores, Math.fround)).to.deep.equal(before);
       await value.update({ learningRate: 1e-2 });
     }
@@ -181,11 +185,6 @@ describe("an adapter", () => {
       expect(error.message).to.include(text);
     });
   }
-
-  it("is needed beside a score head", async () => {
-    const error = await failureOf(() => engine.loadModel(at("tiny"), { scoreHead: {} }));
-    expect(error.message).to.include("Expected an adapter beside scoreHead");
-  });
 });
 
 /** One target per completion: the row of its last token. */

@@ -1,5 +1,6 @@
 // The addon itself: what it exports, and that a wrong object is an error and never a crash.
 
+import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import type { EngineHandle, ModelHandle, NativeAddon } from "../../lib/engine/addon-types.js";
 import { createEngine, type Engine } from "../../lib/engine/index.js";
@@ -28,43 +29,11 @@ describe("the addon", () => {
   after(() => engine.dispose());
 
   it("exports what addon-types.ts says", () => {
-    expect(Object.keys(addon).sort()).to.deep.equal(
-      [
-        "addRole",
-        "baseMemoryOf",
-        "cancel",
-        "checks",
-        "clearGradients",
-        "createEngine",
-        "describe",
-        "disposeEngine",
-        "disposeGeneration",
-        "disposeModel",
-        "engineMemory",
-        "evaluate",
-        "finishSequence",
-        "forward",
-        "generationCounts",
-        "gradient",
-        "isas",
-        "loadModel",
-        "loadState",
-        "memoryOf",
-        "newJob",
-        "nextTokens",
-        "parameter",
-        "plan",
-        "planGeneration",
-        "save",
-        "saveMerged",
-        "saveState",
-        "score",
-        "snapshot",
-        "startGeneration",
-        "step",
-        "update",
-      ].sort(),
-    );
+    const source = readFileSync(new URL("../../lib/engine/addon-types.ts", import.meta.url), "utf8");
+    const [, body = ""] = source.match(/^export interface NativeAddon \{\n(.*?)^\}/ms) ?? [];
+    const names = [...body.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)].map(([, name]) => name);
+    expect(names).to.include("loadModel").and.include("checks");
+    expect(Object.keys(addon).sort()).to.deep.equal(names.sort());
   });
 
   it("lists the instruction sets with the scalar one always runnable", () => {

@@ -61,7 +61,8 @@ describe("native checks", () => {
 
   it("gives the sigmoid DPO loss of summed log-probs, and its gradient", async () => {
     const loss = {
-      kind: "dpo",
+      kind: "pairwise",
+      terms: [{ name: "sigmoid", weight: 1 }],
       normaliser: 1,
       beta: 0.1,
       labelSmoothing: 0,
@@ -79,9 +80,9 @@ describe("native checks", () => {
   });
 
   it("gives the Bradley-Terry loss of scores", async () => {
-    const loss = { kind: "bradley-terry", normaliser: 2 } as const;
+    const loss = { kind: "scores", form: "bradley-terry", normaliser: 2 } as const;
     const scores = Float64Array.of(1, -0.5, 0.25, 2);
-    const { groupLosses } = await checks.scoreLoss(loss, groupedBatch([2, 2]), scores);
+    const { groupLosses } = await checks.scoreLoss(loss, groupedBatch([2, 2]), scores, 1);
     expect(groupLosses[0]).to.be.closeTo(Math.log(1 + Math.exp(-1.5)), 1e-12);
     expect(groupLosses[1]).to.be.closeTo(Math.log(1 + Math.exp(1.75)), 1e-12);
   });

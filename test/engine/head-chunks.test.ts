@@ -34,7 +34,14 @@ const data = counts.map((sides, row) => ({
 const batch = packRows({ data, rows: data.map((_, row) => row) });
 /** Near the summed log-probs of an untrained model, so that no pair's slope vanishes. */
 const reference = Float64Array.from(counts.flat(), (count, i) => -13.4 * count + (i % 3) - 1);
-const dpo: LossSpec = { kind: "dpo", normaliser: 1, beta: BETA, labelSmoothing: 0, reference };
+const dpo: LossSpec = {
+  kind: "pairwise",
+  terms: [{ name: "sigmoid", weight: 1 }],
+  normaliser: 1,
+  beta: BETA,
+  labelSmoothing: 0,
+  reference,
+};
 
 /** Targets [first, first + count) of the batch, as one group of one completion. */
 function part(first: number, count: number): PackedBatch {

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import type { MemoryUse } from "../../lib/engine/contract.js";
 import {
   availableMemory,
+  requireKlMemory,
   requireMemory,
   requireWeightsMemory,
   workspaceBytes,
@@ -110,5 +111,30 @@ describe("requireMemory", () => {
   it("refuses to load weights that do not fit", async () => {
     const error = await failureOf(() => requireWeightsMemory(3 * GIB, available(GIB)));
     expect(error.message).to.contain("Expected 3.22 GB of further memory but only 1.07 GB are left");
+  });
+});
+
+describe("requireKlMemory", () => {
+  const planned = { activations: GIB, head: GIB };
+  const space = workspaceBytes(planned);
+  const need = (left: number, held = { activations: 0, head: 0 }) => ({
+    reference: GIB,
+    planned,
+    held,
+    available: { bytes: left, limit: "free memory of the machine" as const },
+  });
+
+  it("counts both passes, the reference's states and logits, and the kernels' work space", () => {
+    requireKlMemory(need(3 * GIB + space));
+    expect(() => requireKlMemory(need(3 * GIB + space - 1))).to.throw(
+      /Expected 3\.31 GB .* the reference's states and logits 1\.07 GB/,
+    );
+  });
+
+  it("takes off what is held already, and no more than is needed of each", () => {
+    requireKlMemory(need(2 * GIB + space, { activations: 5 * GIB, head: 0 }));
+    expect(() => requireKlMemory(need(2 * GIB + space - 1, { activations: 5 * GIB, head: 0 }))).to.throw(
+      /Expected/,
+    );
   });
 });

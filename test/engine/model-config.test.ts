@@ -72,14 +72,19 @@ describe("config.json", () => {
     expect(config).to.deep.include({ qkvBias: true, outputBias: true, mlpBias: true });
   });
 
-  it("gives a sequence classifier with one label a score head", () => {
-    const json = { ...llama, architectures: ["LlamaForSequenceClassification"], id2label: { "0": "reward" } };
-    expect(read(json).scoreHead).to.equal(true);
+  it("gives a sequence classifier a score head for each label, transformers' two where it names none", () => {
+    const json = { ...llama, architectures: ["LlamaForSequenceClassification"] };
+    expect(read(llama).scoreHeads).to.equal(0);
+    expect(read({ ...json, id2label: { "0": "reward" } }).scoreHeads).to.equal(1);
+    expect(read({ ...json, id2label: { "0": "a", "1": "b", "2": "c" } }).scoreHeads).to.equal(3);
+    expect(read({ ...json, num_labels: 5 }).scoreHeads).to.equal(5);
+    expect(read(json).scoreHeads).to.equal(2);
   });
 
-  it("refuses a sequence classifier with two labels", async () => {
+  it("refuses a sequence classifier without labels, or with labels that are no object", async () => {
     const json = { ...llama, architectures: ["LlamaForSequenceClassification"] };
-    expect(await refusal(json)).to.contain("expected one label (a scalar score) but the model has 2");
+    expect(await refusal({ ...json, id2label: {} })).to.contain("expected 1 to 1024 labels (scores)");
+    expect(await refusal({ ...json, id2label: ["a"] })).to.contain("expected id2label to be an object");
   });
 
   it("names an architecture it does not support", async () => {

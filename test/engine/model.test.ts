@@ -37,7 +37,14 @@ describe("a loaded model", () => {
   it("counts trunk rows with each prompt once, and head rows as targets only", async () => {
     const two = pairs(2);
     const reference = new Float64Array(4).fill(-20);
-    const loss = { kind: "dpo", normaliser: 2, beta: 0.1, labelSmoothing: 0, reference } as const;
+    const loss = {
+      kind: "pairwise",
+      terms: [{ name: "sigmoid", weight: 1 }],
+      normaliser: 2,
+      beta: 0.1,
+      labelSmoothing: 0,
+      reference,
+    } as const;
     const result = await model.step(two, loss);
     expect(result.trunkRows).to.equal(two.counts.tokensComputed);
     expect(result.headRows).to.equal(two.counts.targets);
@@ -100,7 +107,8 @@ describe("a loaded model", () => {
 
   it("refuses a reference that does not fit the batch", async () => {
     const loss = {
-      kind: "dpo",
+      kind: "pairwise",
+      terms: [{ name: "sigmoid", weight: 1 }],
       normaliser: 1,
       beta: 0.1,
       labelSmoothing: 0,

@@ -27,7 +27,8 @@ describe("a step", () => {
 
   const gradNorm = async (): Promise<number> => (await model.update({ learningRate: 0 })).gradNorm;
   const dpo = (count: number): LossSpec => ({
-    kind: "dpo",
+    kind: "pairwise",
+    terms: [{ name: "sigmoid", weight: 1 }],
     normaliser: count,
     beta: 0.1,
     labelSmoothing: 0,

@@ -21,6 +21,16 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /^the same weights: true$/m,
   ],
   "06-worker-thread.ts": [/^answer to prompt 0: \d+ characters$/m, /^done$/m],
+  "08-reward-model.ts": [
+    /^accuracy on pairs it never saw: 0(\.\d+)? -> (1|0\.9\d*)$/m,
+    /^-?\d\.\d\d \(cautious -?\d\.\d\d\): We close at six/m,
+  ],
+  "09-thumbs.ts": [
+    /^80 thumbs up, 80 down$/m,
+    /^reward margin -?0\.000 -> (0\.[1-9]|[1-9])/m,
+    /^KL to the start: \d/m,
+  ],
+  "07-rankings.ts": [/^pairs in the right order: 0\.00 before, (1\.00|0\.[89]\d) after$/m],
 };
 
 describe("the examples", () => {

@@ -15,7 +15,7 @@ describe("the CI script", () => {
     folder = mkdtempSync(join(tmpdir(), "attune-ci-"));
     mkdirSync(join(folder, "bin"));
     cpSync(join(root, ".ci"), join(folder, ".ci"), { recursive: true });
-    for (const name of ["g++", "make", "cmake", "python3", "node"]) program(name, "exit 0");
+    for (const name of ["g++", "make", "cmake", "python3", "chromium", "node"]) program(name, "exit 0");
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 

@@ -215,7 +215,7 @@ describe("the script that enforces the import rules", () => {
       'import type { X } from "../data/index.js";',
     ],
     ["errors and options from everywhere", "lib/text/a.ts", 'import { f } from "../errors/index.js";'],
-    ["a formula in an op", "native/cpu/a.h", '#include "loss/dpo_formula.h"'],
+    ["a formula in an op", "native/cpu/a.h", '#include "loss/pairwise_formula.h"'],
     [
       "a long structure of short functions",
       "native/core/a.h",

@@ -26,7 +26,8 @@ export function lossFor(kind: LossKind, batch: PackedBatch, normaliser: number):
     { length: 2 * batch.rows.length },
     (_, i) => (reference[i >> 1] ?? 0) - (i % 2),
   );
-  return { kind, normaliser, beta: 0.1, labelSmoothing: 0.1, reference: both };
+  const terms = [{ name: "sigmoid", weight: 1 }] as const;
+  return { kind: "pairwise", terms, normaliser, beta: 0.1, labelSmoothing: 0.1, reference: both };
 }
 
 export interface TrainOptions {

@@ -19,7 +19,8 @@ describe("the event loop while training", function () {
     const model = await engine.loadModel(at("wide"));
     const batch = pairs(8, 40, 60);
     const loss = {
-      kind: "dpo",
+      kind: "pairwise",
+      terms: [{ name: "sigmoid", weight: 1 }],
       normaliser: 8,
       beta: 0.1,
       labelSmoothing: 0,

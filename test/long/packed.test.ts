@@ -47,6 +47,12 @@ describe("the packed packages, in an empty project", () => {
     expect(stdout).to.include("the trained adapter is in runs/first");
   });
 
+  it("write a report of that run, with the scripts and styles that pages carry", () => {
+    const { status, stderr } = run("npx", "attune", "report", "runs/first");
+    expect([status, stderr]).to.deep.equal([0, ""]);
+    expect(readFileSync(join(project, "runs/first/report.html"), "utf8")).to.include("class Chart");
+  });
+
   it("load the addon of the platform package", () => {
     const { status, stdout } = run("npx", "attune", "doctor");
     expect(stdout).to.include("native addon: ok");

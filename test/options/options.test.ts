@@ -23,7 +23,7 @@ const check = (values: Record<string, unknown>) =>
 describe("options", () => {
   it("fill in the defaults", () => {
     expect(check({})).to.deep.include({
-      beta: 0.1,
+      loss: ["sigmoid"],
       epochs: 1,
       shuffle: true,
       dtype: "fp32",
@@ -41,23 +41,35 @@ describe("options", () => {
     expect(values.adapterTargets).to.deep.equal(["q_proj", "v_proj"]);
   });
 
+  it("take numbers of a list as texts, as one text or as a single number", () => {
+    for (const [given, values] of [
+      ["1, 0.1", [1, 0.1]],
+      [
+        ["1", "0.1"],
+        [1, 0.1],
+      ],
+      [2, [2]],
+    ] as const)
+      expect(check({ lossWeights: given }).lossWeights).to.deep.equal(values);
+  });
+
   it("leave learning rate and micro-batch open: they depend on what is trained", () => {
     expect(check({})).to.not.have.any.keys("learningRate", "microBatchTokens");
   });
 
   it("treat undefined as not given", () => {
-    expect(check({ beta: undefined }).beta).to.equal(0.1);
+    expect(check({ epochs: undefined }).epochs).to.equal(1);
   });
 
-  const wrong: readonly [string, Record<string, unknown>, string][] = [
+  const wrong: readonly [string, Record<string, unknown>, string | RegExp][] = [
     ["an unknown name, with the nearest", { bta: 1 }, 'Unknown option for dpo: "bta". Did you mean "beta"?'],
     [
       "a number out of range",
-      { beta: -1 },
-      "Expected beta to be a number > 0 but received -1. Default: 0.1.",
+      { weightDecay: -1 },
+      "Expected weightDecay to be a number >= 0 but received -1. Default: 0.",
     ],
-    ["text for a number", { beta: "x" }, 'Expected beta to be a number > 0 but received "x". Default: 0.1.'],
-    ["NaN", { beta: Number.NaN }, "Expected beta to be a number > 0 but received NaN. Default: 0.1."],
+    ["text for a number", { beta: "x" }, 'Expected beta to be a number > 0 but received "x".'],
+    ["NaN", { beta: Number.NaN }, "Expected beta to be a number > 0 but received NaN."],
     ["infinity", { beta: Number.POSITIVE_INFINITY }, "but received Infinity"],
     [
       "a fraction for a count",
@@ -69,7 +81,17 @@ describe("options", () => {
       { dtype: "fp16" },
       'Expected dtype to be one of fp32, bf16 but received "fp16"',
     ],
-    ["a loss of a later version", { loss: "ipo" }, 'Expected loss to be sigmoid but received "ipo"'],
+    [
+      "a loss that does not exist",
+      { loss: "nash" },
+      /^Expected loss to be one or several of sigmoid, ipo, .*best-of-k but received "nash"\. Default: sigmoid\.$/,
+    ],
+    ["a list with a wrong part", { loss: "sigmoid,nash" }, 'but received ["sigmoid","nash"]'],
+    [
+      "text in a list of numbers",
+      { lossWeights: "1,x" },
+      'Expected lossWeights to be one number or several, each a number > 0 but received [1,"x"]',
+    ],
     ["smoothing of half and more", { labelSmoothing: 0.5 }, "a number >= 0 and < 0.5 but received 0.5"],
     ["a list that is empty", { data: [] }, "Expected data to be one text or several, none of them empty"],
     [
@@ -83,7 +105,8 @@ describe("options", () => {
     it(`refuse ${what}`, async () => {
       const error = await failureOf(() => check(values));
       expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OPTION", 2]);
-      expect(error.message).to.include(text);
+      if (typeof text === "string") expect(error.message).to.include(text);
+      else expect(error.message).to.match(text);
     });
   }
 
@@ -106,8 +129,9 @@ describe("options", () => {
 
   it("appear in the docs table with flag, default and range", () => {
     expect(optionsMarkdown(dpoOptions))
-      .to.include("| `--beta X` | 0.1 | ")
-      .and.to.include("(a number > 0) |");
+      .to.include("| `--weight-decay X` | 0 | ")
+      .and.to.include("(a number > 0) |")
+      .and.to.include("| `--loss NAMES` | sigmoid | ");
   });
 });
 

@@ -17,6 +17,8 @@ export interface LossFile {
 
 /** Losses, rewards, statistics. */
 export const valueTolerance: Tolerance = { relative: 1e-5, absolute: 1e-6 };
+/** Of losses whose values reach 1000. */
+export const wideTolerance: Tolerance = { relative: 1e-5, absolute: 1e-5 };
 export const gradientTolerance: Tolerance = { relative: 2e-5, absolute: 1e-6 };
 /** Log-probs, log-sum-exp, entropy and KL on logits. */
 export const headTolerance: Tolerance = { relative: 1e-5, absolute: 2e-5 };

@@ -2,13 +2,40 @@
 // Must not name a case: files are walked, and what belongs to a later version is listed as pending.
 
 import { expect } from "chai";
+import type { Checks } from "../../lib/engine/checks.js";
 import { printFigures } from "../support/oracle-compare.js";
 import { isaTitle, suiteChecks, testedIsas } from "../support/oracle-engines.js";
 import { oracleEntries, readOracleJson } from "../support/oracle-folder.js";
-import { checkDpoCase, type DpoInputs, isTrained } from "./dpo-loss-cases.js";
+import { checkDpoCase, checkRankingCase, type DpoInputs, type RankingInputs } from "./dpo-loss-cases.js";
 import { checkHeadCase, type HeadInputs } from "./head-cases.js";
+import { checkKtoCase, type KtoInputs } from "./kto-loss-cases.js";
 import type { LossCase, LossFile } from "./loss-file.js";
 import { checkAdamWCase, checkScheduleCase, isSchedule, type OptimiserInputs } from "./optimiser-cases.js";
+import { checkLinearRewardCase, type RatingInputs } from "./rating-cases.js";
+import { checkRewardCase, type RewardInputs } from "./reward-loss-cases.js";
+
+interface CaseOptions {
+  readonly one: LossCase;
+  readonly inputs: unknown;
+  readonly checks: Checks;
+}
+
+/** By file, and where a file has several lists by list: cases that run on every instruction set. */
+const onEverySet: Readonly<Record<string, (options: CaseOptions) => Promise<void>>> = {
+  "dpo/cases": ({ inputs, ...rest }) => checkDpoCase({ ...rest, inputs: inputs as DpoInputs }),
+  "dpo_plackett_luce/cases": ({ inputs, ...rest }) =>
+    checkRankingCase({ ...rest, inputs: inputs as RankingInputs }),
+  "kto/cases": ({ inputs, ...rest }) => checkKtoCase({ ...rest, inputs: inputs as KtoInputs }),
+  "reward/cases": ({ inputs, ...rest }) => checkRewardCase({ ...rest, inputs: inputs as RewardInputs }),
+  "logprob/cases": ({ inputs, ...rest }) => checkHeadCase({ ...rest, inputs: inputs as HeadInputs }),
+  "optim/adamw": ({ inputs, ...rest }) => checkAdamWCase({ ...rest, inputs: inputs as OptimiserInputs }),
+};
+
+/** The same for what knows no instruction set. */
+const once: Readonly<Record<string, (one: LossCase, inputs: unknown) => void>> = {
+  "optim/schedules": (one) => checkScheduleCase(one),
+  "ratings/linear_reward": (one, inputs) => checkLinearRewardCase(one, inputs as RatingInputs),
+};
 
 describe("oracle: loss", () => {
   const files = oracleEntries("loss").filter((name) => name.endsWith(".json"));
@@ -51,9 +78,9 @@ function isList(value: unknown): value is readonly LossCase[] {
 
 /** What this version trains with. */
 function belongsHere(name: string, group: string, { params }: LossCase): boolean {
-  if (name === "dpo") return isTrained(params);
-  if (name === "optim") return group === "schedules" ? isSchedule(params) : group === "adamw";
-  return name === "logprob";
+  const key = `${name}/${group}`;
+  if (key === "optim/schedules") return isSchedule(params);
+  return key in onEverySet || key in once;
 }
 
 interface Registered {
@@ -64,25 +91,17 @@ interface Registered {
 
 function registerCases({ content, group, cases }: Registered): void {
   if (cases.length === 0) return;
-  if (group === "schedules") {
-    for (const one of cases) it(`${one.case}: multipliers`, () => checkScheduleCase(one));
-    return;
-  }
+  const key = `${content.name}/${group}`;
+  const { inputs } = content;
+  const plain = once[key];
+  if (plain !== undefined) for (const one of cases) it(`${one.case}: values`, () => plain(one, inputs));
+  const check = onEverySet[key];
+  if (check === undefined) return;
   for (const isa of testedIsas()) {
     describe(isaTitle(isa), () => {
       const checks = suiteChecks({ isa });
-      for (const one of cases) {
-        const title = `${one.case}: values and gradients`;
-        if (content.name === "dpo") {
-          it(title, () => checkDpoCase({ one, inputs: content.inputs as DpoInputs, checks: checks() }));
-        } else if (content.name === "logprob") {
-          it(title, () => checkHeadCase({ one, inputs: content.inputs as HeadInputs, checks: checks() }));
-        } else {
-          it(title, () =>
-            checkAdamWCase({ one, inputs: content.inputs as OptimiserInputs, checks: checks() }),
-          );
-        }
-      }
+      for (const one of cases)
+        it(`${one.case}: values and gradients`, () => check({ one, inputs, checks: checks() }));
     });
   }
 }

@@ -35,3 +35,26 @@ function promptOf({ segments, targets, tokens }: PackedBatch, target: number): n
   }
   throw new RangeError(`no segment holds row ${row}`);
 }
+
+/** The same of a batch packed for scores: a completion is the segment that ends with its one target. */
+export function scoredRows(batch: PackedBatch): readonly PackedRow[] {
+  return Array.from(batch.rows, (row, group) => {
+    const first = at(batch.groups, 2 * group);
+    const count = at(batch.groups, 2 * group + 1);
+    const parts = Array.from({ length: count }, (_, i) => scoredParts(batch, first + i));
+    return { row, prompt: parts[0]?.prompt ?? [], completions: parts.map(({ own }) => own) };
+  });
+}
+
+function scoredParts({ segments, targets, tokens, completions }: PackedBatch, completion: number) {
+  const last = at(targets, 2 * at(completions, 2 * completion));
+  const rowsOf = (segment: number): number[] => {
+    const start = at(segments, 3 * segment);
+    return Array.from(tokens.subarray(start, start + at(segments, 3 * segment + 1)));
+  };
+  for (let segment = 0; 3 * segment < segments.length; segment++) {
+    const end = at(segments, 3 * segment) + at(segments, 3 * segment + 1);
+    if (end === last + 1) return { own: rowsOf(segment), prompt: rowsOf(at(segments, 3 * segment + 2)) };
+  }
+  throw new RangeError(`no segment ends with row ${last}`);
+}

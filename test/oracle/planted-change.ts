@@ -1,9 +1,10 @@
-// Copies files of the oracle's form and alters one expected value of at least 0.1 by 1 %. Must not know a family.
+// Copies files of the oracle's form and alters one expected value by 1 %: one of at least 0.1, unless asked otherwise.
+// Must not know a family.
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const least = 0.1;
+const usualLeast = 0.1;
 
 /** A file, or a folder's files, by content alone: the originals may be read-only. */
 export function copyTo(from: string, to: string): void {
@@ -21,8 +22,8 @@ interface Place {
   readonly value: number;
 }
 
-/** Changes the first number of at least 0.1 at or below `path` (names and indices joined by dots). */
-export function changeJson(file: string, path: string): void {
+/** Changes the first number of at least `least` at or below `path` (names and indices joined by dots). */
+export function changeJson(file: string, path: string, least = usualLeast): void {
   const root = JSON.parse(readFileSync(file, "utf8")) as unknown;
   let holder = { root } as Record<string, unknown>;
   let key = "root";
@@ -32,18 +33,18 @@ export function changeJson(file: string, path: string): void {
     holder = next as Record<string, unknown>;
     key = part;
   }
-  const place = firstNumber(holder, key);
+  const place = firstNumber(holder, key, least);
   if (place === undefined) throw new Error(`${file}: no number of at least ${least} at ${path}`);
   place.holder[place.key] = place.value * 1.01;
   writeFileSync(file, JSON.stringify(root));
 }
 
-function firstNumber(holder: Record<string, unknown>, key: string): Place | undefined {
+function firstNumber(holder: Record<string, unknown>, key: string, least: number): Place | undefined {
   const value = holder[key];
   if (typeof value === "number") return Math.abs(value) >= least ? { holder, key, value } : undefined;
   if (typeof value !== "object" || value === null) return undefined;
   for (const inner of Object.keys(value)) {
-    const found = firstNumber(value as Record<string, unknown>, inner);
+    const found = firstNumber(value as Record<string, unknown>, inner, least);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -79,7 +80,7 @@ export function changeTensor(file: string, prefix: string): void {
     writeFileSync(file, bytes);
     return;
   }
-  throw new Error(`${file}: no number of at least ${least} in ${prefix}*`);
+  throw new Error(`${file}: no number of at least ${usualLeast} in ${prefix}*`);
 }
 
 interface Range {
@@ -91,13 +92,13 @@ interface Range {
 function offsetOrNone(bytes: Buffer, { size, start, end }: Range): number | undefined {
   for (let offset = start; offset + size <= end; offset += size) {
     const value = size === 4 ? bytes.readFloatLE(offset) : bytes.readDoubleLE(offset);
-    if (Number.isFinite(value) && Math.abs(value) >= least) return offset;
+    if (Number.isFinite(value) && Math.abs(value) >= usualLeast) return offset;
   }
   return undefined;
 }
 
 function firstOffset(bytes: Buffer, range: Range): number {
   const offset = offsetOrNone(bytes, range);
-  if (offset === undefined) throw new Error(`no number of at least ${least}`);
+  if (offset === undefined) throw new Error(`no number of at least ${usualLeast}`);
   return offset;
 }

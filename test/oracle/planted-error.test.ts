@@ -72,15 +72,19 @@ const plants: Readonly<Record<string, Plant>> = {
 
   loss(folder) {
     const planted = new Map<string, string | undefined>();
-    const copy = (name: string, change?: string) => {
+    const copy = (name: string, change?: string, least?: number) => {
       const title = `${name}-${planted.size}.json`;
       mkdirSync(join(folder, "loss"), { recursive: true });
       copyTo(oraclePath("loss", `${name}.json`), join(folder, "loss", title));
       planted.set(title, change);
-      if (change !== undefined) changeJson(join(folder, "loss", title), change);
+      if (change !== undefined) changeJson(join(folder, "loss", title), change, least);
     };
-    for (const name of ["dpo", "logprob", "optim"]) copy(name);
-    for (const field of ["per_pair.2", "loss", "rewards_rejected.1"]) copy("dpo", `expected.0.${field}`);
+    for (const name of ["dpo", "dpo_plackett_luce", "kto", "reward", "logprob", "optim"]) copy(name);
+    for (const [name, fields] of Object.entries(lossFigures)) {
+      for (const loss of lossesOf(name)) {
+        for (const field of fields) copy(name, `expected.${loss}.${field}`, leastFigure);
+      }
+    }
     for (const field of [
       "logp.0",
       "entropy.0",
@@ -120,6 +124,26 @@ const plants: Readonly<Record<string, Plant>> = {
     return planted;
   },
 };
+
+/** By file: figures of its losses. */
+const lossFigures = {
+  dpo: ["per_pair", "loss", "rewards_rejected", "grad_policy_chosen"],
+  dpo_plackett_luce: ["per_group", "loss", "rewards", "grad_policy"],
+  kto: ["per_row", "loss", "rewards", "grad_policy"],
+  reward: ["loss"],
+} as const;
+/** 1 % of it is 2.5 times the absolute tolerance. */
+const leastFigure = 2.5e-4;
+
+/** Where the first case of every loss of a file stands: those that differ in parameters alone are one loss. */
+function lossesOf(name: string): readonly number[] {
+  const { expected } = readOracleJson<{ expected: { params: { loss?: string; ties?: string } }[] }>(
+    "loss",
+    `${name}.json`,
+  );
+  const titles = expected.map(({ params }) => `${params.loss} ${params.ties}`);
+  return [...new Set(titles)].map((title) => titles.indexOf(title));
+}
 
 /** Paths to a number of at least 0.1, or to something that holds one: the first such number is changed. */
 const languageFigures = [

@@ -85,5 +85,5 @@ function takeStep(expected: Expected, model: Model): Promise<StepResult> {
   const pair = [all[expected.figures.chosen], all[expected.figures.rejected]];
   const sequences = pair.filter((sequence): sequence is WholeSequence => sequence !== undefined);
   const batch = batchOfSequences({ sequences, perGroup: 2 });
-  return model.step(batch, { kind: "bradley-terry", normaliser: 1 });
+  return model.step(batch, { kind: "scores", form: "bradley-terry", normaliser: 1 });
 }

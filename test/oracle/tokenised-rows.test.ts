@@ -29,6 +29,7 @@ describe("oracle: tokenised rows of the trainer cases", () => {
   for (const [algorithm, task] of [
     ["sft", "sft"],
     ["dpo", "preference"],
+    ["kto", "unpaired"],
     ["reward", "preference"],
   ] as const) {
     for (const file of oracleEntries("trainer", algorithm).filter((name) => name.endsWith(".json"))) {
@@ -53,7 +54,7 @@ describe("oracle: tokenised rows of the trainer cases", () => {
 interface Comparison {
   readonly content: OracleCase;
   readonly data: string;
-  readonly task: "sft" | "preference";
+  readonly task: "sft" | "preference" | "unpaired";
 }
 
 async function compare({ content, data, task }: Comparison): Promise<void> {

@@ -5,13 +5,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { PackedBatch } from "../../lib/data/index.js";
 import type { FrozenModel } from "../../lib/engine/contract.js";
-import { type DpoMetrics, dpo, type SftMetrics, type StepEvent, sft } from "../../lib/train/index.js";
+import type { Engine } from "../../lib/engine/index.js";
+import type { DpoLossName } from "../../lib/options/index.js";
+import { dpo, type SharedMetrics, type StepEvent, sft } from "../../lib/train/index.js";
 import { batchOfSequences, everyPosition } from "../support/oracle-batch.js";
 import { at, Comparison, l2, sumOf } from "../support/oracle-compare.js";
 import { suiteEngine, type TestedIsa } from "../support/oracle-engines.js";
 import { oraclePath } from "../support/oracle-folder.js";
 import { RecordedModel } from "../support/recorded-model.js";
+import { checkMismatches, mismatchedTrunkRows, trainKto } from "./kto-trainer-case.js";
 import { packedRows } from "./packed-rows.js";
 import {
   type ExpectedRow,
@@ -21,15 +25,18 @@ import {
   lossTolerance,
   metricTolerance,
   probeTolerances,
+  startingModel,
   sumBar,
   type TrainedCase,
 } from "./trainer-file.js";
 
-type Metrics = SftMetrics | DpoMetrics;
+type Metrics = SharedMetrics;
 type Sides = Readonly<Record<string, number>>;
 
-interface Outcome {
+export interface Outcome {
   readonly model: RecordedModel;
+  /** Batches of the run's passes without a gradient. */
+  readonly forwards?: readonly PackedBatch[];
   readonly metrics: readonly Metrics[];
   readonly start: ReadonlyMap<string, Float32Array>;
   readonly final: ReadonlyMap<string, Float32Array>;
@@ -48,13 +55,21 @@ export function trainerCaseTests(one: TrainedCase, isa: TestedIsa): void {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "attune-oracle-"));
     const loaded = await engine().loadModel(oraclePath("trainer", one.model), { dtype: "fp32" });
-    outcome = await train(one, new RecordedModel(loaded), join(folder, "run"));
+    outcome = await train(
+      one,
+      new RecordedModel(loaded),
+      join(folder, "run"),
+      await referenceOf(one, engine()),
+    );
   });
   after(() => rmSync(folder, { recursive: true }));
 
   it("packs the rows to the ids of TRL, batch by batch", () => checkIds(one, outcome));
   it("sends each prompt through the trunk once, and only targets through the head", () =>
     checkCounters(one, outcome));
+  if (one.algorithm === "kto")
+    it("measures the KL term on the answers that TRL does", () =>
+      checkMismatches(stepsOf(one), outcome.forwards ?? []));
   it("has the loss and gradient norm of every step", () => {
     for (const [step, expected] of one.float64.steps.entries()) {
       const { loss, grad_norm: norm } = metricsOf(outcome, step);
@@ -85,7 +100,19 @@ export function trainerCaseTests(one: TrainedCase, isa: TestedIsa): void {
   });
 }
 
-async function train(one: TrainedCase, model: RecordedModel, output: string): Promise<Outcome> {
+/** The model that dpo compares with; undefined: the start. */
+async function referenceOf(one: TrainedCase, engine: Engine): Promise<FrozenModel | undefined> {
+  const { reference_model: path } = one;
+  if (path === null || path === startingModel) return undefined;
+  return engine.loadModel(oraclePath("trainer", path), { dtype: "fp32" });
+}
+
+async function train(
+  one: TrainedCase,
+  model: RecordedModel,
+  output: string,
+  reference: FrozenModel | undefined,
+): Promise<Outcome> {
   const { settings } = one;
   const metrics: Metrics[] = [];
   const start = await parametersOf(model);
@@ -106,14 +133,22 @@ async function train(one: TrainedCase, model: RecordedModel, output: string): Pr
     shuffle: false,
     onStep: (event: StepEvent<Metrics>) => metrics.push(event.metrics),
   } as const;
+  const before = model.forwards.length;
   if (one.algorithm === "sft") {
     await sft(options).result;
+  } else if (one.algorithm === "kto") {
+    await trainKto(one, options, reference);
   } else {
-    const { beta = Number.NaN, label_smoothing: labelSmoothing = 0 } = settings;
-    await dpo({ ...options, beta, loss: "sigmoid", labelSmoothing }).result;
+    const { beta = Number.NaN, label_smoothing: labelSmoothing = 0, ipo } = settings;
+    // Whatever the file names: a loss that does not exist is refused by dpo.
+    const loss = settings.loss as DpoLossName;
+    if (ipo !== undefined) expect(ipo).to.equal("per-token means");
+    const ipoReduce = loss === "ipo" ? ({ ipoReduce: "mean" } as const) : {};
+    await dpo({ ...options, beta, loss, labelSmoothing, reference, ...ipoReduce }).result;
   }
+  const forwards = model.forwards.slice(before);
   const [final, probeEnd] = [await parametersOf(model), await probeSums(one, model)];
-  return { model, metrics, start, final, probeStart, probeEnd };
+  return { model, forwards, metrics, start, final, probeStart, probeEnd };
 }
 
 /** Under accumulation small enough to cut every step; else all of a step at once. */
@@ -124,7 +159,7 @@ function microBatchTokens(one: TrainedCase): number {
 }
 
 /** The rows of each optimiser step. */
-function stepsOf({ batches, settings }: TrainedCase): readonly (readonly ExpectedRow[])[] {
+export function stepsOf({ batches, settings }: TrainedCase): readonly (readonly ExpectedRow[])[] {
   const { gradient_accumulation: parts, optimizer_steps: steps } = settings;
   return Array.from({ length: steps }, (_, step) => batches.slice(step * parts, (step + 1) * parts).flat());
 }
@@ -171,19 +206,20 @@ function checkCounters(one: TrainedCase, outcome: Outcome): void {
     if (one.settings.gradient_accumulation > 1) expect(own.length, "micro-batches").to.be.greaterThan(1);
     expect(sumOf(own.map((result) => result.trunkRows)), `trunk, step ${step + 1}`).to.equal(trunkRows(rows));
     expect(sumOf(own.map((result) => result.headRows)), `head, step ${step + 1}`).to.equal(targets(rows));
+    const measured = one.algorithm === "kto" ? mismatchedTrunkRows(rows) : 0;
     expect(metricsOf(outcome, step).tokens_computed, `tokens_computed, step ${step + 1}`).to.equal(
-      trunkRows(rows),
+      trunkRows(rows) + measured,
     );
   }
 }
 
-interface Checked {
+export interface Checked {
   readonly one: TrainedCase;
   readonly outcome: Outcome;
   readonly compare: Comparison;
 }
 
-function checkFirstGradients({ one, outcome, compare }: Checked): void {
+export function checkFirstGradients({ one, outcome, compare }: Checked): void {
   const [update] = outcome.model.updates;
   const scale = Math.min(1, one.settings.max_grad_norm / ((update?.result.gradNorm ?? Number.NaN) + 1e-6));
   const expected = Object.entries(one.float64.first_step_grad_l2_after_clipping);
@@ -196,7 +232,7 @@ function checkFirstGradients({ one, outcome, compare }: Checked): void {
   }
 }
 
-function checkParameters({ one, outcome, compare }: Checked): void {
+export function checkParameters({ one, outcome, compare }: Checked): void {
   for (const [expected, values] of [
     [one.float64.start, outcome.start],
     [one.float64.final, outcome.final],
@@ -236,13 +272,13 @@ function firstSideTokens(rows: readonly ExpectedRow[]): number {
   return rows.reduce((sum, row) => sum + (sidesOf(row)[0]?.length ?? 0), 0);
 }
 
-function metricsOf({ metrics }: Outcome, step: number): Metrics {
+export function metricsOf({ metrics }: Outcome, step: number): Metrics {
   const found = metrics[step];
   if (found === undefined) throw new Error(`no metrics of step ${step + 1}`);
   return found;
 }
 
-async function parametersOf(model: RecordedModel): Promise<ReadonlyMap<string, Float32Array>> {
+export async function parametersOf(model: RecordedModel): Promise<ReadonlyMap<string, Float32Array>> {
   const values = new Map<string, Float32Array>();
   for (const { name } of model.tensors()) values.set(name, await model.parameter(name));
   return values;

@@ -9,6 +9,9 @@ export interface ExpectedRow {
   readonly completion?: readonly number[];
   readonly chosen?: readonly number[];
   readonly rejected?: readonly number[];
+  /** Of kto: good or bad, and the answer on which the KL term is measured. */
+  readonly label?: boolean;
+  readonly kl_completion?: readonly number[];
 }
 
 type Sums = Readonly<Record<string, number>>;
@@ -32,10 +35,19 @@ export interface TrainerSettings {
   readonly loss: string;
   readonly beta?: number;
   readonly label_smoothing?: number;
+  /** Of reward: coefficient of (r_chosen + r_rejected)^2. */
+  readonly centring?: number;
+  /** Of kto. */
+  readonly desirable_weight?: number;
+  readonly undesirable_weight?: number;
+  /** Of the loss `ipo`: how log-ratios are reduced. */
+  readonly ipo?: string;
 }
 
 export interface TrainerFile {
   readonly case: string;
+  /** `order`: not a run. */
+  readonly kind?: string;
   readonly algorithm: string;
   readonly model: string;
   readonly reference_model: string | null;
@@ -49,15 +61,17 @@ export type TrainedCase = TrainerFile & { readonly settings: TrainerSettings; re
 
 export const startingModel = "the starting model";
 
-/** The case, or why it belongs to a later version. */
-export function trainerCase(algorithm: string, file: string): TrainedCase | { readonly later: string } {
+/** The case; or that it is no run but an order of rows, which kto-order.test.ts looks at; or why it is for a later version. */
+export function trainerCase(
+  algorithm: string,
+  file: string,
+): TrainedCase | { readonly later: string } | { readonly order: string } {
   const content = readOracleJson<TrainerFile>("trainer", algorithm, file);
   const { settings } = content;
-  if (algorithm !== "sft" && algorithm !== "dpo") return { later: algorithm };
+  if (!["sft", "dpo", "kto", "reward"].includes(algorithm)) return { later: algorithm };
+  if (content.kind === "order") return { order: content.case };
   if (settings === undefined) return { later: "no run" };
   const data = oraclePath("trainer", algorithm, content.rows);
-  if (algorithm === "dpo" && settings.loss !== "sigmoid") return { later: `loss ${settings.loss}` };
-  if (algorithm === "dpo" && content.reference_model !== startingModel) return { later: "another reference" };
   return { ...content, settings, data };
 }
 

@@ -27,6 +27,8 @@ export interface RecordedUpdate {
 
 export class RecordedModel implements TrainableModel {
   readonly updates: RecordedUpdate[] = [];
+  /** Batches that went through `forward`. */
+  readonly forwards: PackedBatch[] = [];
   /** By the parameters' names, before the first update. */
   readonly firstGradients = new Map<string, Float32Array>();
   readonly #inner: TrainableModel;
@@ -46,6 +48,18 @@ export class RecordedModel implements TrainableModel {
 
   get maxPositions() {
     return this.#inner.maxPositions;
+  }
+
+  get scoreHeads() {
+    return this.#inner.scoreHeads;
+  }
+
+  get scoreNormalisation() {
+    return this.#inner.scoreNormalisation;
+  }
+
+  set scoreNormalisation(value) {
+    this.#inner.scoreNormalisation = value;
   }
 
   get parameters() {
@@ -89,7 +103,32 @@ export class RecordedModel implements TrainableModel {
   }
 
   forward(...rest: Parameters<FrozenModel["forward"]>) {
+    this.forwards.push(rest[0]);
     return this.#inner.forward(...rest);
+  }
+
+  scores(...rest: Parameters<FrozenModel["scores"]>) {
+    return this.#inner.scores(...rest);
+  }
+
+  states(...rest: Parameters<FrozenModel["states"]>) {
+    return this.#inner.states(...rest);
+  }
+
+  kl(...rest: Parameters<FrozenModel["kl"]>) {
+    return this.#inner.kl(...rest);
+  }
+
+  klStep(...rest: Parameters<TrainableModel["klStep"]>) {
+    return this.#inner.klStep(...rest);
+  }
+
+  matchUpdate(...rest: Parameters<TrainableModel["matchUpdate"]>) {
+    return this.#inner.matchUpdate(...rest);
+  }
+
+  scaleScoreHeads(...rest: Parameters<TrainableModel["scaleScoreHeads"]>) {
+    return this.#inner.scaleScoreHeads(...rest);
   }
 
   evaluate(...rest: Parameters<FrozenModel["evaluate"]>) {

@@ -9,6 +9,7 @@ import type {
   MemoryUse,
   StepResult,
   TrainableModel,
+  UnpairedLoss,
   UpdateOptions,
 } from "../../lib/engine/contract.js";
 
@@ -30,6 +31,7 @@ interface Completion {
 class FrozenUnigram implements FrozenModel {
   readonly dtype = "fp32";
   readonly maxPositions: number = 256;
+  readonly scoreHeads = 0;
   /** Batches that went through `forward`. */
   readonly forwards: PackedBatch[] = [];
   disposed = false;
@@ -96,6 +98,7 @@ class FrozenUnigram implements FrozenModel {
       groupLosses,
       completions: sums,
       scores: new Float64Array(0),
+      tieGradient: 0,
       trunkRows: batch.counts.tokensComputed,
       headRows: batch.counts.targets,
     };
@@ -103,6 +106,15 @@ class FrozenUnigram implements FrozenModel {
   }
 
   async startGeneration(): Promise<never> {
+    throw new Error("not needed here");
+  }
+  async scores(): Promise<never> {
+    throw new Error("not needed here");
+  }
+  async states(): Promise<never> {
+    throw new Error("not needed here");
+  }
+  async kl(): Promise<never> {
     throw new Error("not needed here");
   }
 
@@ -132,6 +144,17 @@ export class UnigramModel extends FrozenUnigram implements TrainableModel {
   }
 
   readonly adapter = undefined;
+  readonly scoreNormalisation = undefined;
+
+  async klStep(): Promise<never> {
+    throw new Error("not needed here");
+  }
+  matchUpdate(): never {
+    throw new Error("not needed here");
+  }
+  async scaleScoreHeads(): Promise<never> {
+    throw new Error("not needed here");
+  }
 
   get trainableParameters(): number {
     return this.logits.length;
@@ -215,9 +238,20 @@ function pairsOf(flat: Int32Array): Completion[] {
 /** Undivided loss of a group and its slope in each completion's summed log-prob. */
 function groupLoss(loss: LossSpec, sums: readonly { readonly logprob: number }[], first: number) {
   if (loss.kind === "nll") return { value: -(sums[0]?.logprob ?? 0), slopes: [-1] };
-  if (loss.kind !== "dpo") throw new Error("not needed here");
-  const ratio = (i: number) => (sums[i]?.logprob ?? 0) - (loss.reference[first + i] ?? 0);
+  if (loss.kind === "unpaired") return answerLoss(loss, sums[0]?.logprob ?? 0, first);
+  if (loss.kind !== "pairwise" || loss.terms.some(({ name }) => name !== "sigmoid"))
+    throw new Error("not needed here");
+  const ratio = (i: number) => (sums[i]?.logprob ?? 0) - (loss.reference?.[first + i] ?? 0);
   const z = loss.beta * (ratio(0) - ratio(1));
   const slope = -loss.beta / (1 + Math.exp(z));
   return { value: Math.log1p(Math.exp(-z)), slopes: [slope, -slope] };
+}
+
+/** KTO's loss of one answer: 1 - sigma(z), z = beta (d - z0) where it is good, beta (z0 - d) where it is bad. */
+function answerLoss(loss: UnpairedLoss, logprob: number, first: number) {
+  const sign = loss.labels[first] === 1 ? 1 : -1;
+  const weight = sign === 1 ? loss.desirableWeight : loss.undesirableWeight;
+  const z = sign * loss.beta * (logprob - (loss.reference[first] ?? 0) - loss.baseline);
+  const share = 1 / (1 + Math.exp(-z));
+  return { value: weight * (1 - share), slopes: [-sign * weight * loss.beta * share * (1 - share)] };
 }

@@ -130,6 +130,7 @@ describe("the dpo loop", () => {
     expect(model.steps[0]?.loss).to.deep.include({
       beta: 0.3,
       labelSmoothing: 0.1,
+      terms: [{ name: "sigmoid", weight: 1 }],
       labels: Float64Array.of(0, 0.25, 0.5, 0.75, 1),
       weights: Float64Array.of(0, 1, 2, 3, 4),
     });

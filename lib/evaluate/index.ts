@@ -1,0 +1,120 @@
+// Public names of the evaluation room. Must not import train or anything above it.
+
+export {
+  type Answer,
+  type AnsweredPrompt,
+  type AnswerOptions,
+  type SampleAnswersOptions,
+  type ScoreAnswers,
+  sampleAnswers,
+  type Writer,
+} from "./answers.js";
+export {
+  type BestAnswer,
+  type BestOfN,
+  type BestOfNOptions,
+  type BestOfNValueInput,
+  bestOfN,
+  bestOfNKl,
+  bestOfNValue,
+  type ExpectedScore,
+} from "./best-of-n.js";
+export { boundText, readBound } from "./bound-file.js";
+export {
+  type Calibration,
+  type CalibrationBin,
+  type CalibrationInput,
+  calibrationOf,
+  type PairCalibrationInput,
+  pairCalibrationOf,
+} from "./calibration.js";
+export {
+  type EvaluatedModel,
+  type EvaluateModelOptions,
+  type Evaluation,
+  type EvaluationProgress,
+  evaluateModel,
+  type ScoredRowsOptions,
+  scoredRows,
+} from "./evaluate-model.js";
+export type { EvaluatedRow, EvaluationMetrics, LogprobMetrics, ScoredBy } from "./evaluated-row.js";
+export {
+  bestOfNJson,
+  evaluationJson,
+  rowJson,
+  sampledKlJson,
+  winRateJson,
+} from "./evaluation-json.js";
+export {
+  type EvaluationRows,
+  type OpenEvaluationRows,
+  openEvaluationRows,
+  type RowColumns,
+} from "./evaluation-rows.js";
+export {
+  type AnswerScorer,
+  answerScorer,
+  type BoundAnswerScorer,
+  boundAnswerScorer,
+  type GeneratedPrompts,
+  type PromptsOfRows,
+  promptContents,
+  promptsOfRows,
+} from "./generated.js";
+export {
+  type BootstrapInput,
+  bootstrapMeans,
+  type Interval,
+  type MeanWithError,
+  meanWithError,
+  type WilsonInput,
+  wilsonInterval,
+} from "./intervals.js";
+export {
+  type JudgedKind,
+  type JudgedMetrics,
+  type JudgedMetricsOptions,
+  type JudgedRow,
+  judgedMetricsOf,
+  type PairMetrics,
+  type RankingMetrics,
+  type RatingMetrics,
+  type ScoreMetrics,
+  type ThumbMetrics,
+} from "./judged-metrics.js";
+export {
+  type KlSummary,
+  type KlToReference,
+  type KlToReferenceOptions,
+  klOnSamples,
+  klToReference,
+  type SampledKl,
+  type SampledKlOptions,
+} from "./kl.js";
+export { type RankCorrelation, rankCorrelationOf } from "./rank-correlation.js";
+export {
+  type BoundCoverage,
+  type BoundPair,
+  type BoundScore,
+  boundCoverage,
+  boundScores,
+  type Confidence,
+  confident,
+  type FitRewardBound,
+  fitRewardBound,
+  type RewardBound,
+  type RowBoundScores,
+  type ScoreWithBound,
+  type StatesModel,
+} from "./reward-bound.js";
+export { type Slice, type SliceOptions, type SliceRow, type Slicing, sliceRows } from "./slices.js";
+export { type TokenMetrics, type TokenSums, tokenMetricsOf } from "./token-metrics.js";
+export {
+  type AnsweringSide,
+  type CompareScoresInput,
+  compareScores,
+  type ScoreComparison,
+  type WinRate,
+  type WinRateOptions,
+  winRate,
+} from "./win-rate.js";

@@ -1,0 +1,107 @@
+// How sure a share or a mean is: Wilson's interval and the bootstrap over prompts, both at 95%.
+// Pure numbers; must not import the engine.
+
+import { philox, randomStreams, seedKey } from "../data/index.js";
+import { fail } from "../errors/index.js";
+
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** 97.5% quantile of the standard normal distribution. */
+const Z = 1.959963984540054;
+
+export interface WilsonInput {
+  /** Ties count half, so it need not be whole. */
+  readonly successes: number;
+  readonly count: number;
+}
+
+/** Wilson's score interval of a share: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). */
+export function wilsonInterval({ successes, count }: WilsonInput): Interval {
+  if (!(count > 0 && successes >= 0 && successes <= count)) {
+    const text = `Expected successes from 0 to count, and count above 0, but received ${successes} of ${count}.`;
+    throw fail("ATTUNE_DATA", text);
+  }
+  const share = successes / count;
+  const centre = share + (Z * Z) / (2 * count);
+  const half = Z * Math.sqrt((share * (1 - share)) / count + (Z * Z) / (4 * count * count));
+  const scale = 1 + (Z * Z) / count;
+  return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) };
+}
+
+export interface BootstrapInput {
+  /** Series over the same items, [series][items]; one draw takes the same items of all of them: they stay paired. */
+  readonly series: readonly ArrayLike<number>[];
+  /** 64 bits. */
+  readonly seed: number | bigint;
+  /** Default 10,000. */
+  readonly draws?: number;
+}
+
+/** Intervals of the means of series, [series]: the 2.5% and 97.5% quantiles over draws of items with replacement. */
+export function bootstrapMeans({ series, seed, draws = 10_000 }: BootstrapInput): Interval[] {
+  const items = series[0]?.length ?? 0;
+  if (items === 0 || series.some(({ length }) => length !== items)) {
+    const lengths = series.map(({ length }) => length).join(", ");
+    throw fail("ATTUNE_DATA", `Expected series of one length above 0 but received lengths ${lengths}.`);
+  }
+  if (!Number.isSafeInteger(draws) || draws < 100)
+    throw fail("ATTUNE_OPTION", `Expected draws to be an integer >= 100 but received ${draws}.`);
+  const means = series.map(() => new Float64Array(draws));
+  const picked = new Int32Array(items);
+  for (let draw = 0; draw < draws; draw++) {
+    drawItems(picked, draw, seedKey(seed));
+    for (const [s, values] of series.entries()) {
+      let sum = 0;
+      for (const item of picked) sum += values[item] ?? 0;
+      const into = means[s];
+      if (into !== undefined) into[draw] = sum / items;
+    }
+  }
+  return means.map((sorted) => {
+    sorted.sort();
+    return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+  });
+}
+
+const WORDS = 2 ** 32;
+
+/** Items of one draw: words of (bootstrap, draw, 0, i div 4), in order; those that would favour some items are skipped. */
+function drawItems(picked: Int32Array, draw: number, key: readonly [number, number]): void {
+  const { length } = picked;
+  const limit = WORDS - (WORDS % length);
+  let filled = 0;
+  for (let block = 0; filled < length; block++) {
+    for (const word of philox([randomStreams.bootstrap, draw, 0, block], key)) {
+      if (filled === length || word >= limit) continue;
+      picked[filled] = word % length;
+      filled += 1;
+    }
+  }
+}
+
+/** Between the two nearest of ascending values. */
+function quantile(sorted: Float64Array, share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = sorted[Math.floor(place)] ?? Number.NaN;
+  const above = sorted[Math.ceil(place)] ?? Number.NaN;
+  return below + (place - Math.floor(place)) * (above - below);
+}
+
+export interface MeanWithError {
+  readonly mean: number;
+  /** Standard error of the mean, sd / sqrt(n) with n - 1 in the deviation; NaN for one value. */
+  readonly standardError: number;
+}
+
+export function meanWithError(values: ArrayLike<number>): MeanWithError {
+  const { length } = values;
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += values[i] ?? 0;
+  const mean = sum / length;
+  let squares = 0;
+  for (let i = 0; i < length; i++) squares += ((values[i] ?? 0) - mean) ** 2;
+  return { mean, standardError: Math.sqrt(squares / (length - 1) / length) };
+}

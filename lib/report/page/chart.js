@@ -1,0 +1,175 @@
+// Draws one panel with uPlot and keeps the values under it current. Must not know where the data came from.
+
+import { chartTables, hasPoints, nearestLine } from "./chart-data.js";
+import { formatNumber, formatValue } from "./format-value.js";
+
+const height = 210;
+/** Runs are told apart by colour and by dashes. */
+const dashes = [[], [8, 4], [2, 4], [12, 4, 2, 4]];
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const runColour = (run) => colour(`--run-${(run % 8) + 1}`);
+
+/** How a column is drawn. */
+function seriesOf({ run, kind }, runs) {
+  const stroke = () => runColour(run);
+  const dash = runs > 1 ? dashes[(run + Math.floor(run / 8)) % dashes.length] : [];
+  const hidden = { show: false };
+  if (kind === "low" || kind === "high")
+    return { stroke: "transparent", width: 0, points: hidden, run, kind };
+  if (kind === "raw") return { stroke, width: 1, alpha: 0.28, points: hidden, run, kind };
+  if (kind === "eval") {
+    const points = { show: true, size: 8, stroke, fill: stroke, width: 1 };
+    return { stroke, width: 1, alpha: 0.95, points, run, kind };
+  }
+  return { stroke, width: 2, dash, points: { show: isSinglePoint }, run, kind };
+}
+
+/** A line needs two points; dots are for evaluations. */
+function isSinglePoint(plot, series) {
+  return plot.data[series].filter((value) => value !== null && value !== undefined).length < 2;
+}
+
+function bandsOf(columns) {
+  return columns.flatMap(({ kind, run }, i) =>
+    kind === "high" ? [{ series: [i + 1, i], fill: () => `${runColour(run)}33` }] : [],
+  );
+}
+
+function axes(unit) {
+  const line = { stroke: () => colour("--grid"), width: 1 };
+  const axis = {
+    stroke: () => colour("--quiet"),
+    grid: line,
+    ticks: { ...line, size: 4 },
+    font: "12px system-ui",
+  };
+  const short = (value) =>
+    value === null
+      ? ""
+      : Math.abs(value) >= 1e6
+        ? `${Number((value / 1e6).toPrecision(4))}M`
+        : formatNumber(value);
+  return [
+    { ...axis, space: 70, size: 36, values: (_, splits) => splits.map(short) },
+    {
+      ...axis,
+      size: 66,
+      space: 36,
+      values: (_, splits) => splits.map((v) => (v === null ? "" : formatValue(v, unit))),
+    },
+  ];
+}
+
+/** A chart in `element`; `readout` shows the values at the cursor, or the last ones. */
+export class Chart {
+  #plot;
+  #element;
+  #readout;
+  #panel;
+  #runs;
+  #columns = [];
+
+  constructor({ element, readout, panel, runs }) {
+    this.#element = element;
+    this.#readout = readout;
+    this.#panel = panel;
+    this.#runs = runs;
+    new ResizeObserver(() => this.#resize()).observe(element);
+    element.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  draw(view) {
+    this.#plot?.destroy();
+    this.#plot = undefined;
+    const { tables, columns } = chartTables(this.#panel, view);
+    const empty = !hasPoints(tables);
+    this.#element.classList.toggle("empty", empty);
+    this.#columns = columns;
+    if (empty) {
+      this.#element.dataset.why = view.logarithmic
+        ? "No value above 0: a logarithmic scale cannot show any."
+        : "No value to show.";
+      this.#show(undefined);
+      return;
+    }
+    const data = uPlot.join(tables);
+    this.#plot = new uPlot(this.#options(view, columns), data, this.#element);
+    this.#show(undefined);
+  }
+
+  redraw() {
+    this.#plot?.redraw(false);
+  }
+
+  #options({ axis, logarithmic }, columns) {
+    return {
+      width: this.#element.clientWidth,
+      height,
+      legend: { show: false },
+      scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : {} },
+      axes: axes(this.#panel.unit),
+      series: [{ label: axis }, ...columns.map((column) => seriesOf(column, this.#runs))],
+      bands: bandsOf(columns),
+      cursor: {
+        sync: { key: "curves", setSeries: false },
+        y: false,
+        dataIdx: (plot, series, index) => nearestLine(plot.data[0], plot.data[series], index),
+        points: { size: 8 },
+      },
+      hooks: {
+        setCursor: [(plot) => this.#show(plot.cursor.left < 0 ? undefined : plot.cursor.idxs)],
+        ready: [(plot) => plot.over.setAttribute("aria-hidden", "true")],
+      },
+    };
+  }
+
+  #resize() {
+    if (this.#plot === undefined || this.#element.clientWidth === 0) return;
+    if (this.#plot.width !== this.#element.clientWidth)
+      this.#plot.setSize({ width: this.#element.clientWidth, height });
+  }
+
+  /** Arrow keys move the cursor from line to line. */
+  #key(event) {
+    const plot = this.#plot;
+    const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key];
+    if (plot === undefined || (move === undefined && !["Home", "End", "Escape"].includes(event.key))) return;
+    event.preventDefault();
+    const [xs] = plot.data;
+    const last = xs.length - 1;
+    const at = plot.cursor.idx ?? last;
+    if (event.key === "Escape") return plot.setCursor({ left: -10, top: -10 });
+    const index =
+      event.key === "Home" ? 0 : event.key === "End" ? last : Math.min(last, Math.max(0, at + move));
+    plot.setCursor({ left: plot.valToPos(xs[index], "x"), top: 10 });
+  }
+
+  /** [columns] lines under the cursor, the axis first; undefined shows the last values. */
+  #show(lines) {
+    const plot = this.#plot;
+    const xs = plot?.data[0] ?? [];
+    const x = lines?.[0] === null || lines === undefined ? undefined : xs[lines[0]];
+    const where = this.#readout.querySelector("[data-where]");
+    const axis = plot?.series[0].label === "tokens" ? "tokens" : "step";
+    where.textContent = x === undefined ? "last values" : `${axis} ${Math.round(x).toLocaleString("en-US")}`;
+    for (const cell of this.#readout.querySelectorAll("[data-value]")) cell.textContent = "";
+    for (const [i, { run, kind }] of this.#columns.entries()) {
+      const cell = this.#readout.querySelector(`[data-run="${run}"] [data-value="${kind}"]`);
+      if (cell === null || plot === undefined) continue;
+      const column = plot.data[i + 1];
+      const line = x === undefined ? nearestLine(xs, column, xs.length - 1) : lines[i + 1];
+      cell.textContent = line === null ? "" : this.#text(column[line], line, i);
+    }
+  }
+
+  /** The value, and the range of a bucket where a point stands for many lines. */
+  #text(value, line, column) {
+    const { unit } = this.#panel;
+    const text = formatValue(value, unit);
+    const [low, high] = [this.#columns[column - 2]?.kind, this.#columns[column - 1]?.kind];
+    if (this.#columns[column].kind !== "train" || low !== "low" || high !== "high") return text;
+    const ends = [column - 1, column].map((i) => formatValue(this.#plot.data[i][line], unit));
+    return `${text} (${ends.join(" … ")})`;
+  }
+}

@@ -1,0 +1,68 @@
+// Turns runs into panels: one per metric, with a curve of training and one of evaluation for every run that has it.
+// Must not draw.
+
+import { type Curve, downsample } from "./downsample.js";
+import { type DescribedMetric, describeMetric, inReportOrder } from "./metric-table.js";
+import type { MetricColumns, RunData } from "./run-data.js";
+
+/** A run's curves of one metric. */
+export interface PanelSeries {
+  /** Index of the run. */
+  readonly run: number;
+  readonly train: Curve | undefined;
+  readonly evaluation: Curve | undefined;
+  /** Lines whose value is no finite number: gaps. */
+  readonly notFinite: number;
+}
+
+export interface Panel {
+  readonly metric: DescribedMetric;
+  readonly series: readonly PanelSeries[];
+}
+
+/** Points of a curve: about one per pixel of a wide panel. */
+export const curvePoints = 800;
+
+export function panelsOf(runs: readonly RunData[], points = curvePoints): readonly Panel[] {
+  const metrics = new Map<string, DescribedMetric>();
+  for (const { train, evaluation, summary } of runs) {
+    for (const key of [...train.values.keys(), ...evaluation.values.keys()]) {
+      const metric = metrics.has(key) ? undefined : describeMetric(key, summary.command);
+      if (metric !== undefined) metrics.set(key, metric);
+    }
+  }
+  return inReportOrder([...metrics.values()]).flatMap((metric) => {
+    const series = runs.flatMap((run, i) => seriesOf(run, i, metric.key, points) ?? []);
+    return series.length === 0 ? [] : { metric, series };
+  });
+}
+
+function seriesOf(data: RunData, run: number, key: string, points: number): PanelSeries | undefined {
+  const { train, evaluation } = data;
+  const trained = curveOf(train, key, train.values.get("num_tokens") ?? [], points);
+  const measured = curveOf(evaluation, key, tokensAtEvaluations(train, evaluation), points);
+  if (trained === undefined && measured === undefined) return undefined;
+  const notFinite = (train.notFinite.get(key) ?? 0) + (evaluation.notFinite.get(key) ?? 0);
+  return { run, train: trained, evaluation: measured, notFinite };
+}
+
+function curveOf(
+  { steps, values }: MetricColumns,
+  key: string,
+  tokens: readonly number[],
+  points: number,
+): Curve | undefined {
+  const column = values.get(key);
+  return column === undefined ? undefined : downsample({ steps, tokens, values: column, points });
+}
+
+/** Evaluations don't count tokens: those of the last training line before. */
+function tokensAtEvaluations(train: MetricColumns, evaluation: MetricColumns): readonly number[] {
+  const tokens = train.values.get("num_tokens");
+  if (tokens === undefined) return [];
+  let line = -1;
+  return evaluation.steps.map((step) => {
+    while (line + 1 < train.steps.length && (train.steps[line + 1] ?? 0) <= step) line += 1;
+    return line < 0 ? 0 : (tokens[line] ?? Number.NaN);
+  });
+}

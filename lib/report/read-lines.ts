@@ -1,0 +1,54 @@
+// Reads a file of JSON lines as objects, however long it is; a line that is none is told, not thrown.
+// Must not know what the lines mean.
+
+import { createReadStream, existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fail, reasonOf } from "../errors/index.js";
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface ReadLinesRequest {
+  readonly file: string;
+  readonly onLine: (line: JsonObject) => void;
+  /** Called with the number of a line that is no JSON object, from 1. */
+  readonly onBadLine: (line: number) => void;
+}
+
+/**
+ * Nothing is called for a file that is missing or empty.
+ * @throws ATTUNE_FILE
+ */
+export async function readJsonLines({ file, onLine, onBadLine }: ReadLinesRequest): Promise<void> {
+  if (!existsSync(file)) return;
+  let number = 0;
+  try {
+    const lines = createInterface({
+      input: createReadStream(file, "utf8"),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    });
+    for await (const text of lines) {
+      number += 1;
+      if (text.trim() === "") continue;
+      const value = parsed(text);
+      if (value === undefined) onBadLine(number);
+      else onLine(value);
+    }
+  } catch (error) {
+    throw fail("ATTUNE_FILE", `Cannot read ${file}: ${reasonOf(error)}.`, { cause: error });
+  }
+}
+
+function parsed(text: string): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The value if it is an object; undefined for anything else. */
+export function asObject(value: unknown): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined;
+}

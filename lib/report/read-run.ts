@@ -1,0 +1,165 @@
+// Reads the folder of a run: run.json, config.yaml, metrics.jsonl, samples.jsonl and evaluations beside them. Whatever
+// is missing stays empty; only a folder without metrics is no run. Must not write.
+
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { fail, reasonOf } from "../errors/index.js";
+import { readEvaluations } from "./read-evaluations.js";
+import { asObject, type JsonObject, readJsonLines } from "./read-lines.js";
+import { readMetrics } from "./read-metrics.js";
+import type { ReportSample, RunData, RunSummary } from "./run-data.js";
+
+/**
+ * The runs in the given folders; a folder that only holds runs stands for all of them.
+ * @throws ATTUNE_FILE when a folder is missing or holds no run
+ */
+export async function readRuns(folders: readonly string[]): Promise<readonly RunData[]> {
+  const found = [...new Set(folders.flatMap(runFolders))];
+  const names = shortNames(found);
+  const runs: RunData[] = [];
+  for (const [i, folder] of found.entries()) runs.push(await readRun(folder, names[i] ?? folder));
+  return runs;
+}
+
+function runFolders(folder: string): readonly string[] {
+  if (!existsSync(folder)) throw noRun(folder, "it does not exist");
+  if (!statSync(folder).isDirectory()) throw noRun(folder, "it is a file");
+  if (existsSync(join(folder, "metrics.jsonl"))) return [folder];
+  const inside = readdirSync(folder)
+    .map((name) => join(folder, name))
+    .filter((path) => existsSync(join(path, "metrics.jsonl")))
+    .toSorted((a, b) => startOf(a) - startOf(b));
+  if (inside.length === 0) throw noRun(folder, "there is no metrics.jsonl in it, nor in the folders in it");
+  return inside;
+}
+
+function noRun(folder: string, why: string) {
+  const advice = "Give the --output of a training command, or a folder of such folders.";
+  return fail("ATTUNE_FILE", `Expected the folder of a run but found ${folder}: ${why}. ${advice}`, {
+    details: { path: folder },
+  });
+}
+
+/** Runs of a common folder stand in the order in which they began. */
+function startOf(folder: string): number {
+  const started = Date.parse(text(readObject(join(folder, "run.json"))?.started) ?? "");
+  return Number.isNaN(started) ? Number.POSITIVE_INFINITY : started;
+}
+
+/** The last part of each path; as many more as it takes to tell them apart. */
+export function shortNames(folders: readonly string[]): readonly string[] {
+  const whole = folders.map((folder) => resolve(folder));
+  const taken = (parts: number) =>
+    whole.map((folder) => {
+      const names = [basename(folder)];
+      for (let at = dirname(folder); names.length < parts && dirname(at) !== at; at = dirname(at))
+        names.unshift(basename(at));
+      return names.join("/");
+    });
+  for (let parts = 1; parts < 8; parts++) {
+    const names = taken(parts);
+    if (new Set(names).size === names.length) return names;
+  }
+  return whole;
+}
+
+async function readRun(folder: string, name: string): Promise<RunData> {
+  const { train, evaluation, badLines } = await readMetrics(folder);
+  const samples: ReportSample[] = [];
+  const badSamples: number[] = [];
+  await readJsonLines({
+    file: join(folder, "samples.jsonl"),
+    onLine: (line) => samples.push(sampleOf(line)),
+    onBadLine: (line) => badSamples.push(line),
+  });
+  const warnings = [
+    ...badLines.map((line) => `metrics.jsonl:${line} is no JSON object and was passed over`),
+    ...badSamples.map((line) => `samples.jsonl:${line} is no JSON object and was passed over`),
+  ];
+  const record = readObject(join(folder, "run.json"));
+  if (record === undefined)
+    warnings.push("run.json is missing or no JSON object: command and status are unknown");
+  return {
+    name,
+    folder: resolve(folder),
+    summary: summaryOf(record ?? {}),
+    settings: readSettings(join(folder, "config.yaml"), warnings),
+    train,
+    evaluation,
+    samples,
+    evaluations: readEvaluations(folder),
+    warnings,
+  };
+}
+
+function readObject(file: string): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+function readSettings(file: string, warnings: string[]): Readonly<Record<string, string>> {
+  if (!existsSync(file)) return {};
+  try {
+    const options = asObject(parse(readFileSync(file, "utf8"))) ?? {};
+    return Object.fromEntries(
+      Object.entries(options).map(([key, value]) => [
+        key,
+        Array.isArray(value) ? value.join(", ") : String(value),
+      ]),
+    );
+  } catch (error) {
+    warnings.push(`config.yaml cannot be read: ${reasonOf(error)}`);
+    return {};
+  }
+}
+
+function sampleOf(line: JsonObject): ReportSample {
+  return {
+    step: number(line.step) ?? 0,
+    prompt: String(line.prompt ?? ""),
+    completion: String(line.completion ?? ""),
+    finished: String(line.finished ?? ""),
+  };
+}
+
+function summaryOf(record: JsonObject): RunSummary {
+  const result = asObject(record.result) ?? {};
+  const error = asObject(record.error);
+  const resumes = Array.isArray(record.resumes) ? record.resumes : [];
+  return {
+    command: text(record.command) ?? "run",
+    status: text(record.status) ?? "unknown",
+    started: text(record.started),
+    finished: text(record.finished),
+    stepsDone: number(record.stepsDone),
+    stepsPlanned: number(record.stepsPlanned),
+    seconds: number(result.seconds),
+    bestStep: number(result.bestStep),
+    machine: text(record.machine),
+    versions: texts(record.versions),
+    hashes: texts(record.hashes),
+    rows: asObject(record.rows) ?? {},
+    evaluationRows: asObject(record.evaluationRows) ?? {},
+    error: error === undefined ? undefined : { code: String(error.code), message: String(error.message) },
+    resumes: resumes.flatMap((one) => {
+      const entry = asObject(one);
+      return entry === undefined ? [] : { date: String(entry.date), step: number(entry.step) ?? 0 };
+    }),
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
+
+function texts(value: unknown): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(asObject(value) ?? {}).map(([key, one]) => [key, String(one)]));
+}

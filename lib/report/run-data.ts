@@ -1,0 +1,82 @@
+// What a report knows of a run, whatever trained it. Types only.
+
+/** Lines of one split, as columns. */
+export interface MetricColumns {
+  /** [lines] ascending. */
+  readonly steps: readonly number[];
+  /** By key: [lines], NaN where a line has no finite number. */
+  readonly values: ReadonlyMap<string, readonly number[]>;
+  /** By key: lines whose value was written but is no finite number. */
+  readonly notFinite: ReadonlyMap<string, number>;
+}
+
+/** The parts of run.json that a report shows; all may be missing in a run of another version. */
+export interface RunSummary {
+  readonly command: string;
+  readonly status: string;
+  readonly started: string | undefined;
+  readonly finished: string | undefined;
+  readonly stepsDone: number | undefined;
+  readonly stepsPlanned: number | undefined;
+  readonly seconds: number | undefined;
+  readonly bestStep: number | undefined;
+  readonly machine: string | undefined;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly hashes: Readonly<Record<string, string>>;
+  /** What became of the rows, as counted: nested objects allowed. */
+  readonly rows: Readonly<Record<string, unknown>>;
+  readonly evaluationRows: Readonly<Record<string, unknown>>;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+  /** Each time the run went on from a checkpoint. */
+  readonly resumes: readonly { readonly date: string; readonly step: number }[];
+}
+
+export interface ReportSample {
+  readonly step: number;
+  readonly prompt: string;
+  readonly completion: string;
+  readonly finished: string;
+}
+
+/** One point of a reliability curve; an empty bin has no means. */
+export interface ReliabilityBin {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  readonly predicted: number | undefined;
+  readonly observed: number | undefined;
+}
+
+export interface Reliability {
+  /** Of what, by its path in the file: empty for all rows, `length / 32-63`. */
+  readonly name: string;
+  /** Of some rows only. */
+  readonly group: boolean;
+  readonly bins: readonly ReliabilityBin[];
+  readonly ece: number | undefined;
+  readonly brier: number | undefined;
+}
+
+/** A result of `attune evaluate` beside the run. */
+export interface EvaluationFile {
+  readonly file: string;
+  /** Numbers and texts by their path in the file. */
+  readonly figures: readonly { readonly name: string; readonly value: string | number }[];
+  readonly reliability: readonly Reliability[];
+}
+
+export interface RunData {
+  /** Short and unique among the runs of a report. */
+  readonly name: string;
+  readonly folder: string;
+  readonly summary: RunSummary;
+  /** Options by the names of config.yaml, as text. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly train: MetricColumns;
+  /** Keys without `eval_`. */
+  readonly evaluation: MetricColumns;
+  readonly samples: readonly ReportSample[];
+  readonly evaluations: readonly EvaluationFile[];
+  /** What could not be read and was passed over. */
+  readonly warnings: readonly string[];
+}
