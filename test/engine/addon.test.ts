@@ -31,6 +31,7 @@ describe("the addon", () => {
     expect(Object.keys(addon).sort()).to.deep.equal(
       [
         "addRole",
+        "baseFingerprint",
         "baseMemoryOf",
         "cancel",
         "checks",
