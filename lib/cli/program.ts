@@ -33,6 +33,9 @@ From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF
      attune sft --model M --data demonstrations.jsonl --output runs/sft
   Where people only gave thumbs up and down ({"prompt": "…", "completion": " …", "label": true}):
      attune kto --model M --data thumbs.jsonl --output runs/kto
+  A model that scores answers, from pairs, rankings or ratings; and how good a model is on rows nobody trained on:
+     attune reward --model M --data rankings.jsonl --output runs/reward
+     attune evaluate --model tuned --data eval.jsonl --reference M
 
   OUTPUT/report.html shows how a run went; attune report RUN… compares several. OUTPUT/metrics.jsonl has every step.
   All options may stand in a YAML file (--config FILE; --print-config writes one). attune help COMMAND explains a
