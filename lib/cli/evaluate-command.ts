@@ -22,6 +22,7 @@ import { type EvaluationModels, withModels } from "./evaluation-models.js";
 import { addFlags, givenOptions } from "./flags.js";
 import { requireNewFile, writeWhole } from "./output-file.js";
 import { createPhaseProgress, type PhaseProgress } from "./phase-progress.js";
+import { printOptions } from "./print-options.js";
 import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
@@ -44,6 +45,7 @@ export function evaluateCommand(terminal: Terminal, ended: (code: number) => voi
     .addHelpText("after", help);
   addFlags(command, commandSchemas.evaluate);
   return command.action(async () => {
+    if (printOptions("evaluate", command, terminal)) return ended(exitCodes.done);
     const settings = givenOptions(command, commandSchemas.evaluate).resolved;
     ended(await evaluate(settings, terminal));
   });

@@ -9,7 +9,9 @@ import { loadTokenizer, type Tokenizer } from "../text/index.js";
 import { answerPrompts } from "./answers.js";
 import { chat } from "./chat.js";
 import { addFlags, givenOptions } from "./flags.js";
+import { printOptions } from "./print-options.js";
 import { promptsOf } from "./prompts.js";
+import { exitCodes } from "./report-error.js";
 import { samplingOf } from "./sampling.js";
 import type { Terminal } from "./terminal.js";
 
@@ -30,6 +32,7 @@ export function generateCommand(terminal: Terminal, ended: (code: number) => voi
     .addHelpText("after", example);
   addFlags(command, commandSchemas.generate);
   return command.action(async () => {
+    if (printOptions("generate", command, terminal)) return ended(exitCodes.done);
     const settings = givenOptions(command, commandSchemas.generate).resolved;
     requireOneSource(settings);
     ended(await withModel(settings, terminal, (place) => work(place, settings, terminal)));

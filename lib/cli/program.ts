@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor-command.js";
 import { dpoCommand } from "./dpo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
 import { generateCommand } from "./generate-command.js";
+import { helpLayout } from "./help-layout.js";
 import { ktoCommand } from "./kto-command.js";
 import { quickstartCommand } from "./quickstart-command.js";
 import { reportCommand } from "./report-command.js";
@@ -79,6 +80,7 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
   for (const create of make) program.addCommand(create(terminal, ended));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(false);
+    command.configureHelp(helpLayout);
     command.configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       // The error is rendered once, by reportError.

@@ -9,6 +9,7 @@ import { addFlags, givenOptions } from "./flags.js";
 import { grouped } from "./format.js";
 import { requireNewFile, writeWhole } from "./output-file.js";
 import { createPhaseProgress, type PhaseProgress } from "./phase-progress.js";
+import { printOptions } from "./print-options.js";
 import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
@@ -32,6 +33,7 @@ export function scoreCommand(terminal: Terminal, ended: (code: number) => void):
     .addHelpText("after", help);
   addFlags(command, commandSchemas.score);
   return command.action(async () => {
+    if (printOptions("score", command, terminal)) return ended(exitCodes.done);
     const settings = givenOptions(command, commandSchemas.score).resolved;
     ended(await score(settings, terminal));
   });

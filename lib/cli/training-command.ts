@@ -2,10 +2,11 @@
 // that is followed. Must not know an algorithm.
 
 import { Command } from "commander";
-import { type commandSchemas, configText, optionsJsonSchema, optionTable } from "../options/index.js";
+import type { commandSchemas } from "../options/index.js";
 import { tensorboardSink, writeRunReport } from "../report/index.js";
 import type { SharedMetrics, TrainRun } from "../train/index.js";
 import { addFlags, givenOptions } from "./flags.js";
+import { printOptions } from "./print-options.js";
 import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 import { followTraining } from "./train-command.js";
@@ -36,14 +37,7 @@ export function trainingCommand<Metrics extends SharedMetrics>(
     .addHelpText("after", options.help);
   addFlags(command, schema);
   return command.action(async () => {
-    if (command.getOptionValue("printSchema") === true) {
-      terminal.stdout.write(`${JSON.stringify(optionsJsonSchema(name), undefined, 2)}\n`);
-      return ended(exitCodes.done);
-    }
-    if (command.getOptionValue("printConfig") === true) {
-      terminal.stdout.write(resolvedConfig(options, command));
-      return ended(exitCodes.done);
-    }
+    if (printOptions(name, command, terminal)) return ended(exitCodes.done);
     const { given } = givenOptions(command, schema);
     const { config: _, json, printConfig: __, printSchema: ___, tensorboard, ...settings } = given;
     const page: { path?: string } = {};
@@ -56,16 +50,4 @@ export function trainingCommand<Metrics extends SharedMetrics>(
     });
     ended(await followTraining({ run, terminal, json: json === true, report: () => page.path }));
   });
-}
-
-/** Every option with its value as a file for `--config`; what is still missing stands there as a comment. */
-function resolvedConfig<Metrics extends SharedMetrics>(
-  { name, schema }: TrainingCommandOptions<Metrics>,
-  command: Command,
-): string {
-  const { resolved } = givenOptions(command, schema.partial());
-  const { config: _, json: __, printConfig: ___, printSchema: ____, ...values } = resolved;
-  const missing = optionTable(schema).filter(({ key, required }) => required && !(key in values));
-  const lines = missing.map((row) => `# ${row.name}: ${row.description}\n`);
-  return `${configText(schema, values, `attune ${name} --config FILE`)}${lines.join("")}`;
 }

@@ -12,7 +12,7 @@ import { rewardOptions } from "./reward-options.js";
 import { sftOptions } from "./sft-options.js";
 import { commandOptions, doctorOptions, option, quickstartOptions } from "./shared-options.js";
 
-/** What a training command can say about its options instead of training. */
+/** What a command that takes a configuration file can say about its options instead of doing its work. */
 const printOptions = {
   printConfig: option(
     z.boolean().default(false),
@@ -31,12 +31,15 @@ export const commandSchemas = {
   dpo: dpoOptions.extend({ ...commandOptions, ...printOptions }),
   kto: ktoOptions.extend({ ...commandOptions, ...printOptions }),
   reward: rewardOptions.extend({ ...commandOptions, ...printOptions }),
-  generate: generateOptions,
-  score: scoreOptions,
-  evaluate: evaluateOptions,
+  generate: generateOptions.extend(printOptions),
+  score: scoreOptions.extend(printOptions),
+  evaluate: evaluateOptions.extend(printOptions),
   convert: convertOptions,
   quickstart: quickstartOptions,
   report: reportOptions,
   doctor: doctorOptions,
   build: buildOptions,
 } as const;
+
+/** Commands that take `--config`. */
+export type ConfiguredCommand = "sft" | "dpo" | "kto" | "reward" | "generate" | "score" | "evaluate";

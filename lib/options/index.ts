@@ -1,7 +1,7 @@
 // Public names of the options room. Must not import any room but errors.
 
 export { type CheckRequest, checkOptions, type Spelling, spelled } from "./check-options.js";
-export { commandSchemas } from "./command-schemas.js";
+export { type ConfiguredCommand, commandSchemas } from "./command-schemas.js";
 export { configText, type ReadConfigRequest, readConfigFile } from "./config-file.js";
 export { type ConvertSettings, convertOptions } from "./convert-options.js";
 export { optionsMarkdown } from "./docs-table.js";

@@ -78,6 +78,15 @@ describe("the command line", () => {
     expect(stdout).to.equal((await commandLine(["--help"])).stdout);
   });
 
+  it("lays out help so that a flag with many choices leaves the descriptions room", async () => {
+    const { stdout } = await commandLine(["dpo", "--help"]);
+    const lines = stdout.split("\n");
+    const wide = lines.findIndex((line) => line.startsWith("  --f-divergence <"));
+    expect(lines[wide]?.trimEnd()).to.match(/>$/);
+    expect(lines[wide + 1]).to.match(/^ {36}the divergence/);
+    expect(lines.find((line) => line.includes("--beta <X>"))).to.match(/^ {2}--beta <X> {24}strength/);
+  });
+
   const needed = ["--model", "m", "--data", "d", "--output"];
   const wrong: readonly [string, (output: string) => string[], string][] = [
     ["no command", () => [], "Expected a command"],
@@ -142,6 +151,18 @@ describe("the command line", () => {
     writeFileSync(config, stdout);
     expect((await commandLine(["dpo", "--config", config])).stderr).to.include("dpo needs --data");
   });
+
+  for (const name of ["evaluate", "score", "generate", "sft", "kto", "reward"]) {
+    it(`prints a configuration of ${name} that --config takes`, async () => {
+      const { code, stdout } = await commandLine([name, "--print-config", "--model", "m", "--threads", "1"]);
+      expect(code).to.equal(0);
+      expect(stdout).to.include("\nmodel: m\n").and.include("\nthreads: 1\n");
+      const config = join(folder, `printed-${name}.yaml`);
+      writeFileSync(config, stdout);
+      const again = await commandLine([name, "--print-config", "--config", config]);
+      expect(again.stdout).to.equal(stdout);
+    });
+  }
 
   it("prints the schema of a configuration with the names of the file", async () => {
     const { code, stdout } = await commandLine(["sft", "--print-schema"]);
