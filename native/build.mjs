@@ -2,7 +2,7 @@
 // `attune build` in an installed package both run it. Must not need anything but Node before it has checked what is there.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, utimesSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, rmSync, utimesSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -114,12 +114,26 @@ export function buildNative({
     run(program("node-gyp"), ["rebuild", "-j", jobs, "--loglevel=warn", ...nodedirArguments()]);
     return touch(join(root, addons.gyp));
   }
+  dropForeign(join(root, folder));
   const definitions = emulated ? [] : ["--CDATTUNE_EMULATED=OFF"];
   // Other compilers warn of other things: only the project's own test run (.ci/run) refuses to go on.
   if (process.env.ATTUNE_STRICT === "1") definitions.push("--CDATTUNE_STRICT=ON");
   const target = addonOnly ? ["--target", "attune"] : [];
   run(program("cmake-js"), ["compile", "-O", folder, "-p", jobs, "-l", "warn", ...target, ...definitions]);
   return touch(join(root, folder, "Release", "attune.node"));
+}
+
+/**
+ * A build folder that came along when the sources were copied or moved: its cache names the place where they were, and
+ * CMake would go on compiling those without a word.
+ */
+function dropForeign(folder) {
+  const cache = join(folder, "CMakeCache.txt");
+  if (!existsSync(cache)) return;
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, "utf8"))?.[1];
+  if (home !== undefined && existsSync(home) && realpathSync(home) === realpathSync(root)) return;
+  console.error(`removing ${folder}: it was made for the sources in ${home}`);
+  rmSync(folder, { recursive: true });
 }
 
 /** A build that had nothing to do leaves the file's old time; it is current all the same. */
