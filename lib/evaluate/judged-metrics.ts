@@ -48,7 +48,7 @@ export interface PairMetrics extends ScoreMetrics {
 }
 
 export interface RankingMetrics extends PairMetrics {
-  /** Share of prompts whose best-scored answer is among those ranked best. */
+  /** Share of prompts whose best-scored answers are all among those ranked best: equal scores choose nothing. */
   readonly top_accuracy: number;
   /** Mean over prompts of Kendall's tau-b between scores and ranks; those that have one. */
   readonly tau_b: number;
@@ -172,8 +172,8 @@ function pairMetricsOf(pairs: readonly JudgedPair[], bins: number): OfPairs {
 
 function rankingMetricsOf(rows: readonly JudgedRow[]): Pick<RankingMetrics, "top_accuracy" | "tau_b"> {
   const tops = rows.map(({ scores, ranks = [] }) => {
-    const top = scores.indexOf(Math.max(...scores));
-    return ranks[top] === Math.min(...ranks) ? 1 : 0;
+    const [highest, best] = [Math.max(...scores), Math.min(...ranks)];
+    return scores.every((score, i) => score < highest || ranks[i] === best) ? 1 : 0;
   });
   const taus = rows.map(({ scores, ranks = [] }) => -rankCorrelationOf(scores, ranks).kendall);
   return { top_accuracy: meanOf(tops), tau_b: meanOf(taus.filter((tau) => !Number.isNaN(tau))) };

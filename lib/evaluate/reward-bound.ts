@@ -27,7 +27,7 @@ export interface RewardBound {
   /** Of the projection's entries; undefined: no projection. */
   readonly projectionSeed: number | undefined;
   readonly bound: LinearBound;
-  /** [size] nu: the mean feature of the better answers it was fitted on, which so score 0 on average. */
+  /** [size] nu: the mean feature of the best answers it was fitted on, which so score 0 on average; ties have none. */
   readonly reference: Float64Array;
   /** Mean loss of the fitted judgements. */
   readonly loss: number;
@@ -240,10 +240,11 @@ function placesOf(ranks: readonly number[]): number {
   return best === 1 && ranks.every((rank) => rank <= 2) ? 1 : ranks.length;
 }
 
+/** Nothing but ties has no best answer: then the mean of all features, which is 0. */
 function meanOfBest(features: Float64Array, size: number, judgements: readonly Judgement[]): Float64Array {
-  const best = judgements.map(({ items, label = 1, ranks }) => {
-    const place = ranks === undefined ? (label >= 0.5 ? 0 : 1) : ranks.indexOf(Math.min(...ranks));
-    return items[place] ?? 0;
+  const best = judgements.flatMap(({ items, label = 1, ranks = [2 - label, 1 + label] }) => {
+    const [least, most] = [Math.min(...ranks), Math.max(...ranks)];
+    return least === most ? [] : items.filter((_, place) => ranks[place] === least);
   });
   const mean = new Float64Array(size);
   for (const item of best)

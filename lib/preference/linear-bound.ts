@@ -72,14 +72,15 @@ export function fitLinearBound(options: FitLinearBound): LinearBound {
 
 /**
  * [size x size] Sigma_D + lambda I: of pairs the mean of u u', u = phi(items[0]) - phi(items[1]); of K items the mean over
- * their K (K - 1) / 2 pairs first, so that each judgement counts once.
+ * their K (K - 1) / 2 pairs first, so that each judgement counts once. Each is scaled by its weight, as its loss is: one
+ * of weight 0 makes nothing surer.
  */
 export function covarianceOf({ features, size, judgements }: Judgements, lambda = 0): Float64Array {
   const sum = new GramSum(size);
-  for (const { items } of judgements) {
+  for (const { items, weight = 1 } of judgements) {
     const [first = 0, second = 0] = items;
     if (items.length === 2) {
-      sum.add(difference(features, size, first, second));
+      sum.add(difference(features, size, first, second), weight);
       continue;
     }
     // The sum over all pairs of K items is K times the sum over items of their centred outer products.
@@ -89,7 +90,7 @@ export function covarianceOf({ features, size, judgements }: Judgements, lambda 
         mean[i] = (mean[i] ?? 0) + (features[item * size + i] ?? 0) / items.length;
     for (const item of items) {
       const centred = mean.map((entry, i) => (features[item * size + i] ?? 0) - entry);
-      sum.add(centred, 2 / (items.length - 1));
+      sum.add(centred, (2 * weight) / (items.length - 1));
     }
   }
   return sum.matrix({ factor: 1 / judgements.length, diagonal: lambda });

@@ -78,6 +78,16 @@ describe("metrics of rankings", () => {
     expect(found.tau_b).to.equal(0);
   });
 
+  it("take equal scores for no choice, wherever the best answer stands", () => {
+    const places = [
+      [1, 2, 3],
+      [2, 3, 1],
+    ].map((ranks) => ({ scores: [0, 0, 0], lengths: [1, 1, 1], label: 1, ranks }));
+    expect(metrics<RankingMetrics>("rankings", places)).to.include({ accuracy: 0, top_accuracy: 0 });
+    const tied = [{ scores: [4, 4, 0], lengths: [1, 1, 1], label: 1, ranks: [1, 1, 2] }];
+    expect(metrics<RankingMetrics>("rankings", tied).top_accuracy).to.equal(1);
+  });
+
   it("do not judge tied answers against each other", () => {
     const found = metrics<RankingMetrics>("rankings", [
       { scores: [1, 5, 0], lengths: [1, 1, 1], label: 1, ranks: [1, 1, 2] },

@@ -41,10 +41,28 @@ describe("the linear bound on a model's states", () => {
   });
 
   it("scores the better answers 0 on average", async () => {
-    const scores = await boundScores({ model, rows, bound });
+    const all = await boundScores({ model, rows, bound });
+    const scores = all.filter((_, row) => pairs[row]?.label !== 0.5);
     const mean =
       scores.reduce((sum, { answers: [chosen] }) => sum + (chosen?.mean ?? Number.NaN), 0) / scores.length;
+    expect(scores.length).to.be.below(all.length);
     expect(mean).to.be.closeTo(0, 1e-9);
+  });
+
+  it("takes no side of a tie for the better one", async () => {
+    const ties = pairs.slice(0, 3).map((pair) => ({ ...pair, label: 0.5 }));
+    const turned = ties.map(({ chosen, rejected, ...rest }) => ({
+      ...rest,
+      chosen: rejected,
+      rejected: chosen,
+    }));
+    const references: Float64Array[] = [];
+    for (const some of [ties, turned])
+      references.push(
+        (await fitRewardBound({ model, rows: await open([...pairs.slice(3), ...some]) })).reference,
+      );
+    const [first = new Float64Array(0), second] = references;
+    for (const [i, value] of first.entries()) expect(second?.[i]).to.be.closeTo(value, 1e-12);
   });
 
   it("is less sure of an answer unlike any that was judged", async () => {

@@ -34,6 +34,14 @@ describe("the covariance of judged differences", () => {
     const whole = covarianceOf({ features, size, judgements: [{ items, ranks: [1, 2, 3, 4, 5] }] });
     expect(maxAbsolute(whole, covarianceOf({ features, size, judgements: pairs }))).to.be.below(1e-14);
   });
+
+  it("scales each judgement by its weight, and still counts those of weight 0", () => {
+    const ranked: Judgement = { items: [3, 8, 15], ranks: [1, 2, 3] };
+    const pair: Judgement = { items: [20, 31] };
+    const of = (...all: Judgement[]) => covarianceOf({ features, size, judgements: all });
+    const weighed = of({ ...ranked, weight: 2 }, { ...pair, weight: 0 });
+    expect(maxAbsolute(weighed, of(ranked))).to.be.below(1e-14);
+  });
 });
 
 describe("the bound of a linear reward", () => {
