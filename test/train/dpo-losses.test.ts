@@ -215,7 +215,12 @@ describe("the judgements that losses have no place for", () => {
       { label: 0.3 },
       /expected label 0.5 or more, as sigmoid,sft imitates the chosen side, but found 0.3: .* write label 0.7/,
     ],
-    ["a worse side that cpo would imitate", "cpo", { label: 0 }, /as cpo imitates the chosen side, but found 0/],
+    [
+      "a worse side that cpo would imitate",
+      "cpo",
+      { label: 0 },
+      /as cpo imitates the chosen side, but found 0/,
+    ],
     ["two best answers", "best-of-k", { ranks: [1, 1] }, /expected one answer of rank 1, .* but found 2/],
     [
       "answers without a place",
@@ -245,7 +250,9 @@ describe("the judgements that losses have no place for", () => {
         checkJudgements(plan({ loss: "plackett-luce", ties }), rows),
       );
       expect(code).to.equal("ATTUNE_DATA");
-      expect(message).to.match(/^pairs\.jsonl:7: expected at most 12 .* column "ranks", .* found 13 of rank 2/);
+      expect(message).to.match(
+        /^pairs\.jsonl:7: expected at most 12 .* column "ranks", .* found 13 of rank 2/,
+      );
     });
   }
 

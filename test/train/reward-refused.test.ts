@@ -46,6 +46,12 @@ describe("reward refuses", function () {
     ["an axis that no row has", { data: tasteRatings, axis: ["kind"] }, "OPTION", '"kind"'],
     ["heads beside axes", { data: tasteRatings, axis: ["a", "b"], heads: 2 }, "OPTION", "heads"],
     ["an axis named twice", { data: tasteRatings, axis: ["a", "a"] }, "OPTION", "twice"],
+    [
+      "a scale of one number",
+      { data: tasteRatings, ratingScale: [5] },
+      "OPTION",
+      "to be 2 numbers with a comma",
+    ],
     ["a scale that is none", { data: tasteRatings, ratingScale: [5, 1] }, "OPTION", "5,1"],
     ["reference rows for nothing", { referenceData: "x.jsonl", normalise: "none" }, "OPTION", "normalise"],
     ["a probability where ties are outcomes", probability(0.7), "DATA", 'column "label"'],
