@@ -1,5 +1,6 @@
 // `attune evaluate`: parse, call the library, print.
 
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { defaultTokenCache } from "../data/index.js";
 import { fail } from "../errors/index.js";
@@ -257,6 +258,39 @@ function checkSettings(settings: EvaluateSettings): void {
     throw refuse(
       "Expected --fit-bound, which writes a bound, or --bound, which reads one, but received both.",
     );
-  if (file !== undefined && (wantsGenerated(settings) || reference !== undefined))
-    throw refuse("Expected --fit-bound alone: it fits and measures nothing else.");
+  if (file !== undefined) refuseBeside(settings);
+  else if (settings.kappa !== undefined || settings.project !== undefined)
+    throw refuse("Expected --fit-bound beside --kappa and --project, which say how a bound is fitted.");
+  refuseIgnored(settings);
+}
+
+/** Fitting a bound measures nothing: what asks for figures would be ignored. */
+function refuseBeside(settings: EvaluateSettings): void {
+  const { reference, kl, by, output, rowsOutput, aggregate, k, head } = settings;
+  const asked = {
+    "--reference": reference !== undefined,
+    "--kl": kl,
+    "--by": by !== undefined,
+    "--output": output !== undefined,
+    "--rows-output": rowsOutput !== undefined,
+    "--aggregate, --k or --head": aggregate !== undefined || k !== undefined || head !== undefined,
+    "--win-rate-against, --best-of or --kl-prompts": wantsGenerated(settings),
+  };
+  const [found] = Object.entries(asked).find(([, given]) => given) ?? [];
+  if (found === undefined) return;
+  const text = `Expected --fit-bound alone, which fits and measures nothing else, but received ${found} too.`;
+  throw fail("ATTUNE_OPTION", `${text} Leave it out, or measure in a run of its own.`);
+}
+
+function refuseIgnored({ rewardBound, aggregate, k, head, output, rowsOutput }: EvaluateSettings): void {
+  const combines = aggregate !== undefined || k !== undefined || head !== undefined;
+  if (rewardBound !== undefined && combines) {
+    const text = "Expected --reward-bound, or --aggregate, --k or --head of the reward model's heads,";
+    throw fail("ATTUNE_OPTION", `${text} but received both.`);
+  }
+  if (output !== undefined && rowsOutput !== undefined && resolve(output) === resolve(rowsOutput))
+    throw fail(
+      "ATTUNE_OPTION",
+      `Expected two files for --output and --rows-output but received ${output} for both.`,
+    );
 }

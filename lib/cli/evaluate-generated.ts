@@ -1,7 +1,7 @@
 // The part of `attune evaluate` that has answers written: win rate, best of N, KL of fresh answers.
 // Must not print figures.
 
-import { expectScoreHeads, type Model, type Prompt } from "../engine/index.js";
+import type { Model, Prompt } from "../engine/index.js";
 import { fail } from "../errors/index.js";
 import {
   answerScorer,
@@ -50,11 +50,17 @@ export async function loadGenerationModels({
   const { rewardModel: path, winRateAgainst, rewardBound } = settings;
   if (wantsGenerated(settings)) expectWriter(models.model, "--model");
   const rewardModel = path === undefined ? undefined : await models.load(path);
-  if (rewardModel !== undefined && rewardBound === undefined) expectScoreHeads(rewardModel.scoreHeads);
+  if (rewardModel !== undefined && rewardBound === undefined) expectJudge(rewardModel, String(path));
   const isModel = winRateAgainst !== undefined && winRateAgainst !== "answers";
   const rival = isModel ? await models.load(winRateAgainst) : undefined;
   if (rival !== undefined) expectWriter(rival, "--win-rate-against");
   return { rewardModel, rival, bound: rewardBound === undefined ? undefined : await readBound(rewardBound) };
+}
+
+function expectJudge({ scoreHeads }: Model, path: string): void {
+  if (scoreHeads > 0) return;
+  const text = `Expected --reward-model to be a reward model (with a score head) but ${path} predicts tokens.`;
+  throw fail("ATTUNE_MODEL", `${text} Give one that attune reward trained.`);
 }
 
 function expectWriter({ scoreHeads, source }: Model, flag: string): void {

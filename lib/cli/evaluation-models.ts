@@ -4,8 +4,8 @@
 import { resolve } from "node:path";
 import { createEngine, type Engine, type FrozenModel, isPeftFolder, type Model } from "../engine/index.js";
 import { peftBase } from "../engine/peft-folder.js";
-import { fail } from "../errors/index.js";
-import { loadTokenizer, type Tokenizer } from "../text/index.js";
+import { AttuneError, fail } from "../errors/index.js";
+import { differingToken, loadTokenizer, type Tokenizer } from "../text/index.js";
 import type { Terminal } from "./terminal.js";
 
 /** The settings that say which model, and where it computes. */
@@ -54,7 +54,7 @@ export async function withModels<Result>(
     const reference = async (other: string) =>
       adapter !== undefined && resolve(other) === resolve(path)
         ? base
-        : sameVocabulary(await load(other), model);
+        : sameTokens(sameVocabulary(await load(other), model), tokenizer);
     return await use({ engine, model, tokenizer, reference, load });
   } finally {
     await engine.dispose();
@@ -81,4 +81,17 @@ function sameVocabulary(reference: Model, model: Model): Model {
   if (reference.vocabularySize === model.vocabularySize) return reference;
   const text = `Expected a reference of ${model.vocabularySize} tokens, as ${model.source} has, but ${reference.source} has ${reference.vocabularySize}.`;
   throw fail("ATTUNE_MODEL", `${text} Give the model that the policy started from.`);
+}
+
+/** Vocabularies of one size may still give ids other meanings. A reference that brings no tokenizer takes the model's. */
+async function sameTokens(reference: Model, tokenizer: Tokenizer): Promise<Model> {
+  const other = await reference.tokenizer().catch((error: unknown) => {
+    if (error instanceof AttuneError) return undefined;
+    throw error;
+  });
+  const differing = other && differingToken(tokenizer, other);
+  if (differing === undefined) return reference;
+  const { id, first, second } = differing;
+  const text = `Expected a reference with the model's vocabulary but token ${id} is ${JSON.stringify(first)} to the model and ${JSON.stringify(second)} to ${reference.source}.`;
+  throw fail("ATTUNE_MODEL", `${text} Give the model that the policy started from.`, { details: { id } });
 }

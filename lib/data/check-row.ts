@@ -59,11 +59,11 @@ function refuseUnsupported(row: RowColumns): void {
 }
 
 function typeOf(row: RowColumns, { accept, type: wanted, named = false }: CheckRowOptions): RowType {
-  const detected = judgedType(detectRowType(row.columns), wanted === undefined ? accept : [wanted]);
+  const detected = judgedType(detectRowType(row.columns), row, wanted === undefined ? accept : [wanted]);
   const expected = (wanted === undefined ? accept : [wanted]).map((name) => typeNames[name]).join(" or ");
   if (wanted !== undefined) {
     // A missing column is best explained by the column's own check.
-    const lacking = requiredColumns[wanted].some((column) => !Object.hasOwn(row.columns, column));
+    const lacking = requiredColumns[wanted].some((column) => !row.has(column));
     const sameType = "type" in detected && detected.type === wanted;
     if (named || sameType || (lacking && "problem" in detected)) return wanted;
   }
@@ -77,16 +77,17 @@ function typeOf(row: RowColumns, { accept, type: wanted, named = false }: CheckR
   throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
 }
 
-/** Where single answers are judged, one without a label of true or false lacks it: its own check says so. */
-function judgedType(detected: DetectedType, accept: readonly RowType[]): DetectedType {
+/** Where single answers are judged, one whose judgement is missing or null lacks it: its own check says so. */
+function judgedType(detected: DetectedType, row: RowColumns, accept: readonly RowType[]): DetectedType {
   const isAnswer = "type" in detected && detected.type === "prompt-completion";
-  const needsLabel = accept.includes("unpaired") && !accept.includes("prompt-completion");
-  return isAnswer && needsLabel ? { type: "unpaired" } : detected;
+  if (!isAnswer || accept.includes("prompt-completion")) return detected;
+  if (accept.includes("unpaired")) return { type: "unpaired" };
+  return accept.includes("rating") && Object.hasOwn(row.columns, "rating") ? { type: "rating" } : detected;
 }
 
 function sharedOf(row: RowColumns) {
   const source = row.texts("source");
-  const [group] = row.texts("group") ?? [];
+  const group = row.name("group");
   const tools = row.objects("tools");
   const templateVariables = row.object("chat_template_kwargs");
   return {
@@ -109,7 +110,7 @@ function contentOf(row: RowColumns, type: RowType, { turnMark, ratingScale }: Ch
   const completion = row.content("completion", "answer");
   if (type === "prompt-completion") return { type, prompt, completion };
   if (type === "rating") {
-    const [axis] = row.texts("axis") ?? [];
+    const axis = row.name("axis");
     const [min, max] = ratingScale ?? [];
     const scale = min === undefined || max === undefined ? {} : { min, max };
     return {

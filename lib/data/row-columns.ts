@@ -109,6 +109,15 @@ export class RowColumns {
     );
   }
 
+  /** One text or whole number, as text; undefined when the column is absent. */
+  name(column: string): string | undefined {
+    if (!this.has(column)) return undefined;
+    const value = this.columns[column];
+    if (isName(value)) return String(value);
+    const expected = `text or a whole number in column "${column}"`;
+    throw this.bad("ATTUNE_DATA_COLUMN", expected, describe(value), column);
+  }
+
   object(column: string): Columns | undefined {
     if (!this.has(column)) return undefined;
     const value = this.columns[column];

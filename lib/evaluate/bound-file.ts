@@ -69,13 +69,13 @@ function boundOf(content: unknown): RewardBound {
       projection,
       inputSize,
       size,
-      scale: fields.number("scale"),
+      scale: fields.above("scale", 0),
     },
     projectionSeed,
     bound: {
       theta: fields.numbers("theta", size),
-      factor: { size, lower: unpacked(fields.numbers("factor", (size * (size + 1)) / 2), size) },
-      kappa: fields.number("kappa"),
+      factor: { size, lower: factorOf(fields.numbers("factor", (size * (size + 1)) / 2), size) },
+      kappa: fields.atLeast("kappa", 0),
       kind,
       count: fields.whole("judgements"),
     },
@@ -84,6 +84,15 @@ function boundOf(content: unknown): RewardBound {
     probe: Float32Array.from(fields.numbers("probe", inputSize)),
     dtype,
   };
+}
+
+/** A Cholesky factor divides by its diagonal. */
+function factorOf(values: Float64Array, size: number): Float64Array {
+  const lower = unpacked(values, size);
+  for (let i = 0; i < size; i++)
+    if (!((lower[i * size + i] ?? 0) > 0))
+      throw new Error(`"factor" has ${lower[i * size + i]} on its diagonal`);
+  return lower;
 }
 
 /** Reads the fields of an object with checks. */
@@ -108,6 +117,18 @@ class Fields {
   number(name: string): number {
     const value = this.#content[name];
     if (typeof value !== "number" || !Number.isFinite(value)) throw new Error(`"${name}" is no number`);
+    return value;
+  }
+
+  above(name: string, limit: number): number {
+    const value = this.number(name);
+    if (value <= limit) throw new Error(`"${name}" is ${value}, which is not above ${limit}`);
+    return value;
+  }
+
+  atLeast(name: string, limit: number): number {
+    const value = this.number(name);
+    if (value < limit) throw new Error(`"${name}" is ${value}, which is below ${limit}`);
     return value;
   }
 

@@ -5,6 +5,7 @@ import {
   countDropped,
   type LoadedRows,
   loadRows,
+  type Row,
   type RowCounts,
   type RowFormat,
   type RowSource,
@@ -72,8 +73,9 @@ export async function openEvaluationRows(options: OpenEvaluationRows): Promise<E
   const { scored, signal, columns = false } = options;
   // Read twice, and what is in memory may be walked through once.
   const data = pathsOf(options.data) === undefined ? await gathered(options.data) : options.data;
-  const type = await typeOf(data, options);
-  const loaded = await loadRows({ ...given(options), data, task: taskOf(type, scored) });
+  const first = await firstRow(data, options);
+  const { type } = first;
+  const loaded = await loadRows({ ...given(options), data, task: taskOf(first, scored) });
   try {
     const whole = scored ? wholeAnswers(loaded) : loaded;
     const kept = columns ? await columnsOf(data, signal) : new Map<number, RowColumns>();
@@ -90,11 +92,12 @@ function given(options: OpenEvaluationRows) {
   return { ...others, overLength: truncate && !scored ? ("truncate" as const) : ("drop" as const) };
 }
 
-function taskOf(type: RowType, scored: boolean): Task {
+function taskOf({ type, place }: Pick<Row, "type" | "place">, scored: boolean): Task {
   const task = tasks[type];
   if (task !== undefined && !(scored && type === "prompt")) return task;
   const expected = evaluatedTypes.filter((one) => !(scored && one === "prompt")).map((one) => typeNames[one]);
-  throw fail("ATTUNE_DATA", `Expected ${expected.join(" or ")} but found ${typeNames[type]}.`);
+  const text = `${place.file}:${place.line}: expected ${expected.join(" or ")} but found ${typeNames[type]}.`;
+  throw fail("ATTUNE_DATA", text, { details: { ...place } });
 }
 
 async function gathered(data: RowSource): Promise<readonly object[]> {
@@ -103,10 +106,10 @@ async function gathered(data: RowSource): Promise<readonly object[]> {
   return rows;
 }
 
-/** The type of the first sound row; which bad ones come before it is `loadRows`' to say. */
-async function typeOf(data: RowSource, options: OpenEvaluationRows): Promise<RowType> {
+/** The first sound row; which bad ones come before it is `loadRows`' to say. */
+async function firstRow(data: RowSource, options: OpenEvaluationRows): Promise<Row> {
   const { format = "auto", skipBadRows = 0 } = options;
-  for await (const row of readRows({ data, format, skipBadRows })) return row.type;
+  for await (const row of readRows({ data, format, skipBadRows })) return row;
   throw fail("ATTUNE_NO_ROWS", "Expected at least one row to evaluate but every row was dropped.");
 }
 

@@ -66,6 +66,8 @@ export async function fitRewardBound(options: FitRewardBound): Promise<RewardBou
     const text = `Expected pairs or rankings to fit a bound on but the rows are of type ${open.type}.`;
     throw fail("ATTUNE_DATA", text);
   }
+  const judgements = judgementsOf(open.rows);
+  requireJudgements(judgements, kappa);
   const states = await lastStates(options);
   const inputSize = states[0]?.[0]?.length ?? 0;
   const flat = joined(states.flat(), inputSize);
@@ -77,7 +79,7 @@ export async function fitRewardBound(options: FitRewardBound): Promise<RewardBou
   const data = {
     features: featuresOf(features, flat),
     size: features.size,
-    judgements: judgementsOf(open.rows),
+    judgements,
   };
   const reward = fitLinearReward({ ...data, ridge });
   const bound = fitLinearBound({
@@ -98,6 +100,16 @@ export async function fitRewardBound(options: FitRewardBound): Promise<RewardBou
     probe: await probeOf(model, options),
     dtype: model.dtype,
   };
+}
+
+/** Throws ATTUNE_DATA for judgements that would give a bound that is sure of everything. */
+function requireJudgements(judgements: readonly Judgement[], kappa: Kappa | undefined): void {
+  if (judgements.every(({ label, ranks }) => ranks === undefined && label === 0.5))
+    throw fail("ATTUNE_DATA", "Expected a row that prefers an answer to fit a bound on but all are ties.");
+  const prompts = new Set(judgements.map(({ prompt }) => prompt)).size;
+  if (prompts > 1 || (kappa !== undefined && kappa !== "calibrated")) return;
+  const text = "Expected judgements of two or more prompts to calibrate a bound by but all are of one.";
+  throw fail("ATTUNE_DATA", `${text} Add rows, or give --kappa a number.`);
 }
 
 /** Philox words of a stream; steps, rows and positions are the draws' own. */

@@ -122,10 +122,24 @@ function expectation(inner: OptionSchema): string {
   if (inner instanceof z.ZodArray) {
     const element = inner.element as OptionSchema;
     if (element instanceof z.ZodEnum) return `one or several of ${choicesOf(element).join(", ")}`;
-    if (element instanceof z.ZodNumber) return `one number or several, each ${expectation(element)}`;
+    if (element instanceof z.ZodNumber) {
+      const count = exactLength(inner);
+      return count === undefined
+        ? `one number or several, each ${expectation(element)}`
+        : `${count} numbers with a comma between`;
+    }
     return "one text or several, none of them empty";
   }
   return "text that is not empty";
+}
+
+/** How many items a list must have; undefined where that is free. */
+function exactLength(inner: z.ZodArray): number | undefined {
+  for (const check of inner.def.checks ?? []) {
+    const { length } = check._zod.def as { readonly length?: unknown };
+    if (typeof length === "number") return length;
+  }
+  return undefined;
 }
 
 function boundText(check: {

@@ -3,6 +3,7 @@
 
 export type { ChatMessage, ChatTemplate, RenderOptions, TemplateContext } from "./chat-template.js";
 export { type CreateChatTemplateOptions, createChatTemplate } from "./chat-template.js";
+export { type DifferingToken, differingToken } from "./differing-token.js";
 export {
   type ChatCompletionOptions,
   type ChatPrompt,

@@ -1,7 +1,7 @@
 // Which losses a run of dpo adds up and with what parameters: defaults filled in, contradictions refused, and what the
 // losses cannot take looked for in the rows. Must not build batches or import the engine's code.
 
-import type { TokenisedRows } from "../data/index.js";
+import type { TokenisedRow, TokenisedRows } from "../data/index.js";
 import type { CompletionSums, ListwiseForm, PairwiseName } from "../engine/contract.js";
 import { type AttuneError, fail } from "../errors/index.js";
 import {
@@ -12,6 +12,7 @@ import {
   lossesWith,
   lossParameters,
 } from "../options/index.js";
+import { sumsOverOrders, tooManyTied } from "./summed-ties.js";
 
 type LossValues = Pick<DpoSettings, LossParameter>;
 
@@ -193,39 +194,75 @@ export function rewardOf({
  * @throws ATTUNE_DATA with the row's place
  */
 export function checkJudgements(plan: LossPlan, data: TokenisedRows): void {
-  // Beside a comparison imitation takes the chosen side as it is.
-  const compares = (name: DpoLossName) => name !== "sft" || plan.names.length === 1;
-  const [hard] = plan.names.filter(
-    (name) => plan.rows === "pairs" && !dpoLosses[name].softLabels && compares(name),
-  );
-  const [unweighted] = plan.names.filter((name) => !dpoLosses[name].weights);
-  const [best] = plan.names.filter((name) => name === "best-of-k");
-  const whole = plan.form === "all-pairs" && plan.ties === "half";
-  if (hard === undefined && unweighted === undefined && best === undefined && !whole) return;
+  const checks = [...(plan.rows === "pairs" ? pairChecks(plan) : rankingChecks(plan)), ...weightChecks(plan)];
+  if (checks.length === 0) return;
   for (let position = 0; position < data.length; position++) {
     const row = data.at(position);
     if (row === undefined) continue;
-    const { label, weight, ranks = [], placed, place } = row;
-    const where = `${place.file}:${place.line}: `;
-    const refuse = (text: string) => fail("ATTUNE_DATA", where + text, { details: { ...place } });
-    if (hard !== undefined && label !== 1) {
-      const soft = lossesWith("labelSmoothing").filter((name) => dpoLosses[name].softLabels);
-      const advice = label === 0.5 ? "Leave ties out with ties drop, or use" : "Use";
-      const text = `expected label 1, as loss ${hard} has no place for soft ones, but found ${label}.`;
-      throw refuse(`${text} ${advice} one of ${soft.join(", ")}.`);
-    }
-    if (unweighted !== undefined && weight !== 1) {
-      const text = `expected weight 1, as loss ${unweighted} compares over all rows of an update, but found ${weight}.`;
-      throw refuse(`${text} Leave the column out, or use another loss.`);
-    }
-    if (whole && placed !== undefined) {
-      const text = `expected a place for every answer, as ties half learns from all pairs, but found ${placed} of ${ranks.length}.`;
-      throw refuse(`${text} Use ties drop, or loss plackett-luce.`);
-    }
-    const winners = ranks.filter((rank) => rank === 1).length;
-    if (best !== undefined && winners !== 1) {
-      const text = `expected one answer of rank 1, as loss ${best} needs, but found ${winners}.`;
-      throw refuse(`${text} Use plackett-luce or all-pairs for ties.`);
+    for (const check of checks) {
+      const problem = check(row);
+      if (typeof problem === "object") throw problem;
+      if (problem === undefined) continue;
+      const { place } = row;
+      throw fail("ATTUNE_DATA", `${place.file}:${place.line}: ${problem}`, { details: { ...place } });
     }
   }
+}
+
+/** What is wrong with a row, behind its place; or the whole error. */
+type RowCheck = (row: TokenisedRow) => string | AttuneError | undefined;
+
+function pairChecks({ names, imitates }: LossPlan): readonly RowCheck[] {
+  // Beside a comparison imitation takes the chosen side whatever the label is, as long as it is not the worse one.
+  const compares = (name: DpoLossName) => name !== "sft" || names.length === 1;
+  const [hard] = names.filter((name) => !dpoLosses[name].softLabels && compares(name));
+  const soft = lossesWith("labelSmoothing").filter((name) => dpoLosses[name].softLabels);
+  if (hard !== undefined)
+    return [
+      ({ label }) => {
+        if (label === 1) return undefined;
+        const text = `expected label 1, as loss ${hard} has no place for soft ones, but found ${label}.`;
+        const advice = label === 0.5 ? "Leave ties out with ties drop, or use" : "Use";
+        return `${text} ${advice} one of ${soft.join(", ")}.`;
+      },
+    ];
+  if (!imitates) return [];
+  return [
+    ({ label }) => {
+      if (label >= 0.5) return undefined;
+      const text = `expected label 0.5 or more, as ${names.join(",")} imitates the chosen side, but found ${label}: the rejected side is the better one.`;
+      return `${text} Swap the sides and write label ${Number((1 - label).toPrecision(6))}, or leave imitation out.`;
+    },
+  ];
+}
+
+function weightChecks({ names }: LossPlan): readonly RowCheck[] {
+  const [unweighted] = names.filter((name) => !dpoLosses[name].weights);
+  if (unweighted === undefined) return [];
+  return [
+    ({ weight }) => {
+      if (weight === 1) return undefined;
+      const text = `expected weight 1, as loss ${unweighted} compares over all rows of an update, but found ${weight}.`;
+      return `${text} Leave the column out, or use another loss.`;
+    },
+  ];
+}
+
+function rankingChecks({ names, form, ties }: LossPlan): readonly RowCheck[] {
+  const checks: RowCheck[] = [];
+  if (sumsOverOrders(ties)) checks.push((row) => tooManyTied(row, ties));
+  if (form === "all-pairs" && ties === "half")
+    checks.push(({ placed, ranks = [] }) => {
+      if (placed === undefined) return undefined;
+      const text = `expected a place for every answer, as ties half learns from all pairs, but found ${placed} of ${ranks.length}.`;
+      return `${text} Use ties drop, or loss plackett-luce.`;
+    });
+  if (names.includes("best-of-k"))
+    checks.push(({ ranks = [] }) => {
+      const winners = ranks.filter((rank) => rank === 1).length;
+      if (winners === 1) return undefined;
+      const text = `expected one answer of rank 1, as loss best-of-k needs, but found ${winners}.`;
+      return `${text} Use plackett-luce or all-pairs for ties.`;
+    });
+  return checks;
 }

@@ -1,7 +1,7 @@
 // Looks at judged answers before anything is written: both labels there, weights that fit them, no row alone in a step.
 // Must not use a model.
 
-import { epochOrder, stepsPerEpoch, type TokenisedRows } from "../data/index.js";
+import { epochOrder, type RowCounts, stepsPerEpoch, type TokenisedRows } from "../data/index.js";
 import { type AttuneError, fail } from "../errors/index.js";
 import type { KtoSettings } from "../options/index.js";
 import { mismatchedAnswers } from "./mismatched-answers.js";
@@ -15,12 +15,31 @@ export interface CheckAnswers {
   readonly warn: (text: string) => void;
 }
 
+/** @throws ATTUNE_OPTION for settings that leave nothing to learn, or that the loss has no place for */
+export function checkWeights({ loss, desirableWeight, undesirableWeight, bcoDelta }: KtoSettings): void {
+  const refuse = (text: string, option: string) => fail("ATTUNE_OPTION", text, { details: { option } });
+  if (desirableWeight === 0 && undesirableWeight === 0)
+    throw refuse(
+      "Expected desirable-weight or undesirable-weight above 0 but both are 0: nothing would be learned.",
+      "desirable-weight",
+    );
+  if (bcoDelta !== 0 && loss !== "bco")
+    throw refuse(
+      `Expected no bco-delta here: it does not act on ${loss}. Leave it out, or use loss bco.`,
+      "bco-delta",
+    );
+}
+
 /** @throws ATTUNE_DATA for answers of one label, or a row that is alone in its step and names no `kl_completion` */
 export function checkAnswers({ rows, settings, warn }: CheckAnswers): PreparedRows {
-  const { data, evaluation, counts } = rows;
-  const good = counts.desirable;
-  const bad = counts.undesirable;
-  if (!settings.allowOneLabel && (good === 0 || bad === 0)) throw oneLabel(good, bad);
+  const { data, evaluation, counts, evaluationCounts } = rows;
+  const wasSplit = evaluation !== undefined && evaluationCounts === undefined;
+  const { good, bad } = labelsOf(data, wasSplit ? undefined : counts);
+  if (!settings.allowOneLabel && (good === 0 || bad === 0)) throw oneLabel({ good, bad, wasSplit });
+  if (evaluation !== undefined) {
+    const text = oneSided(labelsOf(evaluation, evaluationCounts));
+    if (text !== undefined) warn(text);
+  }
   if (settings.loss === "kto") {
     const text = weightAdvice({ good, bad, ...settings });
     if (text !== undefined) warn(text);
@@ -30,16 +49,35 @@ export function checkAnswers({ rows, settings, warn }: CheckAnswers): PreparedRo
   return { data, evaluation };
 }
 
-function oneLabel(good: number, bad: number): AttuneError {
+interface Labels {
+  readonly good: number;
+  readonly bad: number;
+}
+
+/** Of all rows their counts say it; `counts` undefined: they are of more rows than these. */
+function labelsOf(data: TokenisedRows, counts: RowCounts | undefined): Labels {
+  if (counts !== undefined) return { good: counts.desirable, bad: counts.undesirable };
+  let good = 0;
+  for (let row = 0; row < data.length; row++) if (data.at(row)?.label === 1) good += 1;
+  return { good, bad: data.length - good };
+}
+
+/** What an evaluation of one label cannot say. */
+function oneSided({ good, bad }: Labels): string | undefined {
+  if (good > 0 && bad > 0) return undefined;
+  const found = bad === 0 ? `${good} evaluation rows are good` : `${bad} evaluation rows are bad`;
+  return `All ${found}: their loss says nothing about telling good answers from bad ones, and there are no margins.`;
+}
+
+function oneLabel({ good, bad, wasSplit }: Labels & { readonly wasSplit: boolean }): AttuneError {
   const [count, found, missing] = bad === 0 ? [good, "good", "bad"] : [bad, "bad", "good"];
-  const text = `Expected good and bad answers (column "label" true and false) but all ${count} are ${found}.`;
+  const left = wasSplit ? " that eval-share left for training" : "";
+  const text = `Expected good and bad answers (column "label" true and false) but all ${count}${left} are ${found}.`;
   const advice = `Add ${missing} ones, or allow it with --allow-one-label; for good answers alone, sft fits better.`;
   return fail("ATTUNE_DATA", `${text} ${advice}`, { details: { column: "label", good, bad } });
 }
 
-export interface Balance {
-  readonly good: number;
-  readonly bad: number;
+export interface Balance extends Labels {
   readonly desirableWeight: number;
   readonly undesirableWeight: number;
 }

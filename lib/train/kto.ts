@@ -9,7 +9,7 @@ import { pairLabels, rowWeights } from "./batch-columns.js";
 import type { BetweenSteps } from "./between-steps.js";
 import { evaluateRows, evaluationKeys } from "./evaluation.js";
 import { answerSums, KtoReference } from "./kto-reference.js";
-import { checkAnswers } from "./kto-rows.js";
+import { checkAnswers, checkWeights } from "./kto-rows.js";
 import { type KtoMetrics, MetricSums } from "./metrics.js";
 import { mismatchedAnswers } from "./mismatched-answers.js";
 import { finiteStep, notFinite } from "./not-finite.js";
@@ -45,6 +45,7 @@ export function kto(options: KtoOptions): TrainRun<KtoMetrics> {
   const command = "kto";
   const rates = ktoLearningRates;
   const settings = resolveSettings({ command, schema: ktoOptions, inputs, values, rates });
+  checkWeights(settings);
   const { format, truncate, cache } = settings;
   return startTraining(
     {

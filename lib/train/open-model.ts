@@ -58,7 +58,7 @@ export async function openModel<Metrics extends SharedMetrics>(
       ...(scoreHead === undefined ? {} : { scoreHead }),
       ...job,
     });
-    requireRole(model, scoring);
+    requireRole(model, scoring, typeof adapter === "string" ? adapter : given);
     const startHash = () => hashOfFiles(given, model, adapter);
     return { model, isa: engine.isa, startHash, close: () => engine.dispose() };
   } catch (error) {
@@ -84,25 +84,25 @@ async function newHead(
   });
 }
 
-/** Throws ATTUNE_MODEL before anything is written. */
-function requireRole(model: TrainableModel, scoring: NewScoreHead | undefined): void {
+/** `path`: what was given as model or adapter. Throws ATTUNE_MODEL before anything is written. */
+function requireRole(model: TrainableModel, scoring: NewScoreHead | undefined, path = model.source): void {
   if (scoring === undefined && model.scoreHeads > 0)
     throw wrongRole(
-      model,
+      path,
       "a model that predicts tokens but this one scores answers (a reward model)",
       "Start from a language model; a reward model is trained further by attune reward.",
     );
   if (scoring !== undefined && model.scoreHeads === 0)
     throw wrongRole(
-      model,
+      path,
       "a model or an adapter with a head that scores but this one predicts tokens",
       "Give the model's path instead of a loaded model, load it with scoreHead, or begin a new adapter with adapter-rank " +
         "(an adapter of a policy becomes part of a model with attune convert).",
     );
 }
 
-function wrongRole({ source }: TrainableModel, what: string, advice: string): AttuneError {
-  return fail("ATTUNE_MODEL", `Expected ${what}: ${source}. ${advice}`, { details: { path: source } });
+function wrongRole(path: string, what: string, advice: string): AttuneError {
+  return fail("ATTUNE_MODEL", `Expected ${what}: ${path}. ${advice}`, { details: { path } });
 }
 
 /** Models in memory that a run trains: gradients of two runs would mix. */

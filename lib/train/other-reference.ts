@@ -4,7 +4,7 @@
 import type { FrozenModel, JobOptions, TrainableModel } from "../engine/contract.js";
 import { createEngine } from "../engine/index.js";
 import { AttuneError, fail } from "../errors/index.js";
-import { loadTokenizer, type Tokenizer } from "../text/index.js";
+import { differingToken, loadTokenizer, type Tokenizer } from "../text/index.js";
 import { weightsHash } from "./fingerprint.js";
 import { hashOfFiles } from "./open-model.js";
 import type { SharedSettings } from "./settings.js";
@@ -82,15 +82,13 @@ function requireSameVocabulary(reference: FrozenModel, model: TrainableModel, na
 /** Vocabularies of one size may still give ids other meanings. A reference that brings no tokenizer takes the model's. */
 async function requireSameTokens({ tokenizer, reference }: OpenReference, source: string): Promise<void> {
   const other = await tokenizerOf(source);
-  if (other === undefined || other.hash === tokenizer.hash) return;
-  for (let id = 0; id < Math.max(tokenizer.vocabSize, other.vocabSize); id++) {
-    const [own, found] = [tokenizer.tokenOf(id), other.tokenOf(id)];
-    if (own === found) continue;
-    const text = `Expected a reference with the model's vocabulary but token ${id} is ${JSON.stringify(own)} to the model and ${JSON.stringify(found)} to ${String(reference)}.`;
-    throw fail("ATTUNE_MODEL", `${text} Give a reference that was trained from the same tokenizer.`, {
-      details: { id },
-    });
-  }
+  const differing = other && differingToken(tokenizer, other);
+  if (differing === undefined) return;
+  const { id, first, second } = differing;
+  const text = `Expected a reference with the model's vocabulary but token ${id} is ${JSON.stringify(first)} to the model and ${JSON.stringify(second)} to ${String(reference)}.`;
+  throw fail("ATTUNE_MODEL", `${text} Give a reference that was trained from the same tokenizer.`, {
+    details: { id },
+  });
 }
 
 async function tokenizerOf(source: string): Promise<Tokenizer | undefined> {

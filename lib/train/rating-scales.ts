@@ -22,7 +22,7 @@ export function axisOf({ axis = "" }: TokenisedRow): string {
 
 /**
  * Population mean and standard deviation of every axis, in two passes in double precision.
- * @throws ATTUNE_DATA where an axis has nothing but equal ratings
+ * @throws ATTUNE_DATA where an axis has nothing but equal ratings, or such that their squares overflow
  */
 export function ratingScales(rows: TokenisedRows): RatingScales {
   const sums = new Map<string, { sum: number; squares: number; count: number; first: TokenisedRow }>();
@@ -40,6 +40,10 @@ export function ratingScales(rows: TokenisedRows): RatingScales {
   for (const [axis, { sum, squares, count, first }] of sums) {
     const std = Math.sqrt(squares / count);
     const name = axis === "" ? "" : ` of axis ${JSON.stringify(axis)}`;
+    if (!Number.isFinite(std)) {
+      const text = `expected ratings${name} whose spread is a number but they are too large to compute with.`;
+      throw badRow(first, `${text} Give them on a smaller scale.`);
+    }
     if (!(std > 0))
       throw badRow(
         first,

@@ -98,7 +98,7 @@ export async function planReward(
   const evaluation = rows.evaluation === undefined ? undefined : ofAxes(rows.evaluation);
   const loss = lossFor(settings.loss, data);
   refuseUnused(settings, loss);
-  for (const set of [data, evaluation ?? []]) if (set.length > 0) requireFit(set, loss);
+  for (const set of [data, evaluation ?? []]) if (set.length > 0) requireFit(set, loss, ties);
   const scales: RatingScales = loss === "rating" ? ratingScales(data) : new Map();
   if (loss === "rating" && evaluation !== undefined) requireKnownAxes(evaluation, scales);
   if (data.length < rows.data.length)

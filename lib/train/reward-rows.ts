@@ -10,6 +10,7 @@ import {
 } from "../data/index.js";
 import { type AttuneError, fail } from "../errors/index.js";
 import type { RewardSettings } from "../options/index.js";
+import { sumsOverOrders, tooManyTied } from "./summed-ties.js";
 
 export type RewardLoss = Exclude<RewardSettings["loss"], "auto">;
 
@@ -141,18 +142,21 @@ export function scoredRows(rows: TokenisedRows): TokenisedRows {
 }
 
 /** Refuses rows that a loss has no place for; the first one is named. Throws ATTUNE_DATA. */
-export function requireFit(rows: TokenisedRows, loss: RewardLoss): void {
+export function requireFit(rows: TokenisedRows, loss: RewardLoss, ties?: RewardSettings["ties"]): void {
   const kind = judgementKind(rows.at(0));
   if (!lossesOf[kind].includes(loss)) {
     const text = `expected rows that ${loss} can measure but found ${kindNames[kind]}. Give rows like those that are trained on.`;
     throw badRow(rows.at(0), text);
   }
   // Other losses take whatever their rows may say: reading all of them again would find nothing.
-  if (!isTieModel(loss) && loss !== "best-of-k") return;
+  const sums = loss === "plackett-luce" && sumsOverOrders(ties);
+  if (!isTieModel(loss) && loss !== "best-of-k" && !sums) return;
   for (let position = 0; position < rows.length; position++) {
     const row = rows.at(position);
     if (row === undefined) continue;
     if (isTieModel(loss)) requireOutcome(row, loss);
+    const tied = sums ? tooManyTied(row, ties) : undefined;
+    if (tied !== undefined) throw tied;
     if (loss === "best-of-k" && row.ranks?.filter((rank) => rank === 1).length !== 1)
       throw badRow(row, "expected one best answer but found several of rank 1. Use --loss plackett-luce.");
   }

@@ -182,6 +182,35 @@ describe("attune evaluate", () => {
       ["--model", "reward", "--fit-bound", "new.json", "--kappa", "big"],
       "--kappa",
     ],
+    [
+      "a policy as judge, by its flag",
+      ["--model", "policy", "--reward-model", "reference", "--best-of", "2"],
+      "Expected --reward-model to be a reward model",
+    ],
+    [
+      "figures of a bound that is fitted",
+      ["--model", "reward", "--fit-bound", "new.json", "--output", "figures-of-none.json"],
+      "received --output too",
+    ],
+    [
+      "KL while a bound is fitted",
+      ["--model", "policy", "--fit-bound", "new.json", "--kl"],
+      "received --kl too",
+    ],
+    ["what belongs to a fit without one", ["--model", "reward", "--project", "8"], "--fit-bound beside"],
+    [
+      "heads beside a bound of the judge",
+      [
+        ...["--model", "policy", "--reward-model", "reward", "--best-of", "2"],
+        ...["--reward-bound", "new.json", "--aggregate", "min"],
+      ],
+      "received both",
+    ],
+    [
+      "one file for figures and rows",
+      ["--model", "reward", "--output", "new.json", "--rows-output", "new.json"],
+      "two files",
+    ],
     ["a column that no row has", ["--model", "reward", "--by", "sorce"], 'Did you mean "source"?'],
     ["a reward model as reference", ["--model", "policy", "--reference", "reward"], "is a reward model"],
   ] as const) {
@@ -202,6 +231,25 @@ describe("attune evaluate", () => {
     const { code, stderr } = await evaluate(["--model", at("policy"), "--reference", at("wider")]);
     expect(code).to.equal(2);
     expect(stderr).to.include("259 tokens").and.to.include("has 300");
+  });
+
+  it("refuses a reference whose ids are other tokens, naming one", async () => {
+    writeTinyModel({ folder: at("swapped"), seed: 5 });
+    const file = at("swapped", "tokenizer.json");
+    const tokenizer = JSON.parse(readFileSync(file, "utf8")) as { model: { vocab: Record<string, number> } };
+    const vocab = { ...tokenizer.model.vocab, A: 66, B: 65 };
+    writeFileSync(file, JSON.stringify({ ...tokenizer, model: { ...tokenizer.model, vocab } }));
+    const { code, stderr } = await evaluate(["--model", at("policy"), "--reference", at("swapped")]);
+    expect(code, stderr).to.equal(2);
+    expect(stderr).to.include('token 65 is "A" to the model and "B" to ');
+  });
+
+  it("names file and line of rows that cannot be measured", async () => {
+    writeFileSync(at("prompts.jsonl"), jsonLines([{ prompt: "What are eggs?" }]));
+    const args = ["evaluate", "--data", at("prompts.jsonl"), "--token-cache", "off", "--model", at("reward")];
+    const { code, stderr } = await commandLine(args, {});
+    expect(code, stderr).to.equal(2);
+    expect(stderr).to.include("prompts.jsonl:1: expected").and.include("found prompt-only rows");
   });
 
   it("ends with 130 after Ctrl-C and leaves no file", async () => {

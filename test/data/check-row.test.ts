@@ -9,9 +9,14 @@ const everyType = Object.keys(typeNames) as RowType[];
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
 
-function check(value: unknown, options: { readonly type?: RowType; readonly transcripts?: boolean } = {}) {
-  const { type, transcripts = false } = options;
-  return checkRow({ value, place, accept: everyType, type, named: type !== undefined, transcripts });
+interface Given {
+  readonly type?: RowType;
+  readonly accept?: readonly RowType[];
+  readonly transcripts?: boolean;
+}
+
+function check(value: unknown, { type, accept = everyType, transcripts = false }: Given = {}) {
+  return checkRow({ value, place, accept, type, named: type !== undefined, transcripts });
 }
 
 describe("checkRow takes", () => {
@@ -154,6 +159,7 @@ describe("checkRow reads transcripts as messages", () => {
 
 describe("checkRow refuses", () => {
   const answers = { prompt: "p", completions: ["a", "b"] };
+  const rating = { prompt: "p", completion: "c", rating: 5 };
   const cases: readonly (readonly [string, object, RegExp])[] = [
     [
       "text beside messages",
@@ -237,6 +243,16 @@ describe("checkRow refuses", () => {
       { prompt: "p", completion: "c", rating: "5" },
       /a number in column "rating"/,
     ],
+    [
+      "two axes of a rating",
+      { ...rating, axis: ["a", "b"] },
+      /a whole number in column "axis" but found a list/,
+    ],
+    [
+      "two groups of a row",
+      { ...rating, group: ["a", "b"] },
+      /a whole number in column "group" but found a list/,
+    ],
   ];
   for (const [what, row, message] of cases) {
     it(what, async () => {
@@ -247,6 +263,22 @@ describe("checkRow refuses", () => {
       expect(error.details).to.include(place);
     });
   }
+
+  it("a rating of null as what it is, not as a row of another type", async () => {
+    const row = { ...rating, rating: null };
+    for (const given of [
+      { type: "rating" },
+      { accept: ["preference", "rating"] },
+    ] as const satisfies Given[]) {
+      const error = await failureOf(() => check(row, given));
+      expect(error.message).to.contain('a number in column "rating" but found null');
+    }
+  });
+
+  it("ranks of null as what they are, not as a row of another type", async () => {
+    const error = await failureOf(() => check({ ...answers, ranks: null }, { type: "ranking" }));
+    expect(error.message).to.contain('in column "ranks" but found null');
+  });
 
   it("an unpaired row whose label is no truth value", async () => {
     const error = await failureOf(() =>

@@ -129,6 +129,27 @@ describe("the linear bound on a model's states", () => {
     await expectFailure(() => readBound(at("none.json")), "ATTUNE_FILE", "none.json");
   });
 
+  for (const [name, value, text] of [
+    ["kappa", -1, '"kappa" is -1, which is below 0'],
+    ["scale", 0, '"scale" is 0, which is not above 0'],
+    ["factor", "", "on its diagonal"],
+  ] as const)
+    it(`refuses a ${name} that would give scores of nothing`, async () => {
+      const content = JSON.parse(boundText(bound)) as Record<string, unknown>;
+      const zeros = Buffer.alloc(Buffer.from(String(content.factor), "base64").length).toString("base64");
+      writeFileSync(at("wrong.json"), JSON.stringify({ ...content, [name]: value === "" ? zeros : value }));
+      await expectFailure(() => readBound(at("wrong.json")), "ATTUNE_FORMAT", text);
+    });
+
+  it("refuses judgements that would make it sure of everything", async () => {
+    const ties = await open(pairs.map((pair) => ({ ...pair, label: 0.5 })));
+    await expectFailure(() => fitRewardBound({ model, rows: ties }), "ATTUNE_DATA", "all are ties");
+    const one = await open(pairs.slice(0, 1));
+    await expectFailure(() => fitRewardBound({ model, rows: one }), "ATTUNE_DATA", "two or more prompts");
+    const given = await fitRewardBound({ model, rows: one, kappa: 2 });
+    expect(given.bound.kappa).to.equal(2);
+  });
+
   it("refuses rows that compare nothing", async () => {
     const single = await open([{ prompt: "a", completion: "b" }]);
     await expectFailure(

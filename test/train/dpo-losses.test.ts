@@ -209,6 +209,18 @@ describe("the judgements that losses have no place for", () => {
       { weight: 2 },
       /expected weight 1, as loss aot_unpaired compares over all rows/,
     ],
+    [
+      "a worse side that a mixture would imitate",
+      "sigmoid,sft",
+      { label: 0.3 },
+      /expected label 0.5 or more, as sigmoid,sft imitates the chosen side, but found 0.3: .* write label 0.7/,
+    ],
+    [
+      "a worse side that cpo would imitate",
+      "cpo",
+      { label: 0 },
+      /as cpo imitates the chosen side, but found 0/,
+    ],
     ["two best answers", "best-of-k", { ranks: [1, 1] }, /expected one answer of rank 1, .* but found 2/],
     [
       "answers without a place",
@@ -229,8 +241,28 @@ describe("the judgements that losses have no place for", () => {
     });
   }
 
+  const tied = (count: number) => [1, ...new Array<number>(count).fill(2), count + 2];
+
+  for (const ties of ["average", "marginal"] as const) {
+    it(`are more ties than ${ties} sums over, with the row's place`, async () => {
+      const rows = [row({ ranks: tied(12) }), row({ ranks: tied(13) })];
+      const { code, message } = await failureOf(() =>
+        checkJudgements(plan({ loss: "plackett-luce", ties }), rows),
+      );
+      expect(code).to.equal("ATTUNE_DATA");
+      expect(message).to.match(
+        /^pairs\.jsonl:7: expected at most 12 .* column "ranks", .* found 13 of rank 2/,
+      );
+    });
+  }
+
   it("are none where the losses take them", () => {
+    checkJudgements(plan({ loss: "plackett-luce" }), [row({ ranks: tied(13) })]);
+    const unplaced = row({ ranks: [1, ...new Array<number>(13).fill(2)], placed: 1 });
+    checkJudgements(plan({ loss: "plackett-luce", ties: "average" }), [unplaced]);
     check("sigmoid,sft", { label: 0.7, weight: 2 });
+    check("cpo", { label: 0.5 });
+    check("simpo", { label: 0 });
     check("ipo", { label: 0.5 });
     check("hinge", { weight: 2 });
   });

@@ -210,6 +210,28 @@ describe("the kto loop", () => {
     await start({ data: good, allowOneLabel: true }).result;
   });
 
+  it("refuses rows of one label that eval-share leaves for training", async () => {
+    const data = thumbs.map((row) => ({ ...row, group: String(row.label) }));
+    const { code, message } = await refusal({ data, evalShare: 0.5 });
+    expect(code).to.equal("ATTUNE_DATA");
+    expect(message).to.match(/all 3 that eval-share left for training are (good|bad)/);
+  });
+
+  it("warns of evaluation rows of one label", async () => {
+    const run = start({ evalData: thumbs.filter(({ label }) => !label), maxSteps: 1 });
+    const warnings: string[] = [];
+    for await (const event of run) if (event.type === "warning") warnings.push(event.message);
+    expect(warnings.join()).to.include("All 3 evaluation rows are bad");
+  });
+
+  it("refuses weights that leave nothing to learn, and a delta that does not act", async () => {
+    const { code, message } = await refusal({ desirableWeight: 0, undesirableWeight: 0 });
+    expect(code).to.equal("ATTUNE_OPTION");
+    expect(message).to.include("nothing would be learned");
+    expect((await refusal({ bcoDelta: 1 })).message).to.include("does not act on kto");
+    await start({ bcoDelta: 1, loss: "bco", maxSteps: 1 }).result;
+  });
+
   it("refuses an order in which a row would be alone in its step", async () => {
     const { code, message } = await refusal({ batchSize: 5 });
     expect(code).to.equal("ATTUNE_DATA");

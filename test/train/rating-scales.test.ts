@@ -36,6 +36,12 @@ describe("scales of ratings", () => {
     expect(message).to.include("all 1 are 2");
   });
 
+  it("are refused where their squares overflow", async () => {
+    const { code, message } = await failureOf(() => ratingScales([rated(1e308), rated(1)]));
+    expect(code).to.equal("ATTUNE_DATA");
+    expect(message).to.match(/^rows\.jsonl:1: .* too large/);
+  });
+
   it("know no axis that was not trained on", async () => {
     const scales = ratingScales(rows.slice(0, 4));
     const { message } = await failureOf(() => standardised(rated(1, "short"), scales));

@@ -46,10 +46,18 @@ describe("reward refuses", function () {
     ["an axis that no row has", { data: tasteRatings, axis: ["kind"] }, "OPTION", '"kind"'],
     ["heads beside axes", { data: tasteRatings, axis: ["a", "b"], heads: 2 }, "OPTION", "heads"],
     ["an axis named twice", { data: tasteRatings, axis: ["a", "a"] }, "OPTION", "twice"],
+    [
+      "a scale of one number",
+      { data: tasteRatings, ratingScale: [5] },
+      "OPTION",
+      "to be 2 numbers with a comma",
+    ],
     ["a scale that is none", { data: tasteRatings, ratingScale: [5, 1] }, "OPTION", "5,1"],
     ["reference rows for nothing", { referenceData: "x.jsonl", normalise: "none" }, "OPTION", "normalise"],
     ["a probability where ties are outcomes", probability(0.7), "DATA", 'column "label"'],
     ["best-of-k of two best", { ...ranked([1, 1, 2]), loss: "best-of-k" }, "DATA", "several of rank 1"],
+    ["more ties than average sums over", { ...manyTied(13), ties: "average" }, "DATA", "found 13 of rank 2"],
+    ["more ties than marginal sums over", { ...manyTied(13), ties: "marginal" }, "DATA", "rows:1: expected"],
     ["a repeated answer", ranked([1, 2, 3], [" a", " b", " a"]), "DATA", 'column "completions"'],
     ["a missing rank", ranked([1, 2]), "DATA", "a list of 3"],
     ["a rank left out", ranked([1, 2, 4]), "DATA", "without a gap"],
@@ -83,6 +91,10 @@ describe("reward refuses", function () {
     expect(message).to.include("--reference-data");
   });
 
+  function manyTied(count: number): Partial<RewardOptions> {
+    const completions = Array.from({ length: count + 1 }, (_, i) => ` ${"a".repeat(i + 1)}`);
+    return ranked([1, ...new Array<number>(count).fill(2)], completions);
+  }
   function probability(label: number): Partial<RewardOptions> {
     return { data: tastePairs.map((row) => ({ ...row, label })), loss: "rao-kupper" };
   }
