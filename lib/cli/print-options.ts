@@ -33,16 +33,20 @@ export function printOptions(name: ConfiguredCommand, command: Command, terminal
 function resolvedConfig(name: ConfiguredCommand, command: Command): string {
   const schema = commandSchemas[name];
   const { given, resolved } = givenOptions(command, schema.partial() as z.ZodObject);
-  const { config: _, json: __, printConfig: ___, printSchema: ____, ...known } = resolved as Record<
-    string,
-    unknown
-  >;
+  const {
+    config: _,
+    json: __,
+    printConfig: ___,
+    printSchema: ____,
+    ...known
+  } = resolved as Record<string, unknown>;
   const values = { ...known };
   // A length that nobody asked for gives way to the model's positions; in a file it would be asked for.
   if (given.maxLength === undefined) delete values.maxLength;
   const rest = optionTable(schema).filter(({ key }) => !(key in values) && !onlyFlags.has(key));
   const comment = (row: OptionRow) => {
-    const standard = row.default === undefined ? "" : ` (default: ${defaultText(row)}, or what the model holds)`;
+    const standard =
+      row.default === undefined ? "" : ` (default: ${defaultText(row)}, or what the model holds)`;
     return `# ${row.name}: ${row.description}${standard}\n`;
   };
   const missing = rest.filter(({ required }) => required);

@@ -1,6 +1,6 @@
 // Writes reports: a page, pictures, or both. Must not know who asks for them.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fail, reasonOf } from "../errors/index.js";
 import { dataElement, reportPage } from "./page.js";
@@ -63,11 +63,20 @@ export async function writeRunReport(folder: string): Promise<string> {
 
 /** An earlier report is written again; anything else that is there may be somebody's only copy. */
 function requireReplaceable(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = foundAt(path);
   if (found === undefined || (found.isFile() && isReport(path))) return;
   const what = found.isFile() ? "is no report" : "is no file";
   const text = `Expected --output to be a new file or an earlier report but ${path} ${what}. Choose another place.`;
   throw fail("ATTUNE_OUTPUT_EXISTS", text, { details: { path } });
+}
+
+/** What cannot be looked at cannot be written either, and the writing says why. */
+function foundAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function isReport(path: string): boolean {

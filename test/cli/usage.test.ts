@@ -166,7 +166,9 @@ describe("the command line", () => {
 
   it("prints every other option as a comment, and no length that nobody asked for", async () => {
     const { stdout } = await commandLine(["dpo", "--print-config"]);
-    expect(stdout).to.match(/^# learning-rate: .*of an adapter 1e-5/m).and.match(/^# beta: /m);
+    expect(stdout)
+      .to.match(/^# learning-rate: .*of an adapter 1e-5/m)
+      .and.match(/^# beta: /m);
     expect(stdout)
       .to.match(/^# max-length: .*1024/m)
       .and.not.match(/^max-length/m);
