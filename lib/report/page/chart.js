@@ -178,10 +178,12 @@ export class Chart {
   /** The value, and the range of a bucket where a point stands for many lines. */
   #text(value, line, column) {
     const { unit } = this.#panel;
-    const text = formatValue(value, unit);
+    // A number and its unit stay in one line; a range may follow in the next.
+    const shown = (number) => formatValue(number, unit).replaceAll(" ", "\u00a0");
+    const text = shown(value);
     const [low, high] = [this.#columns[column - 2]?.kind, this.#columns[column - 1]?.kind];
     if (this.#columns[column].kind !== "train" || low !== "low" || high !== "high") return text;
-    const ends = [column - 1, column].map((i) => formatValue(this.#plot.data[i][line], unit));
+    const ends = [column - 1, column].map((i) => shown(this.#plot.data[i][line]));
     return `${text} (${ends.join(" … ")})`;
   }
 }
