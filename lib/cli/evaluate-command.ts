@@ -33,7 +33,7 @@ and thumbs whether it prefers the better answers, with --reference by implicit r
 log loss, calibration, dependence on length.
 
 Examples:
-  attune evaluate --model runs/reward/model --data pairs.jsonl --by source --by longer --output reward.json
+  attune evaluate --model runs/reward/model --data pairs.jsonl --by source --by longer --output runs/reward/evaluation.json
   attune evaluate --model M --adapter runs/dpo/model --reference M --data pairs.jsonl --kl
   attune evaluate --model M --data texts.jsonl
   attune evaluate --model runs/dpo/model --data pairs.jsonl --win-rate-against M --reward-model runs/reward/model --prompts 200

@@ -169,7 +169,7 @@ function reliability({ judged }: EvaluationMetrics): string | undefined {
   const rows = upper.flatMap(({ from, to, count, predicted = 0, observed = 0 }) =>
     count === 0
       ? []
-      : [[`${short(from)} to ${short(to)}`, percent(count / all), percent(predicted), percent(observed)]],
+      : [[`${percent(from)} to ${percent(to)}`, percent(count / all), percent(predicted), percent(observed)]],
   );
   return table([["P(better) in", "of pairs", "predicted", "observed"], ...rows]);
 }

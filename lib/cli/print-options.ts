@@ -6,11 +6,17 @@ import {
   type ConfiguredCommand,
   commandSchemas,
   configText,
+  defaultText,
+  notInFiles,
+  type OptionRow,
   optionsJsonSchema,
   optionTable,
 } from "../options/index.js";
 import { givenOptions } from "./flags.js";
 import type { Terminal } from "./terminal.js";
+
+/** Options that no file needs. */
+const onlyFlags: ReadonlySet<string> = new Set([...notInFiles, "json"]);
 
 /** Prints the options where a flag asks for them, and says whether it did: the command then does nothing else. */
 export function printOptions(name: ConfiguredCommand, command: Command, terminal: Terminal): boolean {
@@ -23,12 +29,32 @@ export function printOptions(name: ConfiguredCommand, command: Command, terminal
   return true;
 }
 
-/** Every option with its value as a file for `--config`; what is still missing stands there as a comment. */
+/** Every option with its value as a file for `--config`; what has none stands there as a comment. */
 function resolvedConfig(name: ConfiguredCommand, command: Command): string {
   const schema = commandSchemas[name];
-  const resolved: Record<string, unknown> = givenOptions(command, schema.partial() as z.ZodObject).resolved;
-  const { config: _, json: __, printConfig: ___, printSchema: ____, ...values } = resolved;
-  const missing = optionTable(schema).filter(({ key, required }) => required && !(key in values));
-  const lines = missing.map((row) => `# ${row.name}: ${row.description}\n`);
-  return `${configText(schema, values, `attune ${name} --config FILE`)}${lines.join("")}`;
+  const { given, resolved } = givenOptions(command, schema.partial() as z.ZodObject);
+  const {
+    config: _,
+    json: __,
+    printConfig: ___,
+    printSchema: ____,
+    ...known
+  } = resolved as Record<string, unknown>;
+  const values = { ...known };
+  // A length that nobody asked for gives way to the model's positions; in a file it would be asked for.
+  if (given.maxLength === undefined) delete values.maxLength;
+  const rest = optionTable(schema).filter(({ key }) => !(key in values) && !onlyFlags.has(key));
+  const comment = (row: OptionRow) => {
+    const standard =
+      row.default === undefined ? "" : ` (default: ${defaultText(row)}, or what the model holds)`;
+    return `# ${row.name}: ${row.description}${standard}\n`;
+  };
+  const missing = rest.filter(({ required }) => required);
+  const optional = rest.filter(({ required }) => !required);
+  return [
+    configText(schema, values, `attune ${name} --config FILE`),
+    ...missing.map(comment),
+    ...(optional.length === 0 ? [] : ["\n# Not set:\n"]),
+    ...optional.map(comment),
+  ].join("");
 }

@@ -36,9 +36,10 @@ From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF
      attune kto --model M --data thumbs.jsonl --output runs/kto
   A model that scores answers, from pairs, rankings or ratings; and how good a model is on rows nobody trained on:
      attune reward --model M --data rankings.jsonl --output runs/reward
-     attune evaluate --model tuned --data eval.jsonl --reference M
+     attune evaluate --model tuned --data eval.jsonl --reference M --output runs/dpo/evaluation.json
 
-  OUTPUT/report.html shows how a run went; attune report RUN… compares several. OUTPUT/metrics.jsonl has every step.
+  OUTPUT/report.html shows how a run went; attune report RUN… compares several, and shows evaluations that lie in RUN.
+  OUTPUT/metrics.jsonl has every step.
   All options may stand in a YAML file (--config FILE; --print-config writes one). attune help COMMAND explains a
   command, with examples.
   Exit codes: 0 done, 1 failed, 2 wrong usage or data, 130 interrupted after saving.`;

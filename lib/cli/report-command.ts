@@ -12,7 +12,8 @@ import type { Terminal } from "./terminal.js";
 
 const help = `
 RUN is the --output of a training command, or a folder of such folders. Training commands write the report of their own
-run by themselves, as OUTPUT/report.html. JSON files beside a run (attune evaluate --output) are shown too.
+run by themselves, as OUTPUT/report.html. JSON files of attune evaluate that lie in RUN (--output RUN/evaluation.json) are
+shown too.
 
 Examples:
   attune report runs/dpo

@@ -54,7 +54,7 @@ export function stopOnInterrupt(
   });
 }
 
-/** First and last step side by side, then where everything is. */
+/** First and last step side by side, first and last evaluation too, then where everything is. */
 function summary<Metrics extends SharedMetrics>(
   result: TrainResult<Metrics>,
   page: string | undefined,
@@ -69,15 +69,22 @@ function summary<Metrics extends SharedMetrics>(
     "margin",
     "mean_reward",
   ];
-  const value = (metrics: Metrics, key: string) =>
-    (metrics as unknown as Record<string, number | undefined>)[key];
-  const rows = shown.flatMap((key) => {
-    const first = value(result.first, key);
-    const last = value(result.last, key);
-    return first === undefined || last === undefined ? [] : [[key, short(first), short(last)]];
-  });
+  const rowsOf = (first: object, last: object, prefix: string) =>
+    shown.flatMap((key) => {
+      const [before, after] = [first, last].map(
+        (metrics) => (metrics as Record<string, number | undefined>)[`${prefix}${key}`],
+      );
+      return before === undefined || after === undefined ? [] : [[key, short(before), short(after)]];
+    });
+  const { evaluation } = result;
+  const measured =
+    evaluation === undefined
+      ? []
+      : [["evaluation", "before", "last"], ...rowsOf(evaluation.first, evaluation.last, "eval_")];
   const head = `${result.status} after ${result.steps} steps in ${duration(result.seconds)}`;
-  const lines = [table([["", "first step", "last step"], ...rows]), "", head, `model: ${result.model}`];
+  const trained = [["", "first step", "last step"], ...rowsOf(result.first, result.last, "")];
+  const tables = [trained, measured].filter((rows) => rows.length > 1).map((rows) => table(rows));
+  const lines = [tables.join("\n\n"), "", head, `model: ${result.model}`];
   if (page !== undefined) lines.push(`report: ${page}`);
   if (result.bestStep !== undefined) lines.push(`the model is that of step ${result.bestStep}, the best one`);
   if (result.status === "interrupted" && result.checkpoint !== undefined)

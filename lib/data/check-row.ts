@@ -12,6 +12,7 @@ import {
   sharedColumns,
   typeColumns,
   typeNames,
+  typeUses,
   unsupportedColumn,
 } from "./row-type.js";
 import type { Content, RowContent, RowPlace, RowType } from "./rows.js";
@@ -73,7 +74,7 @@ function typeOf(row: RowColumns, { accept, type: wanted, named = false }: CheckR
     throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
   }
   if (accept.includes(detected.type)) return detected.type;
-  const found = `${typeNames[detected.type]}, which this command does not train on with these options`;
+  const found = `${typeNames[detected.type]}, which ${typeUses[detected.type]}`;
   throw row.bad("ATTUNE_DATA_COLUMN", expected, found);
 }
 

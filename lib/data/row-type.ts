@@ -16,6 +16,19 @@ export const typeNames: Readonly<Record<RowType, string>> = {
   rating: "rating rows (prompt, completion, rating)",
 };
 
+/** What learns from each type, for whoever gave rows to a command that doesn't. */
+export const typeUses: Readonly<Record<RowType, string>> = {
+  text: "attune sft learns from",
+  prompt: "attune generate and attune evaluate answer",
+  "prompt-completion": "attune sft learns from",
+  preference: "attune dpo with a loss of pairs, attune reward and attune kto learn from",
+  unpaired: "attune kto learns from",
+  stepwise: "no command of this version learns from",
+  ranking: "attune reward, and attune dpo with --loss plackett-luce or all-pairs, learn from",
+  "best-of": "attune reward, and attune dpo with --loss best-of-k, learn from",
+  rating: "attune reward learns from",
+};
+
 /** Columns every row may have. */
 export const sharedColumns = ["weight", "group", "source", "tools", "chat_template_kwargs"] as const;
 

@@ -185,7 +185,7 @@ export const evaluateOptions = z.strictObject({
   ...machine,
   output: option(
     z.string().min(1).optional(),
-    "JSON file for all figures, with reliability curves; beside a run attune report shows it; it must not exist yet",
+    "JSON file for all figures, with reliability curves; in the folder of a run attune report shows it; it must not exist yet",
     { group: "Output", value: "FILE" },
   ),
   rowsOutput: option(

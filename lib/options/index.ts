@@ -26,7 +26,7 @@ export {
   lossParameters,
   tieTreatments,
 } from "./loss-names.js";
-export { dashedName, defaultText, type OptionRow, optionTable } from "./option-table.js";
+export { dashedName, defaultText, notInFiles, type OptionRow, optionTable } from "./option-table.js";
 export { type ReportSettings, reportOptions } from "./report-options.js";
 export {
   type RewardSettings,

@@ -20,6 +20,9 @@ export interface PageOptions {
   readonly date: Date;
 }
 
+/** Every report has this element and hardly anything else has: by it a page is known as one. */
+export const dataElement = '<script type="application/json" id="report-data">';
+
 /** Modules of the page's own script, each behind those that it uses. */
 const modules = ["format-value.js", "smooth.js", "chart-data.js", "chart.js", "main.js"];
 const pageFolder = join(dirname(fileURLToPath(import.meta.url)), "page");
@@ -58,7 +61,7 @@ export function reportPage({ runs, date }: PageOptions): string {
 <main>
 ${filled.map(([, , section]) => section)}</main>
 <footer><p>Written by attune report on ${date.toISOString().slice(0, 16).replace("T", " ")} UTC. This file needs nothing else: keep it, send it, print it.</p></footer>
-<script type="application/json" id="report-data">${jsonForScript(curves.data)}</script>
+${{ html: dataElement }}${jsonForScript(curves.data)}</script>
 ${scripts.map((script) => html`<script>${{ html: script }}</script>`)}
 </body>
 </html>
@@ -66,9 +69,10 @@ ${scripts.map((script) => html`<script>${{ html: script }}</script>`)}
 }
 
 function introduction(runs: readonly RunData[]): string {
-  const commands = [...new Set(runs.map(({ summary }) => summary.command))].join(" and ");
-  const what =
-    runs.length === 1 ? `A training run of attune ${commands}` : `Training runs of attune ${commands}`;
+  // A run whose run.json cannot be read has the name "run".
+  const known = new Set(runs.map(({ summary }) => summary.command).filter((name) => name !== "run"));
+  const of = known.size === 0 ? "" : ` of attune ${[...known].join(" and ")}`;
+  const what = runs.length === 1 ? `A training run${of}` : `Training runs${of}`;
   return `${what}: how it went, what the model says before and after, what it was trained on, and with which settings.`;
 }
 

@@ -3,8 +3,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { keyFigures } from "./key-figures.js";
 import { asObject, type JsonObject } from "./read-lines.js";
-import type { EvaluationFile, Reliability, ReliabilityBin } from "./run-data.js";
+import type { EvaluationFile, FigureOfFile, Reliability, ReliabilityBin } from "./run-data.js";
 
 /** Figures beyond this many of one file are left to the file. */
 const mostFigures = 200;
@@ -23,7 +24,11 @@ export function readEvaluations(folder: string): readonly EvaluationFile[] {
       if (content === undefined) return [];
       const found = collect(content);
       const useful = found.figures.length + found.reliability.length > 0;
-      return useful ? { file: name, ...found, figures: found.figures.slice(0, mostFigures) } : [];
+      if (!useful) return [];
+      const { figures, reliability } = found;
+      const shown = figures.slice(0, mostFigures);
+      const omitted = figures.length - shown.length;
+      return { file: name, key: keyFigures(figures), figures: shown, omitted, reliability };
     });
 }
 
@@ -37,7 +42,7 @@ function parsedFile(path: string): JsonObject | undefined {
 }
 
 interface Found {
-  readonly figures: { name: string; value: string | number }[];
+  readonly figures: FigureOfFile[];
   readonly reliability: Reliability[];
 }
 

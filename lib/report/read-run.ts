@@ -10,6 +10,9 @@ import { asObject, type JsonObject, readJsonLines } from "./read-lines.js";
 import { readMetrics } from "./read-metrics.js";
 import type { ReportSample, RunData, RunSummary } from "./run-data.js";
 
+/** Damaged lines of a file that are named one by one. */
+const mostLines = 5;
+
 /**
  * The runs in the given folders; a folder that only holds runs stands for all of them.
  * @throws ATTUNE_FILE when a folder is missing or holds no run
@@ -73,24 +76,33 @@ async function readRun(folder: string, name: string): Promise<RunData> {
     onLine: (line) => samples.push(sampleOf(line)),
     onBadLine: (line) => badSamples.push(line),
   });
-  const warnings = [
-    ...badLines.map((line) => `metrics.jsonl:${line} is no JSON object and was passed over`),
-    ...badSamples.map((line) => `samples.jsonl:${line} is no JSON object and was passed over`),
-  ];
   const record = readObject(join(folder, "run.json"));
+  const warnings: string[] = [];
   if (record === undefined)
     warnings.push("run.json is missing or no JSON object: command and status are unknown");
+  const settings = readSettings(join(folder, "config.yaml"), warnings);
+  // Of files, before single lines.
+  warnings.push(...passedOver("metrics.jsonl", badLines), ...passedOver("samples.jsonl", badSamples));
   return {
     name,
     folder: resolve(folder),
     summary: summaryOf(record ?? {}),
-    settings: readSettings(join(folder, "config.yaml"), warnings),
+    settings,
     train,
     evaluation,
     samples,
     evaluations: readEvaluations(folder),
     warnings,
   };
+}
+
+/** A file of which every line is damaged is not told line by line. */
+function passedOver(file: string, lines: readonly number[]): readonly string[] {
+  const told = lines
+    .slice(0, mostLines)
+    .map((line) => `${file}:${line} is no JSON object and was passed over`);
+  const rest = lines.length - told.length;
+  return rest > 0 ? [...told, `${file}: ${rest} more lines are no JSON objects and were passed over`] : told;
 }
 
 function readObject(file: string): JsonObject | undefined {

@@ -57,11 +57,30 @@ export interface Reliability {
   readonly brier: number | undefined;
 }
 
+/** A number or text by its path in the file. */
+export interface FigureOfFile {
+  readonly name: string;
+  readonly value: string | number;
+}
+
+/** A figure that people ask for first; the interval is one of 95%. */
+export interface KeyFigure {
+  readonly title: string;
+  readonly meaning: string;
+  readonly value: number;
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+  /** The standard error, where there is no interval. */
+  readonly deviation: number | undefined;
+}
+
 /** A result of `attune evaluate` beside the run. */
 export interface EvaluationFile {
   readonly file: string;
-  /** Numbers and texts by their path in the file. */
-  readonly figures: readonly { readonly name: string; readonly value: string | number }[];
+  readonly key: readonly KeyFigure[];
+  readonly figures: readonly FigureOfFile[];
+  /** Figures that are only in the file. */
+  readonly omitted: number;
   readonly reliability: readonly Reliability[];
 }
 

@@ -30,7 +30,7 @@ ${note === undefined ? undefined : html`<p class="quiet">${note}</p>`}
 `;
   });
   const section = html`<section id="curves"><h2>Curves</h2>
-<p>Thick lines are training, dots are evaluations on rows that were never trained on. Point at a curve, or move along it with the arrow keys, to read its values everywhere; drag to zoom, double click to go back.${longNote(runs, panels)}</p>
+<p>Thick lines are training, dots are evaluations on rows that were never trained on. Point at a curve, or move along it with the arrow keys, to read its values everywhere (of evaluations the nearest one); drag to zoom, double click to go back.${longNote(runs, panels)}</p>
 <noscript><p>Curves are drawn by a script in this file; everything else shows without it.</p></noscript>
 ${controls(runs, panels)}
 ${groups}</section>
@@ -80,7 +80,7 @@ function panelHtml(index: number, { metric, series }: Panel, runs: readonly RunD
   return html`<article class="panel" id="panel-${index}"><h4>${title}<span class="quiet">${shownUnit}</span>${title === key ? undefined : html` <code class="quiet">${key}</code>`}</h4>
 <p>${text}${gaps.map(({ run, notFinite }) => ` ${runs[run]?.name ?? ""}: ${notFinite} values are not finite (gaps).`)}</p>
 <div class="chart" tabindex="0" role="group" aria-label="Curve of ${title}; arrow keys read it"></div>
-<table class="readout" aria-live="polite"><thead><tr><th data-where>last values</th>${heads}</tr></thead><tbody>${rows}</tbody></table></article>
+<table class="readout" aria-live="off"><thead><tr><th data-where>last values</th>${heads}</tr></thead><tbody>${rows}</tbody></table></article>
 `;
 }
 

@@ -3,29 +3,64 @@
 
 import { type Html, html, scrollTable } from "./html.js";
 import { formatNumber } from "./page/format-value.js";
-import type { Reliability, RunData } from "./run-data.js";
+import type { EvaluationFile, FigureOfFile, KeyFigure, Reliability, RunData } from "./run-data.js";
+
+interface FileOfRun extends EvaluationFile {
+  readonly run: string;
+}
 
 export function evaluationsSection(runs: readonly RunData[]): Html {
   const all = runs.flatMap(({ name, evaluations }) => evaluations.map((one) => ({ run: name, ...one })));
   if (all.length === 0) return html``;
-  const files = all.map(({ run, file, figures, reliability }) => {
-    const whole = reliability.filter(({ group }) => !group);
-    const parts = reliability.filter(({ group }) => group);
-    const rows = figures.map(
-      ({ name, value }) =>
-        html`<tr><th scope="row">${name}</th><td>${typeof value === "number" ? formatNumber(value) : value}</td></tr>`,
-    );
-    const title = `${run}: ${file}`;
-    return html`<h3>${title}</h3>
-<div class="panels">${whole.map(reliabilityHtml)}</div>
-${parts.length === 0 ? undefined : html`<details><summary>Reliability of groups of rows (${parts.length})</summary><div class="panels">${parts.map(reliabilityHtml)}</div></details>`}
-${rows.length === 0 ? undefined : html`<details ${{ html: rows.length <= 12 ? "open" : "" }}><summary>Figures (${rows.length})</summary>${scrollTable(title, html`<tr><th>Figure</th><th>Value</th></tr>`, rows)}</details>`}`;
-  });
+  const files = all.map(fileHtml);
   const curves = all.some(({ reliability }) => reliability.length > 0);
   return html`<section id="evaluations"><h2>Evaluations</h2>
-<p>Results of <code>attune evaluate</code> that lie in the folder of a run.${curves ? " A reliability curve compares what was predicted with what happened: on the diagonal, of all predictions of 0.7 just 70 % come true; a flatter curve is too sure of itself, a steeper one not sure enough. Larger dots hold more predictions." : ""}</p>
+<p>Results of <code>attune evaluate</code> that lie in the folder of a run; <code>docs/evaluation.md</code> defines every figure.${curves ? " A reliability curve compares what was predicted with what happened: on the diagonal, of all predictions of 0.7 just 70 % come true; a flatter curve is too sure of itself, a steeper one not sure enough. Larger dots hold more predictions." : ""}</p>
 ${files}</section>
 `;
+}
+
+function fileHtml({ run, file, key, figures, omitted, reliability }: FileOfRun): Html {
+  const whole = reliability.filter(({ group }) => !group);
+  const parts = reliability.filter(({ group }) => group);
+  const rows = figures.map(
+    ({ name, value }) => html`<tr><th scope="row">${name}</th><td>${shownValue(value)}</td></tr>`,
+  );
+  const title = `${run}: ${file}`;
+  const groups = html`<details><summary>Reliability of groups of rows (${parts.length})</summary><div class="panels">${parts.map(reliabilityHtml)}</div></details>`;
+  const rest = omitted > 0 ? html`<p class="quiet">${omitted} more are in the file.</p>` : undefined;
+  const all = html`<details ${{ html: key.length === 0 && rows.length <= 12 ? "open" : "" }}><summary>All figures (${rows.length})</summary>${scrollTable(title, html`<tr><th>Figure</th><th>Value</th></tr>`, rows)}${rest}</details>`;
+  return html`<h3>${title}</h3>
+${key.length === 0 ? undefined : keyHtml(title, key, figures)}
+<div class="panels">${whole.map(reliabilityHtml)}</div>
+${parts.length === 0 ? undefined : groups}
+${rows.length === 0 ? undefined : all}`;
+}
+
+/** What was measured on what, and the figures that people ask for first. */
+function keyHtml(title: string, key: readonly KeyFigure[], figures: readonly FigureOfFile[]): Html {
+  const told = new Map(figures.map(({ name, value }) => [name, value]));
+  const [kind, rows, type, by] = ["kind", "rows", "type", "scoredBy"].map((name) => told.get(name));
+  const scored = by === undefined ? "" : `, scored by ${by}`;
+  const what =
+    kind === undefined || rows === undefined
+      ? undefined
+      : html`<p>A ${kind === "reward" ? "reward model" : kind} on ${shownValue(rows)} rows (${type})${scored}.</p>`;
+  const lines = key.map(
+    (one) =>
+      html`<tr><th scope="row" class="name">${one.title}<br><span class="quiet">${one.meaning}</span></th><td class="number">${formatNumber(one.value)}</td><td class="number">${around(one)}</td></tr>`,
+  );
+  const head = html`<tr><th class="name">Figure</th><th class="number">Value</th><th class="number">95% interval</th></tr>`;
+  return html`${what}<div class="key">${scrollTable(`${title}, first figures`, head, lines)}</div>`;
+}
+
+function around({ low, high, deviation }: KeyFigure): string {
+  if (low !== undefined && high !== undefined) return `${formatNumber(low)} to ${formatNumber(high)}`;
+  return deviation === undefined ? "" : `± ${formatNumber(1.96 * deviation)}`;
+}
+
+function shownValue(value: string | number): string {
+  return typeof value === "number" ? formatNumber(value) : value;
 }
 
 function reliabilityHtml(curve: Reliability): Html {

@@ -4,6 +4,9 @@ import { type Html, html } from "./html.js";
 import { formatNumber } from "./page/format-value.js";
 import type { RunData, RunSummary } from "./run-data.js";
 
+/** More warnings of one run than this are counted. */
+const mostWarnings = 5;
+
 /** A short line in the colour and dashes of a run. */
 export function swatch(run: number, runs: number): Html {
   const dashes = ["", "8 4", "2 4", "12 4 2 4"];
@@ -51,10 +54,12 @@ function card(run: RunData, index: number, runs: number): Html {
   const list = facts.flatMap(([name, value]) =>
     value === undefined ? [] : [html`<div><dt>${name}</dt><dd>${value}</dd></div>`],
   );
-  const warnings = run.warnings.slice(0, 5).map((text) => html`<li>${text}</li>`);
+  const told = run.warnings.length > mostWarnings + 1 ? mostWarnings : run.warnings.length;
+  const rest = run.warnings.length - told;
+  const warnings = [...run.warnings.slice(0, told), ...(rest > 0 ? [`and ${rest} more`] : [])];
   return html`<article class="card"><h3 style="margin:0">${swatch(index, runs)}${run.name} <span class="quiet">(${summary.command})</span></h3>
 <p class="status ${statusClass(summary)}">${ending(summary)}</p>
-<dl>${list}</dl>${warnings.length === 0 ? undefined : html`<p>Passed over while reading:</p><ul>${warnings}</ul>`}</article>
+<dl>${list}</dl>${warnings.length === 0 ? undefined : html`<p>Passed over while reading:</p><ul>${warnings.map((text) => html`<li>${text}</li>`)}</ul>`}</article>
 `;
 }
 
@@ -90,9 +95,13 @@ function verdict({ train, evaluation }: RunData): string | undefined {
     return `evaluation loss ${measured.join(" → ")}${right}`;
   }
   const trained = ends(train.values.get("loss"));
-  return trained === undefined
-    ? undefined
-    : `loss of a step ${trained.join(" → ")} (nothing was set aside to evaluate on)`;
+  if (trained === undefined) return undefined;
+  const only = evaluation.values.get("loss")?.find(Number.isFinite);
+  const why =
+    only === undefined
+      ? "nothing was set aside to evaluate on"
+      : `evaluated once only, at step ${evaluation.steps[0]}: loss ${formatNumber(only)}`;
+  return `loss of a step ${trained.join(" → ")} (${why})`;
 }
 
 function ends(values: readonly number[] | undefined): readonly [string, string] | undefined {

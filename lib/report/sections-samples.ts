@@ -53,5 +53,9 @@ ${between.length === 0 ? undefined : html`<details><summary>The steps between ($
 
 function answerHtml({ step, completion, finished }: ReportSample, label: Html): Html {
   const cut = finished === "length" ? " (cut at --sample-tokens)" : "";
-  return html`<div class="answer"><span>${label}step ${step}${cut}</span><div class="text" tabindex="0">${completion === "" ? "(an empty answer)" : completion}</div></div>`;
+  return html`<div class="answer"><span>${label}step ${step}${cut}</span><div class="text" tabindex="0">${completion.trim() === "" ? emptyText(completion) : completion}</div></div>`;
+}
+
+function emptyText(completion: string): string {
+  return completion === "" ? "(an empty answer)" : "(nothing but white space)";
 }

@@ -1,9 +1,9 @@
 // Writes reports: a page, pictures, or both. Must not know who asks for them.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fail, reasonOf } from "../errors/index.js";
-import { reportPage } from "./page.js";
+import { dataElement, reportPage } from "./page.js";
 import { renderPng } from "./png.js";
 import { readRuns } from "./read-run.js";
 import { picturesOf } from "./svg-pictures.js";
@@ -32,10 +32,12 @@ export interface WrittenReport {
 
 /**
  * Reads runs and writes them as one page, and as pictures where asked for.
- * @throws ATTUNE_FILE when a folder holds no run or PNG cannot be made, ATTUNE_OUTPUT when a file cannot be written
+ * @throws ATTUNE_FILE when a folder holds no run or PNG cannot be made, ATTUNE_OUTPUT_EXISTS when something else than an
+ * earlier report is at `output`, ATTUNE_OUTPUT when a file cannot be written
  */
 export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
   const { runs: folders, output, png, svg, clock = () => new Date() } = options;
+  requireReplaceable(output);
   const runs = await readRuns(folders);
   const drawn = png === undefined && svg === undefined ? [] : picturesOf(runs);
   const rendered = png === undefined ? [] : await renderPng(drawn);
@@ -57,6 +59,32 @@ export async function writeRunReport(folder: string): Promise<string> {
   const output = join(folder, "report.html");
   await writeReport({ runs: [folder], output });
   return output;
+}
+
+/** An earlier report is written again; anything else that is there may be somebody's only copy. */
+function requireReplaceable(path: string): void {
+  const found = foundAt(path);
+  if (found === undefined || (found.isFile() && isReport(path))) return;
+  const what = found.isFile() ? "is no report" : "is no file";
+  const text = `Expected --output to be a new file or an earlier report but ${path} ${what}. Choose another place.`;
+  throw fail("ATTUNE_OUTPUT_EXISTS", text, { details: { path } });
+}
+
+/** What cannot be looked at cannot be written either, and the writing says why. */
+function foundAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isReport(path: string): boolean {
+  try {
+    return readFileSync(path, "utf8").includes(dataElement);
+  } catch {
+    return false;
+  }
 }
 
 /** A whole file or none, in a folder that is made if need be. Throws ATTUNE_OUTPUT. */

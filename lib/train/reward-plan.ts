@@ -157,7 +157,7 @@ async function referenceRows(
         "Expected training rows with a best answer to normalise by but all are ties. Give --reference-data, or --normalise none.",
       );
     warn(
-      `The mean score of the training rows' best answers (${best.length} rows) will be 0. Name other completions with reference-data.`,
+      `Once trained, scores are shifted so that the best answers of the training rows (${best.length}) score 0 on average. reference-data names other answers, normalise none leaves scores as they are.`,
     );
     return { rows: scoredRows(best) };
   }

@@ -113,6 +113,36 @@ describe("a report in a browser", function () {
     }
   });
 
+  it("shows no value of training of a run that had ended there", async () => {
+    await open(1280);
+    await hover(0, 0.98);
+    const value = (run: number) => page.locator(`#panel-0 [data-run='${run}'] [data-value='train']`);
+    expect(await value(0).textContent()).to.not.equal("");
+    expect(await value(1).textContent()).to.equal("");
+  });
+
+  it("keeps every number of a readout in one line, at the side of a long name", async () => {
+    for (const width of [1280, 390]) {
+      await open(width);
+      const broken = `[...document.querySelectorAll(".readout td, .readout thead th")].filter((cell) => {
+        if (cell.lastChild === null) return false;
+        const range = document.createRange();
+        range.selectNodeContents(cell.lastChild);
+        return range.getClientRects().length > 1;
+      }).map((cell) => cell.textContent)`;
+      expect(await page.evaluate(broken)).to.deep.equal([]);
+      if (width === 1280) await page.close();
+    }
+  });
+
+  it("reads aloud only the panel that has the focus", async () => {
+    await open(1280);
+    const live = "[...document.querySelectorAll('.readout[aria-live=polite]')].length";
+    expect(await page.evaluate(live)).to.equal(0);
+    await page.locator("#panel-1 .chart").focus();
+    expect(await page.evaluate(live)).to.equal(1);
+  });
+
   it("shows the very values of a line without smoothing", async () => {
     await open(1280);
     await setSmoothing(0);

@@ -51,6 +51,7 @@ describe("attune evaluate", () => {
       "by source",
       "human",
       "P(better) in",
+      " % to 100.0 %",
     ])
       expect(stdout).to.include(text);
     expect(stderr).to.include("rows, scores: 30 of 30");

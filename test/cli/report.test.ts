@@ -21,6 +21,11 @@ describe("attune report", () => {
     expect(readFileSync(at("runs", "a", "report.html"), "utf8")).to.match(/^<!doctype html>/);
   });
 
+  it("writes an earlier report again", async () => {
+    const line = ["report", at("runs", "b"), "--output", at("again.html")];
+    expect([(await commandLine(line)).code, (await commandLine(line)).code]).to.deep.equal([0, 0]);
+  });
+
   it("compares several runs in the page that is asked for", async () => {
     const { code } = await commandLine([
       "report",
@@ -72,6 +77,12 @@ describe("attune report", () => {
       () => [at("runs", "a"), "--output", "/dev/null/x.html"],
       "Cannot write /dev/null/x.html",
     ],
+    [
+      "to write over a file that is no report",
+      () => [at("runs", "a"), "--output", at("runs", "a", "metrics.jsonl")],
+      "metrics.jsonl is no report. Choose another place. [ATTUNE_OUTPUT_EXISTS]",
+    ],
+    ["to write over a folder", () => [at("runs", "a"), "--output", at("runs")], "is no file"],
     ["an unknown flag", () => [at("runs", "a"), "--pgn", "x"], 'Did you mean "--png"?'],
   ];
   for (const [what, args, text] of wrong) {

@@ -28,8 +28,9 @@ describe("attune reward", function () {
     expect(stderr).to.match(/step 2\/2 {2}loss \S+ {2}accuracy \d\.\d\d {2}margin /);
     expect(stderr)
       .to.include("calibration_error")
-      .and.include("warning: The mean score of the training rows' best answers (6 rows) will be 0");
+      .and.include("the best answers of the training rows (6) score 0 on average");
     expect(stdout).to.match(/^accuracy +\S+ +\S+$/m);
+    expect(stdout).to.match(/^evaluation +before +last *\n-[- ]+\nloss +\S+ +\S+\naccuracy +\S+ +\S+$/m);
     expect(readdirSync(join(place.output(), "model"))).to.include.members(["attune.json", "config.json"]);
   });
 

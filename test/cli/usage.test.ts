@@ -164,6 +164,19 @@ describe("the command line", () => {
     });
   }
 
+  it("prints every other option as a comment, and no length that nobody asked for", async () => {
+    const { stdout } = await commandLine(["dpo", "--print-config"]);
+    expect(stdout)
+      .to.match(/^# learning-rate: .*of an adapter 1e-5/m)
+      .and.match(/^# beta: /m);
+    expect(stdout)
+      .to.match(/^# max-length: .*1024/m)
+      .and.not.match(/^max-length/m);
+    expect(stdout).to.not.match(/^# (?:config|json|print-)/m);
+    const given = await commandLine(["dpo", "--print-config", "--max-length", "300"]);
+    expect(given.stdout).to.match(/^max-length: 300$/m);
+  });
+
   it("prints the schema of a configuration with the names of the file", async () => {
     const { code, stdout } = await commandLine(["sft", "--print-schema"]);
     expect(code).to.equal(0);

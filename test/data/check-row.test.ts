@@ -280,6 +280,17 @@ describe("checkRow refuses", () => {
     expect(error.message).to.contain('in column "ranks" but found null');
   });
 
+  it("rows that another command learns from, and names it", async () => {
+    const refused = (value: unknown, accept: readonly RowType[]) =>
+      failureOf(() => checkRow({ value, place, accept, type: undefined }));
+    const ranking = { prompt: "p", completions: ["a", "b"], ranks: [1, 2] };
+    const thumb = { prompt: "p", completion: "a", label: true };
+    expect((await refused(ranking, ["preference"])).message).to.include(
+      "attune dpo with --loss plackett-luce",
+    );
+    expect((await refused(thumb, ["preference"])).message).to.include("which attune kto learns from.");
+  });
+
   it("an unpaired row whose label is no truth value", async () => {
     const error = await failureOf(() =>
       check({ prompt: "p", completion: "c", label: 1 }, { type: "unpaired" }),

@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import { downsample } from "../../lib/report/downsample.js";
 import { figuresOf } from "../../lib/report/figures.js";
-import { chartTables, hasPoints, nearestLine } from "../../lib/report/page/chart-data.js";
+import { chartTables, hasPoints, lineOfCurve, nearestLine } from "../../lib/report/page/chart-data.js";
 import { formatNumber, formatValue } from "../../lib/report/page/format-value.js";
 import { smooth } from "../../lib/report/page/smooth.js";
 import { panelsOf } from "../../lib/report/panels.js";
@@ -119,6 +119,14 @@ describe("the columns of a chart", () => {
     const xs = [0, 1, 2, 3, 4];
     expect(xs.map((_, i) => nearestLine(xs, column, i))).to.deep.equal([1, 1, 1, 4, 4]);
     expect(nearestLine(xs, [null, null], 1)).to.equal(null);
+  });
+
+  it("of a run give none before its first line and behind its last", () => {
+    const xs = [0, 1, 2, 3, 4];
+    const column = [null, 5, null, 6, undefined];
+    expect(xs.map((_, i) => lineOfCurve(xs, column, i))).to.deep.equal([null, 1, 1, 3, null]);
+    expect(lineOfCurve(xs, [null, null], 1)).to.equal(null);
+    expect(lineOfCurve(xs, column, null)).to.equal(null);
   });
 });
 

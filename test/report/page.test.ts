@@ -1,6 +1,7 @@
 // The page of a report: self-contained, safe with any text in it, and complete.
 
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { expect } from "chai";
 import { escapeHtml, html, jsonForScript } from "../../lib/report/html.js";
 import { reportPage } from "../../lib/report/page.js";
@@ -128,6 +129,44 @@ describe("the page of a report", () => {
       "expected calibration error 0.07",
       "40 predictions, predicted 0.55, observed 0.535",
     );
+  });
+
+  it("shows win rate and accuracy of an evaluation with their intervals, before all figures", async () => {
+    const evaluation = {
+      kind: "policy",
+      type: "preference",
+      rows: 40,
+      judged: { accuracy: 0.7, accuracy_interval: { low: 0.6, high: 0.8 } },
+      winRate: { winRate: 0.55, winRateInterval: { low: 0.4, high: 0.71 } },
+    };
+    writeRunFolder({ folder: at("won"), lines: [], evaluations: { "e.json": evaluation } });
+    const text = reportPage({ runs: await readRuns([at("won")]), date });
+    expect(text).to.include("A policy on 40 rows (preference).");
+    expect(text.indexOf("0.4 to 0.71")).to.be.above(0).and.be.below(text.indexOf("All figures"));
+    expect(text).to.include("0.6 to 0.8").and.include("share of prompts on which the reward model prefers");
+  });
+
+  it("of a run that was evaluated once does not say that nothing was set aside", async () => {
+    const lines = dpoLines({ steps: 4, evalEvery: 100 });
+    writeRunFolder({ folder: at("once"), status: "interrupted", lines });
+    const text = reportPage({ runs: await readRuns([at("once")]), date });
+    expect(text).to.include("evaluated once only, at step 0: loss").and.not.include("nothing was set aside");
+  });
+
+  it("of a run whose run.json is damaged names no command, and says what was passed over", async () => {
+    writeRunFolder({ folder: at("wrecked"), lines: dpoLines({ steps: 3 }) });
+    writeFileSync(at("wrecked", "run.json"), "{");
+    const text = reportPage({ runs: await readRuns([at("wrecked")]), date });
+    expect(text)
+      .to.include("A training run: how it went")
+      .and.include("run.json is missing or no JSON object");
+  });
+
+  it("tells an answer of white space from no answer", async () => {
+    const blank = (step: number, completion: string) => ({ step, prompt: "p", completion, finished: "stop" });
+    writeRunFolder({ folder: at("blank"), lines: [], samples: [blank(0, ""), blank(1, " \n")] });
+    const text = reportPage({ runs: await readRuns([at("blank")]), date });
+    expect(text).to.include("(an empty answer)").and.include("(nothing but white space)");
   });
 
   it("names machine, versions and hashes", () => {

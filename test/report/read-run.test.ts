@@ -1,6 +1,7 @@
 // Run folders as reports read them: whole ones, torn ones, folders of folders, and what is no run.
 
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { readRuns, shortNames } from "../../lib/report/read-run.js";
 import { failureOf } from "../errors/expect-failure.js";
@@ -76,6 +77,18 @@ describe("a run that a report reads", () => {
     expect((await read(folder)).warnings.join()).to.include("config.yaml cannot be read");
   });
 
+  it("tells damaged files before damaged lines, and counts the lines beyond five", async () => {
+    const folder = writeRunFolder({ folder: at("wrecked"), lines: [] });
+    writeFileSync(join(folder, "run.json"), '{"formatVersion": 1, "sta');
+    writeFileSync(join(folder, "metrics.jsonl"), "torn\n".repeat(8));
+    const { warnings } = await read(folder);
+    expect(warnings[0]).to.include("run.json is missing or no JSON object");
+    expect(warnings[1]).to.include("metrics.jsonl:1 ");
+    expect(warnings.slice(6)).to.deep.equal([
+      "metrics.jsonl: 3 more lines are no JSON objects and were passed over",
+    ]);
+  });
+
   it("has evaluations beside it, with figures and reliability curves wherever they stand", async () => {
     const calibration = { bins: reliabilityBins(), ece: 0.07, brier: 0.2, count: 262 };
     const evaluations = {
@@ -87,6 +100,27 @@ describe("a run that a report reads", () => {
     expect(run.evaluations[0]?.figures[0]).to.deep.equal({ name: "pairs / accuracy", value: 0.6 });
     expect(run.evaluations[0]?.reliability[0]).to.deep.include({ name: "pairs", ece: 0.07 });
     expect(run.evaluations[0]?.reliability[0]?.bins).to.have.length(10);
+  });
+
+  it("has the first figures of an evaluation, however many others stand before them", async () => {
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`x${i}`, i]));
+    const evaluation = {
+      slices: many,
+      judged: { accuracy: 0.7, accuracy_interval: { low: 0.6, high: 0.8 } },
+      kl: { kl: { mean: 2, standardError: 0.1 } },
+      bestOf: { n: 4, best: { mean: 1.5, interval: { low: 1, high: 2 } } },
+    };
+    const evaluations = { "e.json": evaluation };
+    const run = await read(writeRunFolder({ folder: at("many"), lines: [], evaluations }));
+    const [found] = run.evaluations;
+    expect(
+      found?.key.map(({ title, value, low, deviation }) => [title, value, low, deviation]),
+    ).to.deep.equal([
+      ["Accuracy", 0.7, 0.6, undefined],
+      ["KL to the reference", 2, undefined, 0.1],
+      ["Score of the best of 4", 1.5, 1, undefined],
+    ]);
+    expect([found?.figures.length, found?.omitted]).to.deep.equal([200, 109]);
   });
 
   it("has the reliability of groups of rows apart, under their own names", async () => {

@@ -39,3 +39,8 @@ export function nearestLine(
   column: readonly (number | null | undefined)[],
   index: number | null | undefined,
 ): number | null;
+export function lineOfCurve(
+  xs: readonly number[],
+  column: readonly (number | null | undefined)[],
+  index: number | null | undefined,
+): number | null;

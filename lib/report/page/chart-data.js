@@ -59,3 +59,11 @@ export function nearestLine(xs, column, index) {
   if (right >= column.length) return left;
   return xs[index] - xs[left] <= xs[right] - xs[index] ? left : right;
 }
+
+/** The same inside a curve, and null before its first and behind its last value: a run that has ended has none there. */
+export function lineOfCurve(xs, column, index) {
+  if (index === null || index === undefined) return null;
+  const present = (value) => value !== null && value !== undefined;
+  const inside = index >= column.findIndex(present) && index <= column.findLastIndex(present);
+  return inside ? nearestLine(xs, column, index) : null;
+}

@@ -1,6 +1,6 @@
 // Draws one panel with uPlot and keeps the values under it current. Must not know where the data came from.
 
-import { chartTables, hasPoints, nearestLine } from "./chart-data.js";
+import { chartTables, hasPoints, lineOfCurve, nearestLine } from "./chart-data.js";
 import { formatNumber, formatValue } from "./format-value.js";
 
 const height = 210;
@@ -28,6 +28,12 @@ function seriesOf({ run, kind }, runs) {
 /** A line needs two points; dots are for evaluations. */
 function isSinglePoint(plot, series) {
   return plot.data[series].filter((value) => value !== null && value !== undefined).length < 2;
+}
+
+/** uPlot's own range, but for a curve that is 0 throughout, for which it would go up to 100. */
+function rangeOf(_, least, most) {
+  if (least === null) return [null, null];
+  return least === 0 && most === 0 ? [0, 1] : uPlot.rangeNum(least, most, 0.1, true);
 }
 
 function bandsOf(columns) {
@@ -77,6 +83,9 @@ export class Chart {
     this.#runs = runs;
     new ResizeObserver(() => this.#resize()).observe(element);
     element.addEventListener("keydown", (event) => this.#key(event));
+    // All panels follow one cursor; only the one with the focus is read aloud.
+    element.addEventListener("focus", () => readout.setAttribute("aria-live", "polite"));
+    element.addEventListener("blur", () => readout.setAttribute("aria-live", "off"));
   }
 
   draw(view) {
@@ -107,14 +116,17 @@ export class Chart {
       width: this.#element.clientWidth,
       height,
       legend: { show: false },
-      scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : {} },
+      scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : { range: rangeOf } },
       axes: axes(this.#panel.unit),
       series: [{ label: axis }, ...columns.map((column) => seriesOf(column, this.#runs))],
       bands: bandsOf(columns),
       cursor: {
         sync: { key: "curves", setSeries: false },
         y: false,
-        dataIdx: (plot, series, index) => nearestLine(plot.data[0], plot.data[series], index),
+        dataIdx: (plot, series, index) => {
+          const lineAt = series === 0 || columns[series - 1].kind === "eval" ? nearestLine : lineOfCurve;
+          return lineAt(plot.data[0], plot.data[series], index);
+        },
         points: { size: 8 },
       },
       hooks: {
@@ -166,10 +178,12 @@ export class Chart {
   /** The value, and the range of a bucket where a point stands for many lines. */
   #text(value, line, column) {
     const { unit } = this.#panel;
-    const text = formatValue(value, unit);
+    // A number and its unit stay in one line; a range may follow in the next.
+    const shown = (number) => formatValue(number, unit).replaceAll(" ", "\u00a0");
+    const text = shown(value);
     const [low, high] = [this.#columns[column - 2]?.kind, this.#columns[column - 1]?.kind];
     if (this.#columns[column].kind !== "train" || low !== "low" || high !== "high") return text;
-    const ends = [column - 1, column].map((i) => formatValue(this.#plot.data[i][line], unit));
+    const ends = [column - 1, column].map((i) => shown(this.#plot.data[i][line]));
     return `${text} (${ends.join(" … ")})`;
   }
 }
