@@ -11,8 +11,12 @@ import type {
   KlResult,
   LossSpec,
   MemoryUse,
+  PolicyStep,
+  PolicySums,
   UpdateOptions,
   UpdateResult,
+  ValueStep,
+  ValueSums,
 } from "./contract.js";
 import type { ModelConfig } from "./model-description.js";
 
@@ -51,6 +55,8 @@ export interface NativeStepResult {
   /** [completions x heads] */
   readonly scores: Float64Array;
   readonly tieGradient: number;
+  readonly policy?: PolicyStep;
+  readonly value?: ValueStep;
   readonly trunkRows: number;
   readonly headRows: number;
 }
@@ -234,8 +240,12 @@ export interface NativeAddon {
 export interface LossCheck {
   /** One per group, before weights and division. */
   readonly groupLosses: Float64Array;
-  /** Of the divided loss; one per target, or per completion and head for losses of scores. */
+  /** Of the divided loss; one per target, or per target and head for losses of scores and values. */
   readonly gradient: Float64Array;
+  /** Of the divided loss, by each target's entropy; empty where it has no term of that. */
+  readonly entropyGradient: Float32Array;
+  readonly policy?: PolicySums;
+  readonly value?: ValueSums;
   /** Of the divided loss by its tie parameter, where it has one. */
   readonly tieGradient: number;
 }
@@ -272,6 +282,14 @@ export interface LossTables {
     readonly largestTie: number;
   })[];
   readonly unpaired: readonly (LossEntry & { readonly name: string })[];
+  readonly policy: readonly (LossEntry & {
+    readonly form: string;
+    /** Has a range that the ratio is clipped to. */
+    readonly clips: boolean;
+    readonly needsCap: boolean;
+  })[];
+  readonly policyRatios: readonly (LossEntry & { readonly name: string })[];
+  readonly klPenalties: readonly (LossEntry & { readonly name: string })[];
   readonly scores: readonly (LossEntry & {
     readonly form: string;
     readonly groups: "pairs" | "lists" | "single";
@@ -309,13 +327,15 @@ export interface NativeChecks {
     loss: LossSpec,
     batch: NativeBatch,
     logprobs: Float32Array,
+    /** [targets]; 0 when absent. */
+    entropies?: Float32Array,
   ): Promise<LossCheck>;
   scoreLoss(
     engine: EngineHandle,
     job: JobNumber,
     loss: LossSpec,
     batch: NativeBatch,
-    /** [completions x heads] */
+    /** [targets x heads] */
     scores: Float64Array,
     heads: number,
   ): Promise<LossCheck>;

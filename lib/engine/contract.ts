@@ -18,16 +18,67 @@ export interface CompletionSums {
   readonly count: number;
 }
 
+/**
+ * What a step tells of a policy loss. Sums over a batch, without weights: add them up over micro-batches and divide by
+ * `count`, or by `ratios` where it says so.
+ */
+export interface PolicySums {
+  /** Targets. */
+  readonly count: number;
+  /** Importance ratios: targets, or completions where those have the ratios. */
+  readonly ratios: number;
+  /** Over ratios: rho. */
+  readonly ratio: number;
+  /** Over ratios: rho squared. */
+  readonly ratioSquared: number;
+  /** Ratios whose clipped term is strictly larger; of CISPO those above the cap. */
+  readonly clipped: number;
+  /** Ratios (after the cap) below 1 - clipLow with a negative advantage. */
+  readonly clippedLow: number;
+  /** Ratios (after the cap) above 1 + clipHigh, or of CISPO above the cap, with a positive advantage. */
+  readonly clippedHigh: number;
+  /** Over targets: (lp - old)^2 / 2, where old is what the ratio is taken to. */
+  readonly approxKl: number;
+  /** Over targets: old - lp. */
+  readonly k1: number;
+  /** Over targets: the estimate of the KL to the reference (`klForm`); 0 without referenceLogprobs. */
+  readonly kl: number;
+  /** Over targets, nats. */
+  readonly entropy: number;
+}
+
+export interface PolicyStep extends PolicySums {
+  /** [targets] log-probs under the policy before the update, at the loss's temperature. */
+  readonly logprobs: Float32Array;
+}
+
+/** What a step tells of a value loss: sums over a batch. */
+export interface ValueSums {
+  /** Targets. */
+  readonly count: number;
+  /** Targets whose clipped square is strictly larger. */
+  readonly clipped: number;
+}
+
+export interface ValueStep extends ValueSums {
+  /** [targets] estimates before the update, bias included. */
+  readonly values: Float64Array;
+}
+
 export interface StepResult {
   /** This batch's share of the update's loss; shares add up over micro-batches. */
   readonly loss: number;
   /** One value per group, before division. */
   readonly groupLosses: Float64Array;
   readonly completions: readonly CompletionSums[];
-  /** [completions x heads] scores; empty unless the loss is on scores. */
+  /** [completions x heads] scores; empty unless the loss is one of scores. */
   readonly scores: Float64Array;
   /** Derivative of this batch's share of the loss with respect to `tieParameter`; 0 where there is none. */
   readonly tieGradient: number;
+  /** Of policy losses only. */
+  readonly policy?: PolicyStep;
+  /** Of value losses only. */
+  readonly value?: ValueStep;
   /** Rows that went through the layers: each prompt once. */
   readonly trunkRows: number;
   /** Rows that went through the LM head: targets only. */

@@ -3,7 +3,7 @@
 
 /** Of every loss. */
 interface LossOfGroups {
-  /** Groups of the whole update (targets, for `nll`). */
+  /** Groups of the whole update; for `nll`, `policy` and `value` what the sum over targets is divided by: the update's targets, say. */
   readonly normaliser: number;
   /** [groups] scale of each group's loss; 1 when absent. */
   readonly weights?: Float64Array;
@@ -152,5 +152,90 @@ interface ScoreLossBase extends LossOfGroups {
   readonly headWeights?: Float64Array;
 }
 
+/**
+ * What an importance ratio is taken of. "token": exp(lp - old) of each target. "sequence": exp of the completion's sum of
+ * them, one term per completion (RLOO, arXiv 2402.14740). "sequence-mean": exp of their mean; every target of the
+ * completion has the term (GSPO, arXiv 2507.18071).
+ */
+export type PolicyRatio = "token" | "sequence" | "sequence-mean";
+
+/** Estimates of KL(policy || reference) at d = lp - reference: d, d^2 / 2, e^-d - 1 + d (Schulman). */
+export type KlForm = "k1" | "k2" | "k3";
+
+/**
+ * A policy on samples of an earlier one: PPO, GRPO, RLOO, GSPO, CISPO. Loss of a target: the ratio's term + klWeight k(d) -
+ * entropyWeight H; groups may hold any number of completions. All log-probs are those at `temperature`.
+ * docs/losses.md, native/loss/policy_formula.h.
+ */
+export type PolicyLoss = PolicyLossBase &
+  (
+    | {
+        /** max(-A min(rho, ratioCap), -A clip(rho, 1 - clipLow, 1 + clipHigh)) (arXiv 1707.06347). */
+        readonly form: "clip";
+        /** In [0, 1). */
+        readonly clipLow: number;
+        readonly clipHigh: number;
+        /** GRPO's delta: bounds the ratio of a negative advantage. None when absent. */
+        readonly ratioCap?: number;
+      }
+    | {
+        /** -sg(min(rho, ratioCap)) A lp (CISPO, arXiv 2506.13585). */
+        readonly form: "cispo";
+        readonly ratioCap: number;
+      }
+  );
+
+interface PolicyLossBase extends LossOfGroups {
+  readonly kind: "policy";
+  readonly ratio: PolicyRatio;
+  /** [targets], or [completions] for ratios of sequences. */
+  readonly advantages: Float64Array;
+  /** [targets] log-probs under the policy that sampled. */
+  readonly oldLogprobs: Float64Array;
+  /**
+   * [targets] log-probs when the update began, of samples that were stale by then: the ratio is taken to them and its term
+   * multiplied by sg min(exp(start - old), 2).
+   */
+  readonly startLogprobs?: Float64Array;
+  /** [targets]; needed where klWeight is above 0, else for the statistics only. */
+  readonly referenceLogprobs?: Float64Array;
+  /** GRPO's beta. Default 0. */
+  readonly klWeight?: number;
+  /** The gradient is that of the formula. Default "k3". */
+  readonly klForm?: KlForm;
+  /** Default 0. */
+  readonly entropyWeight?: number;
+  /** Divides the logits, as sampling did. Default 1, which greedy samples have too. */
+  readonly temperature?: number;
+  /** [completions] scale of a completion's terms: 1/n for means over its n tokens. 1 when absent. */
+  readonly completionWeights?: Float64Array;
+}
+
+/**
+ * Squared error of a value model's estimates V = w h + bias, at any number of targets per completion: V of a target is read
+ * at the row that predicts its token, so batches are packed as for log-probs. A term is
+ * 0.5 max((V - R)^2, (clip(V, old - clip, old + clip) - R)^2). Needs a model with one score head.
+ */
+export interface ValueLoss extends LossOfGroups {
+  readonly kind: "value";
+  /** [targets] R. */
+  readonly returns: Float64Array;
+  /** [targets] estimates of the rollout, bias included; needed with `clip`. */
+  readonly oldValues?: Float64Array;
+  /** Nothing is clipped when absent. */
+  readonly clip?: number;
+  /** b of the score head (`scoreNormalisation`), which is not trained. Default 0. */
+  readonly bias?: number;
+  /** [completions] scale of a completion's terms; 1 when absent. */
+  readonly completionWeights?: Float64Array;
+}
+
 /** Losses of a step. */
-export type LossSpec = NllLoss | PairwiseLoss | ListwiseLoss | UnpairedLoss | ScoreLoss;
+export type LossSpec =
+  | NllLoss
+  | PairwiseLoss
+  | ListwiseLoss
+  | UnpairedLoss
+  | ScoreLoss
+  | PolicyLoss
+  | ValueLoss;

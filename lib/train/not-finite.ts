@@ -44,7 +44,8 @@ async function rowsBehind({ model, batch, loss, job, data }: FiniteStep): Promis
   for (const [group, row] of batch.rows.entries()) {
     const score = loss.kind === "scores";
     const alone = packRows({ data, rows: [row], score });
-    const values = score ? await model.scores(alone, job) : (await model.forward(alone, job)).logprobs;
+    const scored = score || loss.kind === "value";
+    const values = scored ? await model.scores(alone, job) : (await model.forward(alone, job)).logprobs;
     const reference = "reference" in loss ? loss.reference : undefined;
     const given = reference?.subarray(...completionRange(batch, group)) ?? [];
     if (![...values, ...given].every(Number.isFinite)) wrong.push(row);

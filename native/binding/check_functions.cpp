@@ -2,6 +2,7 @@
 // compared without a second copy of any formula. Used by tests only, through lib/engine/checks.ts.
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "formats/tensor_source.h"
 #include "loss/kl_estimate_formula.h"
 #include "loss/loss.h"
+#include "loss/policy_sums.h"
+#include "loss/value_loss.h"
 #include "optim/adamw.h"
 
 namespace attune::binding {
@@ -48,6 +51,9 @@ struct LossCheck {
     std::vector<double> group_losses;
     std::vector<double> gradient;
     double tie_gradient = 0;
+    std::vector<float> entropy_gradient;
+    std::optional<PolicySums> policy;
+    std::optional<ValueSums> value;
 };
 
 Napi::Value loss_value(Napi::Env env, LossCheck& check) {
@@ -55,39 +61,59 @@ Napi::Value loss_value(Napi::Env env, LossCheck& check) {
     object.Set("groupLosses", float64_value(env, std::move(check.group_losses)));
     object.Set("gradient", float64_value(env, std::move(check.gradient)));
     object.Set("tieGradient", check.tie_gradient);
+    object.Set("entropyGradient", float32_value(env, std::move(check.entropy_gradient)));
+    if (check.policy) object.Set("policy", policy_sums_value(env, *check.policy));
+    if (check.value) object.Set("value", value_sums_value(env, *check.value));
     return object;
 }
 
-// logprobLoss(engine, job, loss, batch, logprobs): { groupLosses, gradient } with one entry per group and
-// target
+// logprobLoss(engine, job, loss, batch, logprobs, entropies?): { groupLosses, gradient, entropyGradient,
+// policy? } with one entry per group and target; entropyGradient is empty without a term of the entropy
 Napi::Value logprob_loss_check(const Napi::CallbackInfo& info) {
-    auto work = [loss = loss_from(info[2]), batch = batch_from(info[3]),
-                 logprobs = float32_from(info[4], "logprobs")](const Ops&, Stream&) {
-        expect_size(logprobs.size(), static_cast<int64_t>(batch.targets.size()), "logprobs");
-        require(!is_score_loss(loss), Code::Option, "Expected a loss of log-probs.");
-        check_loss(loss, batch);
-        LossCheck check{std::vector<double>(batch.groups.size()), {}, 0};
-        std::vector<float> gradient(logprobs.size());
-        logprob_loss(check.group_losses.data(), gradient.data(), logprobs.data(), loss, batch, 0,
-                     static_cast<int64_t>(batch.groups.size()));
-        check.gradient.assign(gradient.begin(), gradient.end());
-        return check;
-    };
+    auto work =
+        [loss = loss_from(info[2]), batch = batch_from(info[3]), logprobs = float32_from(info[4], "logprobs"),
+         entropies = info[5].IsUndefined() ? std::vector<float>() : float32_from(info[5], "entropies")](
+            const Ops&, Stream&) mutable {
+            if (entropies.empty()) entropies.resize(logprobs.size());
+            expect_size(logprobs.size(), static_cast<int64_t>(batch.targets.size()), "logprobs");
+            expect_size(entropies.size(), static_cast<int64_t>(batch.targets.size()), "entropies");
+            require(!is_score_loss(loss), Code::Option, "Expected a loss of log-probs.");
+            check_loss(loss, batch);
+            LossCheck check;
+            check.group_losses.resize(batch.groups.size());
+            std::vector<float> gradient(logprobs.size());
+            if (has_entropy_term(loss)) check.entropy_gradient.resize(logprobs.size());
+            const TargetSpan targets{logprobs.data(), entropies.data(), gradient.data(),
+                                     has_entropy_term(loss) ? check.entropy_gradient.data() : nullptr};
+            logprob_loss(check.group_losses.data(), targets, loss, batch, 0,
+                         static_cast<int64_t>(batch.groups.size()));
+            if (const auto* policy = std::get_if<PolicyOptions>(&loss.family))
+                check.policy = policy_sums(*policy, batch, logprobs.data(), entropies.data());
+            check.gradient.assign(gradient.begin(), gradient.end());
+            return check;
+        };
     return check_job(info, std::move(work), loss_value);
 }
 
-// scoreLoss(engine, job, loss, batch, scores, heads): { groupLosses, gradient, tieGradient } with one entry
-// per group and per completion and head
+// scoreLoss(engine, job, loss, batch, scores, heads): { groupLosses, gradient, tieGradient, value? } with one
+// entry per group and per target and head
 Napi::Value score_loss_check(const Napi::CallbackInfo& info) {
     auto work = [loss = loss_from(info[2]), batch = batch_from(info[3]),
                  scores = float64_from(info[4], "scores"),
                  heads = integer_from(info[5], "heads")](const Ops&, Stream&) {
         require(is_score_loss(loss), Code::Option, "Expected a loss of scores.");
         check_loss(loss, batch, heads);
-        expect_size(scores.size(), static_cast<int64_t>(batch.completions.size()) * heads, "scores");
-        LossCheck check{std::vector<double>(batch.groups.size()), std::vector<double>(scores.size()), 0};
-        score_loss(check.group_losses.data(), check.gradient.data(), &check.tie_gradient, scores.data(),
-                   heads, loss, batch);
+        expect_size(scores.size(), static_cast<int64_t>(batch.targets.size()) * heads, "scores");
+        LossCheck check;
+        check.group_losses.resize(batch.groups.size());
+        check.gradient.resize(scores.size());
+        std::vector<double> values(scores.size());
+        if (std::holds_alternative<ValueOptions>(loss.family))
+            check.value = value_loss(check.group_losses.data(), check.gradient.data(), values.data(),
+                                     scores.data(), loss, batch);
+        else
+            score_loss(check.group_losses.data(), check.gradient.data(), &check.tie_gradient, scores.data(),
+                       heads, loss, batch);
         return check;
     };
     return check_job(info, std::move(work), loss_value);

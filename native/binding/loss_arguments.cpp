@@ -110,6 +110,37 @@ ScoreOptions scores_from(const LossReader& loss) {
     return options;
 }
 
+PolicyOptions policy_from(const LossReader& loss) {
+    PolicyOptions options;
+    options.entry = &policy_loss(loss.text("form"));
+    options.ratio = &policy_ratio(loss.text("ratio"));
+    if (options.entry->clips) {
+        options.clip.low = loss.number("clipLow");
+        options.clip.high = loss.number("clipHigh");
+    }
+    options.clip.cap = loss.number_or("ratioCap", options.clip.cap);
+    options.advantages = loss.doubles("advantages");
+    options.old_logprobs = loss.doubles("oldLogprobs");
+    options.start_logprobs = loss.doubles("startLogprobs");
+    options.reference_logprobs = loss.doubles("referenceLogprobs");
+    options.kl = &kl_penalty(loss.text_or("klForm", "k3"));
+    options.kl_weight = loss.number_or("klWeight", options.kl_weight);
+    options.entropy_weight = loss.number_or("entropyWeight", options.entropy_weight);
+    options.temperature = loss.number_or("temperature", options.temperature);
+    options.completion_weights = loss.doubles("completionWeights");
+    return options;
+}
+
+ValueOptions value_from(const LossReader& loss) {
+    ValueOptions options;
+    options.returns = loss.doubles("returns");
+    options.old_values = loss.doubles("oldValues");
+    options.clip = loss.number_or("clip", options.clip);
+    options.bias = loss.number_or("bias", options.bias);
+    options.completion_weights = loss.doubles("completionWeights");
+    return options;
+}
+
 using Family = decltype(LossOptions::family);
 
 template <auto read>
@@ -125,7 +156,8 @@ struct FamilyReader {
 constexpr FamilyReader kFamilies[] = {
     {"nll", family_from<nll_from>},           {"pairwise", family_from<pairwise_from>},
     {"listwise", family_from<listwise_from>}, {"unpaired", family_from<unpaired_from>},
-    {"scores", family_from<scores_from>},
+    {"scores", family_from<scores_from>},     {"policy", family_from<policy_from>},
+    {"value", family_from<value_from>},
 };
 
 }  // namespace
@@ -141,9 +173,10 @@ LossOptions loss_from(const Napi::Value& value) {
         options.family = family.read(loss);
         return options;
     }
-    raise(Code::Option,
-          "Expected loss.kind to be nll, pairwise, listwise, unpaired or scores but received \"", kind,
-          "\".");
+    raise(
+        Code::Option,
+        "Expected loss.kind to be nll, pairwise, listwise, unpaired, scores, policy or value but received \"",
+        kind, "\".");
 }
 
 }  // namespace attune::binding

@@ -45,7 +45,7 @@ void fill_pairwise(Napi::Object& object, const PairwiseEntry& entry) {
     object.Set("weights", entry.weights);
 }
 
-// lossTables(): { pairwise, divergences, listwise, unpaired, scores }
+// lossTables(): { pairwise, divergences, listwise, unpaired, policy, policyRatios, klPenalties, scores }
 Napi::Value loss_tables(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const auto named = [](Napi::Object& object, const auto& entry) { object.Set("name", entry.name); };
@@ -53,6 +53,13 @@ Napi::Value loss_tables(const Napi::CallbackInfo& info) {
     tables.Set("pairwise", table_value(env, pairwise_losses(), fill_pairwise));
     tables.Set("divergences", table_value(env, divergences(), named));
     tables.Set("unpaired", table_value(env, unpaired_losses(), named));
+    tables.Set("policy", table_value(env, policy_losses(), [](Napi::Object& object, const auto& entry) {
+                   object.Set("form", entry.form);
+                   object.Set("clips", entry.clips);
+                   object.Set("needsCap", entry.needs_cap);
+               }));
+    tables.Set("policyRatios", table_value(env, policy_ratios(), named));
+    tables.Set("klPenalties", table_value(env, kl_penalties(), named));
     tables.Set("listwise", table_value(env, listwise_losses(), [](Napi::Object& object, const auto& entry) {
                    object.Set("form", entry.form);
                    object.Set("ties", entry.ties);

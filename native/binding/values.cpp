@@ -98,6 +98,29 @@ Napi::Value adapter_value(Napi::Env env, const AdapterConfig& adapter) {
     return object;
 }
 
+Napi::Object policy_sums_value(Napi::Env env, const PolicySums& sums) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("count", sums.count);
+    object.Set("ratios", sums.ratios);
+    object.Set("ratio", sums.ratio);
+    object.Set("ratioSquared", sums.ratio_squared);
+    object.Set("clipped", sums.clipped);
+    object.Set("clippedLow", sums.clipped_low);
+    object.Set("clippedHigh", sums.clipped_high);
+    object.Set("approxKl", sums.approx_kl);
+    object.Set("k1", sums.k1);
+    object.Set("kl", sums.kl);
+    object.Set("entropy", sums.entropy);
+    return object;
+}
+
+Napi::Object value_sums_value(Napi::Env env, const ValueSums& sums) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("count", sums.count);
+    object.Set("clipped", sums.clipped);
+    return object;
+}
+
 Napi::Value step_value(Napi::Env env, StepResult& result) {
     std::vector<double> completions;
     completions.reserve(result.completions.size() * 5);
@@ -112,6 +135,16 @@ Napi::Value step_value(Napi::Env env, StepResult& result) {
     object.Set("tieGradient", result.tie_gradient);
     object.Set("trunkRows", number_value(env, result.trunk_rows));
     object.Set("headRows", number_value(env, result.head_rows));
+    if (result.policy) {
+        Napi::Object policy = policy_sums_value(env, result.policy->sums);
+        policy.Set("logprobs", float32_value(env, std::move(result.policy->logprobs)));
+        object.Set("policy", policy);
+    }
+    if (result.value) {
+        Napi::Object value = value_sums_value(env, result.value->sums);
+        value.Set("values", float64_value(env, std::move(result.value->values)));
+        object.Set("value", value);
+    }
     return object;
 }
 

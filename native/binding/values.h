@@ -21,6 +21,11 @@ Napi::Value texts_value(Napi::Env env, const std::vector<std::string>& texts);
 // { rank, alpha, rsLora, modules, scoreHeads }
 Napi::Value adapter_value(Napi::Env env, const AdapterConfig& adapter);
 // completions: Float64Array of [logprob, entropy, meanLogit, correct, count] each.
+// policy and value only where the loss is one of those.
 Napi::Value step_value(Napi::Env env, StepResult& result);
+// { count, ratios, … }: sums over a batch
+Napi::Object policy_sums_value(Napi::Env env, const PolicySums& sums);
+// { count, clipped }
+Napi::Object value_sums_value(Napi::Env env, const ValueSums& sums);
 
 }  // namespace attune::binding

@@ -2,37 +2,17 @@
 // compute a loss.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "core/error.h"
+#include "loss/check_policy.h"
+#include "loss/check_values.h"
 #include "loss/loss.h"
 #include "loss/ranked_group.h"
 
 namespace attune {
 
 namespace {
-
-template <class Value>
-void check_size(const std::vector<Value>& values, size_t wanted, const char* name, const char* of,
-                bool may_be_empty) {
-    require(values.size() == wanted || (may_be_empty && values.empty()), Code::Shape, name, ": expected ",
-            wanted, " values (one per ", of, ") but got ", values.size(), ".");
-}
-
-// Every value within [low, high]; NaN is not.
-void check_range(const std::vector<double>& values, const char* name, double low, double high,
-                 const char* meaning) {
-    for (size_t i = 0; i < values.size(); ++i)
-        require(values[i] >= low && values[i] <= high && std::isfinite(values[i]), Code::Option, name, "[", i,
-                "]: expected ", meaning, " but received ", values[i], ".");
-}
-
-constexpr double kAny = std::numeric_limits<double>::max();
-
-void check_weights(const std::vector<double>& values, const char* name) {
-    check_range(values, name, 0, kAny, "a weight >= 0");
-}
 
 void check_group_sizes(const PackedBatch& batch, int64_t low, int64_t high, const char* what) {
     for (size_t g = 0; g < batch.groups.size(); ++g)
@@ -46,11 +26,6 @@ constexpr const char* kPair = "a pair (chosen, rejected)";
 void check_beta(double beta) {
     require(beta > 0 && std::isfinite(beta), Code::Option, "Expected beta above 0 but received ", beta,
             ". Typical: 0.1.");
-}
-
-void check_number(const char* name, double value, double low, const char* meaning) {
-    require(value >= low && std::isfinite(value), Code::Option, "Expected ", name, " to be ", meaning,
-            " but received ", value, ".");
 }
 
 void check_reference(const std::vector<double>& reference, const PackedBatch& batch,
@@ -273,6 +248,14 @@ void check_family(const ScoreOptions& options, const LossOptions&, const PackedB
     check_group_sizes(batch, 1, 1, "a single completion");
     check_size(options.ratings, batch.completions.size(), "ratings", "completion", false);
     check_range(options.ratings, "ratings", -kAny, kAny, "a finite rating");
+}
+
+void check_family(const PolicyOptions& options, const LossOptions&, const PackedBatch& batch, int64_t) {
+    check_policy(options, batch);
+}
+
+void check_family(const ValueOptions& options, const LossOptions&, const PackedBatch& batch, int64_t heads) {
+    check_value(options, batch, heads);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "loss/nll_formula.h"
 #include "loss/packed_sums.h"
+#include "loss/policy_loss.h"
 #include "loss/ranked_group.h"
 
 namespace attune {
@@ -29,17 +30,56 @@ struct PackedGroup {
     double normaliser;
 };
 
-double group_loss(const NllOptions&, const PackedGroup& group) {
+// Losses whose targets stand alone, each times the weight of its completion. index: in the batch.
+struct LoneTarget {
+    int64_t completion;
+    int64_t index;
+    double logprob;
+    double entropy;
+};
+
+TokenLoss token_loss(const NllOptions&, const LoneTarget& target) {
+    return nll_token(target.logprob);
+}
+
+TokenLoss token_loss(const PolicyOptions& options, const LoneTarget& target) {
+    return policy_token(options, target.completion, target.index, target.logprob, target.entropy);
+}
+
+// Targets [first, end) of a completion, of a span that begins with target `offset`. Each is added to the
+// group's loss by itself, so that the sum is the same however a batch was cut.
+template <class Family>
+void lone_targets(double* loss, const Family& family, const TargetSpan& span, int64_t offset,
+                  int64_t completion, int64_t first, int64_t end, double scale) {
+    for (int64_t target = first; target < end; ++target) {
+        const int64_t i = target - offset;
+        const TokenLoss token = token_loss(family, {completion, target, span.logprobs[i], span.entropies[i]});
+        *loss += token.value;
+        span.d_logprobs[i] = static_cast<float>(token.d_logprob * scale);
+        if (span.d_entropies != nullptr) span.d_entropies[i] = static_cast<float>(token.d_entropy * scale);
+    }
+}
+
+template <class Family>
+double lone_group(const Family& family, const PackedGroup& group) {
     double loss = 0;
     for (int64_t c = group.first; c < group.first + group.count; ++c) {
         const Completion& completion = group.sums.completion(c);
-        for (int64_t t = 0; t < completion.count; ++t) {
-            const int64_t i = completion.first + t - group.sums.offset;
-            const TokenLoss token = nll_token(group.sums.logprobs[i]);
-            loss += token.value;
-            group.sums.dlogprobs[i] = static_cast<float>(token.d_logprob * group.scale);
-        }
+        lone_targets(&loss, family, group.sums.span, group.sums.offset, c, completion.first,
+                     completion.first + completion.count, group.scale);
     }
+    return loss;
+}
+
+double group_loss(const NllOptions& options, const PackedGroup& group) {
+    return lone_group(options, group);
+}
+
+double group_loss(const PolicyOptions& options, const PackedGroup& group) {
+    if (options.ratio->of == RatioOf::Token) return lone_group(options, group);
+    double loss = 0;
+    for (int64_t c = group.first; c < group.first + group.count; ++c)
+        loss += policy_completion(options, group.sums, c, group.scale);
     return loss;
 }
 
@@ -121,20 +161,41 @@ double group_loss(const ScoreOptions&, const PackedGroup&) {
     raise(Code::Internal, "A loss of scores was given log-probs.");
 }
 
+double group_loss(const ValueOptions&, const PackedGroup&) {
+    raise(Code::Internal, "A loss of values was given log-probs.");
+}
+
+const PolicyOptions* policy_of(const LossOptions& options) {
+    return std::get_if<PolicyOptions>(&options.family);
+}
+
 }  // namespace
 
 bool is_score_loss(const LossOptions& options) {
-    return std::holds_alternative<ScoreOptions>(options.family);
+    return std::holds_alternative<ScoreOptions>(options.family) ||
+           std::holds_alternative<ValueOptions>(options.family);
 }
 
 bool independent_targets(const LossOptions& options) {
-    return std::holds_alternative<NllOptions>(options.family);
+    const PolicyOptions* policy = policy_of(options);
+    return std::holds_alternative<NllOptions>(options.family) ||
+           (policy != nullptr && policy->ratio->of == RatioOf::Token);
 }
 
-void logprob_loss(double* group_losses, float* dlogprobs, const float* logprobs, const LossOptions& options,
+bool has_entropy_term(const LossOptions& options) {
+    const PolicyOptions* policy = policy_of(options);
+    return policy != nullptr && policy->entropy_weight != 0;
+}
+
+double loss_temperature(const LossOptions& options) {
+    const PolicyOptions* policy = policy_of(options);
+    return policy == nullptr ? 1 : policy->temperature;
+}
+
+void logprob_loss(double* group_losses, const TargetSpan& targets, const LossOptions& options,
                   const PackedBatch& batch, int64_t first_group, int64_t groups) {
     if (groups == 0) return;
-    const PackedSums sums{batch, logprobs, dlogprobs, first_target(batch, first_group)};
+    const PackedSums sums{batch, targets, first_target(batch, first_group)};
     std::visit(
         [&](const auto& family) {
             for (int64_t g = first_group; g < first_group + groups; ++g) {
@@ -147,21 +208,31 @@ void logprob_loss(double* group_losses, float* dlogprobs, const float* logprobs,
         options.family);
 }
 
-void target_loss(double* all_group_losses, float* dlogprobs, const float* logprobs,
-                 const LossOptions& options, const PackedBatch& batch, int64_t first, int64_t count) {
+namespace {
+
+template <class Family>
+void each_lone_target(double* all_group_losses, const TargetSpan& targets, const Family& family,
+                      const LossOptions& options, const PackedBatch& batch, int64_t first, int64_t count) {
     for (size_t g = 0; g < batch.groups.size(); ++g) {
         const double scale = value_or(options.weights, static_cast<int64_t>(g), 1) / options.normaliser;
-        for (int32_t c = 0; c < batch.groups[g].count; ++c) {
-            const Completion& completion = batch.completions[static_cast<size_t>(batch.groups[g].first + c)];
+        for (int64_t c = batch.groups[g].first; c < batch.groups[g].first + batch.groups[g].count; ++c) {
+            const Completion& completion = batch.completions[static_cast<size_t>(c)];
             const int64_t begin = std::max<int64_t>(completion.first, first);
             const int64_t end = std::min(int64_t{completion.first} + completion.count, first + count);
-            for (int64_t t = begin; t < end; ++t) {
-                const TokenLoss token = nll_token(logprobs[t - first]);
-                all_group_losses[g] += token.value;
-                dlogprobs[t - first] = static_cast<float>(token.d_logprob * scale);
-            }
+            lone_targets(all_group_losses + g, family, targets, first, c, begin, end, scale);
         }
     }
+}
+
+}  // namespace
+
+void target_loss(double* all_group_losses, const TargetSpan& targets, const LossOptions& options,
+                 const PackedBatch& batch, int64_t first, int64_t count) {
+    const auto apply = [&](const auto& family) {
+        each_lone_target(all_group_losses, targets, family, options, batch, first, count);
+    };
+    if (const PolicyOptions* policy = policy_of(options)) return apply(*policy);
+    apply(std::get<NllOptions>(options.family));
 }
 
 }  // namespace attune

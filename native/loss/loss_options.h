@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -78,11 +79,39 @@ struct ScoreOptions {
     double tie_parameter = 0;          // eta
 };
 
+// A policy on samples of an earlier one. Per target: the ratio's term, a penalty on an estimate of the KL to
+// a reference, a bonus on the entropy; of the ratio of a whole completion one term, or one per target.
+struct PolicyOptions {
+    const PolicyEntry* entry = nullptr;
+    const RatioEntry* ratio = nullptr;
+    PolicyClip clip;
+    std::vector<double> advantages;          // [targets], or [completions] where those have the ratios
+    std::vector<double> old_logprobs;        // [targets] of the policy that sampled
+    std::vector<double> start_logprobs;      // [targets] when the update began, or empty = old
+    std::vector<double> reference_logprobs;  // [targets], or empty
+    const KlPenaltyEntry* kl = nullptr;
+    double kl_weight = 0;
+    double entropy_weight = 0;
+    double temperature = 1;                  // of all log-probs and the entropy
+    std::vector<double> completion_weights;  // [completions], or empty = 1
+};
+
+// Squared error of the values that one score head gives the targets.
+struct ValueOptions {
+    std::vector<double> returns;     // [targets]
+    std::vector<double> old_values;  // [targets], or empty where nothing is clipped
+    double clip = std::numeric_limits<double>::infinity();
+    double bias = 0;                         // added to the head's scores
+    std::vector<double> completion_weights;  // [completions], or empty = 1
+};
+
 // A loss is sum(weight * group loss) / normaliser, with the normaliser counted over the whole update.
 struct LossOptions {
-    double normaliser = 1;        // groups of the update; of NllOptions its targets
+    double normaliser = 1;        // groups of the update; of losses per target what their sum is divided by
     std::vector<double> weights;  // [groups] or empty = 1
-    std::variant<NllOptions, PairwiseOptions, ListwiseOptions, UnpairedOptions, ScoreOptions> family;
+    std::variant<NllOptions, PairwiseOptions, ListwiseOptions, UnpairedOptions, ScoreOptions, PolicyOptions,
+                 ValueOptions>
+        family;
 };
 
 }  // namespace attune

@@ -87,6 +87,26 @@ constexpr std::array kUnpaired = {
     UnpairedEntry{"bco", bco_loss, "BCO: a binary classifier by the reward over a given delta"},
 };
 
+constexpr std::array kPolicy = {
+    PolicyEntry{"clip", clip_term, true, false,
+                "PPO: the ratio times the advantage, no further than a range around 1"},
+    PolicyEntry{"cispo", cispo_term, false, true,
+                "CISPO: the log-prob times the advantage, weighed by the capped ratio"},
+};
+
+constexpr std::array kRatios = {
+    RatioEntry{"token", RatioOf::Token, "of each token"},
+    RatioEntry{"sequence", RatioOf::Sum, "RLOO: of the whole completion, one term for it"},
+    RatioEntry{"sequence-mean", RatioOf::Mean,
+               "GSPO: geometric mean over the completion's tokens, a term for each"},
+};
+
+constexpr std::array kKlPenalties = {
+    KlPenaltyEntry{"k1", k1_penalty, "the log-ratio d: unbiased, of either sign"},
+    KlPenaltyEntry{"k2", k2_penalty, "d^2 / 2: never negative"},
+    KlPenaltyEntry{"k3", k3_penalty, "e^-d - 1 + d: unbiased and never negative"},
+};
+
 constexpr std::array kScores = {
     ScoreEntry{"bradley-terry", ScoreGroups::Pairs, bradley_terry_scores, false,
                "log loss of the difference of a pair, with margin, soft label and centring"},
@@ -134,6 +154,15 @@ std::span<const ListwiseEntry> listwise_losses() {
 std::span<const UnpairedEntry> unpaired_losses() {
     return kUnpaired;
 }
+std::span<const PolicyEntry> policy_losses() {
+    return kPolicy;
+}
+std::span<const RatioEntry> policy_ratios() {
+    return kRatios;
+}
+std::span<const KlPenaltyEntry> kl_penalties() {
+    return kKlPenalties;
+}
 std::span<const ScoreEntry> score_losses() {
     return kScores;
 }
@@ -160,6 +189,18 @@ const ListwiseEntry& listwise_loss(const std::string& form, const std::string& t
 
 const UnpairedEntry& unpaired_loss(const std::string& name) {
     return find(unpaired_losses(), "an unpaired loss", &UnpairedEntry::name, name);
+}
+
+const PolicyEntry& policy_loss(const std::string& form) {
+    return find(policy_losses(), "the form of a policy's loss", &PolicyEntry::form, form);
+}
+
+const RatioEntry& policy_ratio(const std::string& name) {
+    return find(policy_ratios(), "ratio", &RatioEntry::name, name);
+}
+
+const KlPenaltyEntry& kl_penalty(const std::string& name) {
+    return find(kl_penalties(), "klForm", &KlPenaltyEntry::name, name);
 }
 
 const ScoreEntry& score_loss_form(const std::string& form) {

@@ -9,6 +9,7 @@
 #include "loss/divergence_formula.h"
 #include "loss/listwise_formula.h"
 #include "loss/pairwise_formula.h"
+#include "loss/policy_formula.h"
 #include "loss/score_formula.h"
 #include "loss/unpaired_formula.h"
 
@@ -67,6 +68,30 @@ struct UnpairedEntry {
     const char* description;
 };
 
+struct PolicyEntry {
+    const char* form;
+    PolicyFunction loss;
+    bool clips;      // has a range that the ratio is clipped to
+    bool needs_cap;  // else a cap is optional
+    const char* description;
+};
+
+// What one importance ratio is taken of: exp of the sum, or of the mean, of a completion's log-ratios, else
+// of each target's own.
+enum class RatioOf { Token, Sum, Mean };
+
+struct RatioEntry {
+    const char* name;
+    RatioOf of;
+    const char* description;
+};
+
+struct KlPenaltyEntry {
+    const char* name;
+    KlPenaltyFunction penalty;
+    const char* description;
+};
+
 enum class ScoreGroups { Pairs, Lists, Single };
 
 struct ScoreEntry {
@@ -81,6 +106,9 @@ std::span<const PairwiseEntry> pairwise_losses();
 std::span<const DivergenceEntry> divergences();
 std::span<const ListwiseEntry> listwise_losses();
 std::span<const UnpairedEntry> unpaired_losses();
+std::span<const PolicyEntry> policy_losses();
+std::span<const RatioEntry> policy_ratios();
+std::span<const KlPenaltyEntry> kl_penalties();
 std::span<const ScoreEntry> score_losses();
 
 // By name; throw Code::Option naming those there are.
@@ -89,6 +117,9 @@ const DivergenceEntry& divergence(const std::string& name);
 // ties empty: the form's default.
 const ListwiseEntry& listwise_loss(const std::string& form, const std::string& ties);
 const UnpairedEntry& unpaired_loss(const std::string& name);
+const PolicyEntry& policy_loss(const std::string& form);
+const RatioEntry& policy_ratio(const std::string& name);
+const KlPenaltyEntry& kl_penalty(const std::string& name);
 const ScoreEntry& score_loss_form(const std::string& form);
 
 }  // namespace attune

@@ -3,13 +3,15 @@
 
 namespace attune {
 
+// Of one target, with its derivatives.
 struct TokenLoss {
     double value;
     double d_logprob;
+    double d_entropy;
 };
 
 inline TokenLoss nll_token(double logprob) {
-    return {-logprob, -1.0};
+    return {-logprob, -1.0, 0.0};
 }
 
 }  // namespace attune

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/batch.h"
+#include "core/target_span.h"
 
 namespace attune {
 
@@ -13,11 +14,10 @@ inline double value_or(const std::vector<double>& values, int64_t index, double 
     return values.empty() ? otherwise : values[static_cast<size_t>(index)];
 }
 
-// The targets of some groups, as a chunk of the head holds them: logprobs[0] is that of target `offset`.
+// The targets of some groups, as a chunk of the head holds them: the span begins with target `offset`.
 struct PackedSums {
     const PackedBatch& batch;
-    const float* logprobs;
-    float* dlogprobs;
+    TargetSpan span;
     int64_t offset;
 
     const Completion& completion(int64_t index) const {
@@ -26,13 +26,13 @@ struct PackedSums {
     double sum(int64_t index) const {
         double total = 0;
         for (int64_t t = 0; t < completion(index).count; ++t)
-            total += logprobs[completion(index).first + t - offset];
+            total += span.logprobs[completion(index).first + t - offset];
         return total;
     }
     // Every target of the completion has the derivative by the sum.
     void spread(int64_t index, double derivative) const {
         for (int64_t t = 0; t < completion(index).count; ++t)
-            dlogprobs[completion(index).first + t - offset] = static_cast<float>(derivative);
+            span.d_logprobs[completion(index).first + t - offset] = static_cast<float>(derivative);
     }
 };
 

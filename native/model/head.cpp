@@ -54,9 +54,9 @@ int64_t Head::logit_values(int64_t targets, HeadKind kind) const {
 }
 
 int64_t Head::planned_bytes(int64_t targets, HeadKind kind) const {
-    const int64_t row = config_.width * (2 * dtype_size(dtype_) + 8) + 16;
+    const int64_t row = config_.width * (2 * dtype_size(dtype_) + 8) + 20;
     const int64_t logits = logit_values(targets, kind);
-    return targets * row + logits * 4 + 10 * 64;
+    return targets * row + logits * 4 + 11 * 64;
 }
 
 // The gradients' memory is laid out for evaluation too: it is small beside the logits, and one layout serves
@@ -84,6 +84,7 @@ void Head::prepare(int64_t targets, HeadKind kind) {
     mean_ = floats(targets);
     logsumexp_ = floats(targets);
     d_logprobs_ = floats(targets);
+    d_entropies_ = floats(targets);
     logits_ = floats(logit_values(targets, kind));
 }
 
@@ -137,12 +138,20 @@ void Head::forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk
     stats.head_rows += chunk.count;
 }
 
-// The chunk's logits must still lie in the workspace, its d_logprobs_ be set.
-void Head::backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream) {
+TargetSpan Head::span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) const {
+    return {stats.logprobs.data() + first, stats.entropies.data() + first, d_logprobs_ + first,
+            loss.entropy ? d_entropies_ + first : nullptr};
+}
+
+// The chunk's logits must still lie in the workspace, the derivatives of its targets be set.
+void Head::backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk,
+                          const HeadLoss& loss, Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     HeadWeights w;
     w.logprob = d_logprobs_ + chunk.first;
-    check(ops_.head_gradient(dlogits, {}, tokens_.data() + chunk.first, w, 1.0f, &stream), "head_gradient");
+    if (loss.entropy) w.entropy = d_entropies_ + chunk.first;
+    check(ops_.head_gradient(dlogits, {}, tokens_.data() + chunk.first, w, loss.temperature, &stream),
+          "head_gradient");
     backward_logits(weights, gradients, chunk, stream);
 }
 
@@ -204,10 +213,9 @@ void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors* 
     const int64_t rows = chunk_rows();
     for (int64_t first = 0; first < targets_; first += rows) {
         const Chunk chunk{first, std::min(rows, targets_ - first)};
-        forward_chunk(stats, weights, chunk, 1.0f, stream);
-        loss.targets(chunk.first, chunk.count, stats.logprobs.data() + chunk.first,
-                     d_logprobs_ + chunk.first);
-        backward_chunk(weights, gradients, chunk, stream);
+        forward_chunk(stats, weights, chunk, loss.temperature, stream);
+        loss.targets(chunk.first, chunk.count, span_of(stats, loss, chunk.first));
+        backward_chunk(weights, gradients, chunk, loss, stream);
     }
 }
 
@@ -246,11 +254,10 @@ void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTe
         }
         for (; group < groups && chunk.count + targets_of(group) <= chunk_rows(); ++group)
             chunk.count += targets_of(group);
-        if (chunk.count > 0) forward_chunk(stats, weights, chunk, 1.0f, stream);
+        if (chunk.count > 0) forward_chunk(stats, weights, chunk, loss.temperature, stream);
         // Groups without targets have a loss too.
-        loss.groups(first_group, group - first_group, stats.logprobs.data() + chunk.first,
-                    d_logprobs_ + chunk.first);
-        if (chunk.count > 0) backward_chunk(weights, gradients, chunk, stream);
+        loss.groups(first_group, group - first_group, span_of(stats, loss, chunk.first));
+        if (chunk.count > 0) backward_chunk(weights, gradients, chunk, loss, stream);
     }
 }
 
@@ -262,11 +269,11 @@ void Head::train_large_group(TargetStats& stats, const Weights& weights, const F
         for (int64_t first = group.first; first < end; first += chunk_rows())
             visit(Chunk{first, std::min(chunk_rows(), end - first)});
     };
-    parts([&](Chunk part) { forward_chunk(stats, weights, part, 1.0f, stream); });
-    loss.groups(index, 1, stats.logprobs.data() + group.first, d_logprobs_ + group.first);
+    parts([&](Chunk part) { forward_chunk(stats, weights, part, loss.temperature, stream); });
+    loss.groups(index, 1, span_of(stats, loss, group.first));
     parts([&](Chunk part) {
-        forward_chunk(stats, weights, part, 1.0f, stream);
-        backward_chunk(weights, gradients, part, stream);
+        forward_chunk(stats, weights, part, loss.temperature, stream);
+        backward_chunk(weights, gradients, part, loss, stream);
     });
 }
 

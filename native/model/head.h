@@ -9,6 +9,7 @@
 
 #include "core/ops.h"
 #include "core/scratch.h"
+#include "core/target_span.h"
 #include "model/spec.h"
 #include "model/weights.h"
 
@@ -22,13 +23,14 @@ struct TargetStats {
     int64_t head_rows = 0;           // rows multiplied with the head matrix, recomputation included
 };
 
-// Gradient of the loss with respect to log-probs.
+// Gradient of the loss with respect to log-probs and entropies.
 struct HeadLoss {
-    // Groups whose log-probs are all known: logprobs and dlogprobs (=) start at the first group's first
-    // target.
-    std::function<void(int64_t first_group, int64_t groups, const float* logprobs, float* dlogprobs)> groups;
+    // Groups whose log-probs are all known, from the first group's first target on.
+    std::function<void(int64_t first_group, int64_t groups, const TargetSpan& targets)> groups;
     // When each target stands alone: targets [first, first + count). Empty otherwise.
-    std::function<void(int64_t first, int64_t count, const float* logprobs, float* dlogprobs)> targets;
+    std::function<void(int64_t first, int64_t count, const TargetSpan& targets)> targets;
+    float temperature = 1;  // divides the logits
+    bool entropy = false;   // the loss has a term of the entropies
 };
 
 // Where the states of the target rows go: to every token's logit, or to K scores.
@@ -102,7 +104,9 @@ class Head {
     void forward_logits(const Weights& weights, Chunk chunk, Stream& stream);
     void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                        Stream& stream);
-    void backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream);
+    TargetSpan span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) const;
+    void backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk,
+                        const HeadLoss& loss, Stream& stream);
     void backward_logits(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream);
     void train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
                       const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
@@ -119,17 +123,18 @@ class Head {
     AlignedBytes arena_;
     size_t bytes_ = 0;
     int64_t targets_ = 0;
-    Mat gathered_;                 // [targets,C] before the final norm
-    Mat normed_;                   // [targets,C]
-    Mat d_normed_;                 // [targets,C] fp32
-    Mat d_gathered_;               // [targets,C] fp32
-    float* rstd_ = nullptr;        // [targets]
-    float* mean_ = nullptr;        // [targets]
-    float* logsumexp_ = nullptr;   // [targets]
-    float* d_logprobs_ = nullptr;  // [targets]
-    float* logits_ = nullptr;      // [chunk][V], or [targets][K in whole panels] for scores
-    std::vector<int32_t> rows_;    // [targets] trunk rows
-    std::vector<int32_t> tokens_;  // [targets]
+    Mat gathered_;                  // [targets,C] before the final norm
+    Mat normed_;                    // [targets,C]
+    Mat d_normed_;                  // [targets,C] fp32
+    Mat d_gathered_;                // [targets,C] fp32
+    float* rstd_ = nullptr;         // [targets]
+    float* mean_ = nullptr;         // [targets]
+    float* logsumexp_ = nullptr;    // [targets]
+    float* d_logprobs_ = nullptr;   // [targets]
+    float* d_entropies_ = nullptr;  // [targets]
+    float* logits_ = nullptr;       // [chunk][V], or [targets][K in whole panels] for scores
+    std::vector<int32_t> rows_;     // [targets] trunk rows
+    std::vector<int32_t> tokens_;   // [targets]
 };
 
 }  // namespace attune

@@ -121,6 +121,18 @@ void add_losses(StepResult& result, const LossOptions& loss) {
 
 }  // namespace
 
+namespace {
+
+// Where the loss is a policy's.
+void add_policy(StepResult& result, TargetStats& stats, const LossOptions& loss, const PackedBatch& batch) {
+    const auto* policy = std::get_if<PolicyOptions>(&loss.family);
+    if (policy == nullptr) return;
+    const PolicySums sums = policy_sums(*policy, batch, stats.logprobs.data(), stats.entropies.data());
+    result.policy.emplace(PolicyResult{sums, std::move(stats.logprobs)});
+}
+
+}  // namespace
+
 void sum_completions(StepResult& result, const TargetStats& stats, const PackedBatch& batch) {
     result.head_rows = stats.head_rows;
     for (const Completion& completion : batch.completions) {
@@ -190,41 +202,42 @@ StepResult ModelSession::evaluate(const PackedBatch& batch, const LossOptions& l
 // Empty completions have the sum 0: no gradient, but a pair of them has a loss, as it has beside others.
 void ModelSession::step_without_targets(StepResult& result, const PackedBatch& batch,
                                         const LossOptions& loss) const {
-    if (is_score_loss(loss)) return;  // its completions have one target each: there are none
-    logprob_loss(result.group_losses.data(), nullptr, nullptr, loss, batch, 0,
-                 static_cast<int64_t>(batch.groups.size()));
+    if (std::holds_alternative<ValueOptions>(loss.family)) result.value.emplace();
+    if (is_score_loss(loss)) return;  // nothing is scored
+    logprob_loss(result.group_losses.data(), {}, loss, batch, 0, static_cast<int64_t>(batch.groups.size()));
     result.completions.resize(batch.completions.size());
+    if (std::holds_alternative<PolicyOptions>(loss.family)) result.policy.emplace();
     add_losses(result, loss);
 }
 
 void ModelSession::step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
                                  Stream& stream) {
     HeadLoss head_loss;
-    head_loss.groups = [&](int64_t first, int64_t groups, const float* logprobs, float* dlogprobs) {
-        logprob_loss(result.group_losses.data() + first, dlogprobs, logprobs, loss, batch, first, groups);
+    head_loss.groups = [&](int64_t first, int64_t groups, const TargetSpan& targets) {
+        logprob_loss(result.group_losses.data() + first, targets, loss, batch, first, groups);
     };
     if (independent_targets(loss))
-        head_loss.targets = [&](int64_t first, int64_t count, const float* logprobs, float* dlogprobs) {
-            target_loss(result.group_losses.data(), dlogprobs, logprobs, loss, batch, first, count);
+        head_loss.targets = [&](int64_t first, int64_t count, const TargetSpan& targets) {
+            target_loss(result.group_losses.data(), targets, loss, batch, first, count);
         };
+    head_loss.temperature = static_cast<float>(loss_temperature(loss));
+    head_loss.entropy = has_entropy_term(loss);
     TargetStats stats;
     base_->head.train(stats, base_->weights, base_gradients(), batch, head_loss, stream);
     sum_completions(result, stats, batch);
+    add_policy(result, stats, loss, batch);
 }
 
 void ModelSession::evaluate_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
                                      Stream& stream) {
     TargetStats stats;
-    base_->head.evaluate(stats, base_->weights, 1.0f, nullptr, stream);
-    const auto targets = static_cast<int64_t>(batch.targets.size());
+    base_->head.evaluate(stats, base_->weights, static_cast<float>(loss_temperature(loss)), nullptr, stream);
     std::vector<float> unused(batch.targets.size());
-    if (independent_targets(loss))
-        target_loss(result.group_losses.data(), unused.data(), stats.logprobs.data(), loss, batch, 0,
-                    targets);
-    else
-        logprob_loss(result.group_losses.data(), unused.data(), stats.logprobs.data(), loss, batch, 0,
-                     static_cast<int64_t>(batch.groups.size()));
+    const TargetSpan targets{stats.logprobs.data(), stats.entropies.data(), unused.data(), nullptr};
+    logprob_loss(result.group_losses.data(), targets, loss, batch, 0,
+                 static_cast<int64_t>(batch.groups.size()));
     sum_completions(result, stats, batch);
+    add_policy(result, stats, loss, batch);
 }
 
 UpdateResult ModelSession::update(const UpdateOptions& options, Stream& stream) {

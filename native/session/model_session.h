@@ -83,6 +83,7 @@ class ModelSession final : public Session {
     void set_reference(const PackedBatch& batch, const ModelView& reference, Stream& stream);
     void step_without_targets(StepResult& result, const PackedBatch& batch, const LossOptions& loss) const;
     void step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss, Stream& stream);
+    // Losses of scores and of values.
     void step_scores(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
                      bool with_gradient, Stream& stream);
     void evaluate_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,

@@ -14,6 +14,8 @@
 #include "core/ops.h"
 #include "core/stream.h"
 #include "loss/loss.h"
+#include "loss/policy_sums.h"
+#include "loss/value_loss.h"
 #include "model/adapter.h"
 #include "model/config.h"
 #include "model/head.h"
@@ -42,12 +44,24 @@ struct CompletionSums {
     double count = 0;
 };
 
+struct PolicyResult {
+    PolicySums sums;
+    std::vector<float> logprobs;  // [targets]
+};
+
+struct ValueResult {
+    ValueSums sums;
+    std::vector<double> values;  // [targets]
+};
+
 struct StepResult {
     double loss = 0;                          // this batch's share of the update's loss (already divided)
     std::vector<double> group_losses;         // [groups] before division
     std::vector<CompletionSums> completions;  // [completions]
     std::vector<double> scores;               // [completions, heads], score losses only
     double tie_gradient = 0;                  // of the loss by its tie parameter, where it has one
+    std::optional<PolicyResult> policy;       // policy losses only
+    std::optional<ValueResult> value;         // value losses only
     int64_t trunk_rows = 0;                   // rows that went through the layers
     int64_t head_rows = 0;  // rows that went through the LM head (recomputation counted again)
 };

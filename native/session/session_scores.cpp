@@ -55,11 +55,19 @@ void ModelSession::step_scores(StepResult& result, const PackedBatch& batch, con
     const Weight heads = score_weight();
     std::vector<float> scores;
     base_->head.score(scores, heads, stream);
-    result.scores.assign(scores.begin(), scores.end());
+    std::vector<double> found(scores.begin(), scores.end());
     result.head_rows = static_cast<int64_t>(batch.targets.size());
     std::vector<double> dscores(scores.size(), 0);
-    score_loss(result.group_losses.data(), dscores.data(), &result.tie_gradient, result.scores.data(),
-               heads.N, loss, batch);
+    if (std::holds_alternative<ValueOptions>(loss.family)) {
+        ValueResult& value = result.value.emplace();
+        value.values.resize(found.size());
+        value.sums = value_loss(result.group_losses.data(), dscores.data(), value.values.data(), found.data(),
+                                loss, batch);
+    } else {
+        score_loss(result.group_losses.data(), dscores.data(), &result.tie_gradient, found.data(), heads.N,
+                   loss, batch);
+        result.scores = std::move(found);
+    }
     if (!with_gradient) return;
     WeightGrad gradient;
     if (adapter_ && adapter_->score_head() != nullptr)

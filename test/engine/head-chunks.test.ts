@@ -148,6 +148,55 @@ describe("a head that cuts its targets into chunks", function () {
       expect(loss).to.be.closeTo(-(sums[2 * row] ?? 0) - (sums[2 * row + 1] ?? 0), 1e-6);
   });
 
+  /** On samples of the model itself, of which the ratios are 1, or another one for all targets of a completion. */
+  const policyLoss = async (ratio: "token" | "sequence", ratios: readonly number[]) => {
+    const { logprobs } = await model.forward(batch);
+    const all = counts.flat();
+    const owners = all.flatMap((count, completion) => new Array<number>(count).fill(completion));
+    const share = (completion: number) =>
+      Math.log(ratios[completion] ?? Number.NaN) / (ratio === "token" ? 1 : (all[completion] ?? 1));
+    const loss = {
+      kind: "policy",
+      form: "clip",
+      ratio,
+      clipLow: 0.9,
+      clipHigh: 9,
+      normaliser: 1,
+      advantages: Float64Array.from(ratio === "token" ? owners : all, (one, i) =>
+        advantageOf(ratio === "token" ? one : i),
+      ),
+      oldLogprobs: Float64Array.from(logprobs, (logprob, i) => logprob - share(owners[i] ?? 0)),
+    } as const;
+    return loss;
+  };
+  const advantageOf = (completion: number) => 0.5 + (completion % 3);
+  const eightRatios = [1.5, 0.5, 2, 1, 0.7, 3, 1.1, 0.4];
+
+  it("cuts the tokens of a policy anywhere, each row once", async () => {
+    const { headRows, policy } = await model.step(batch, await policyLoss("token", eightRatios));
+    expect(headRows).to.equal(batch.counts.targets);
+    expect(policy?.ratios).to.equal(batch.counts.targets);
+    const whole = await gradients(model);
+    await stepInParts(
+      model,
+      eightRatios.map((ratio, completion) => ratio * advantageOf(completion)),
+    );
+    expectSame(whole, await gradients(model));
+  });
+
+  it("knows the ratio of a whole completion before any of its gradients", async () => {
+    const { headRows, policy } = await model.step(batch, await policyLoss("sequence", eightRatios));
+    expect(headRows).to.equal(2 * (60 + 62 + 50 + 3) + 7 + 9 + 8 + 10);
+    expect(policy?.ratios).to.equal(8);
+    expect(policy?.ratio).to.be.closeTo(10.2, 1e-4);
+    const whole = await gradients(model);
+    await stepInParts(
+      model,
+      eightRatios.map((ratio, completion) => ratio * advantageOf(completion)),
+    );
+    expectSame(whole, await gradients(model));
+  });
+
   it("evaluates more targets than a chunk holds, to the log-probs of a step", async () => {
     const { logprobs } = await model.forward(batch);
     const { completions } = await model.step(batch, dpo);

@@ -89,7 +89,7 @@ const misuses: readonly Misuse[] = [
     loss: { ...pairLoss(), kind: "dpo" } as unknown as LossSpec,
     sizes: [2],
     code: "ATTUNE_OPTION",
-    says: 'nll, pairwise, listwise, unpaired or scores but received "dpo"',
+    says: 'scores, policy or value but received "dpo"',
   },
   {
     what: "no normaliser to divide by",

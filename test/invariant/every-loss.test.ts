@@ -12,15 +12,20 @@ import {
 import {
   batchOf,
   everyLoss,
-  LOSS_VOCABULARY,
-  type LossSubject,
-  lossRows,
-  type RowSums,
   referenceFor,
   repeatedPrompts,
   rowSums,
+  rowTargets,
   specOf,
 } from "../support/every-loss.js";
+import {
+  LOSS_VOCABULARY,
+  type LossModel,
+  type LossSubject,
+  lossRows,
+  type RowSums,
+  type RowTargets,
+} from "../support/loss-subject.js";
 import { isaTitle, suiteEngine, testedIsas } from "../support/oracle-engines.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { normalNumbers, type TinyModel, writeTinyModel } from "../support/tiny-model.js";
@@ -32,8 +37,10 @@ const derivativeLimit = 2e-3;
 const shape = { vocabularySize: LOSS_VOCABULARY, width: 16, heads: 2, kvHeads: 1, layers: 1, mlpWidth: 24 };
 const subjects = everyLoss();
 
-/** A model that predicts tokens and one that scores by two heads, both small. */
-function writeModels(at: (name: string) => string): Readonly<Record<"tokens" | "scores", TinyModel>> {
+const kinds = ["tokens", "scores", "values"] as const satisfies readonly LossModel[];
+
+/** Small models: one that predicts tokens, one that scores by two heads, one that values by a single one. */
+function writeModels(at: (name: string) => string): Readonly<Record<LossModel, TinyModel>> {
   const next = normalNumbers(9);
   const heads = { shape: [HEADS, 16], values: Float32Array.from({ length: 16 * HEADS }, () => 0.3 * next()) };
   return {
@@ -45,19 +52,19 @@ function writeModels(at: (name: string) => string): Readonly<Record<"tokens" | "
       config: { id2label: { "0": "a", "1": "b" }, label2id: { a: 0, b: 1 } },
       edit: (tensors) => tensors.set("score.weight", heads),
     }),
+    values: writeTinyModel({ folder: at("values"), kind: "reward", ...shape }),
   };
 }
 
-/** Sums and reference of a subject's rows under one model; of scores there are none. */
+/** Log-probs or values of a subject's rows under one model, and a reference for their sums; of scores there are none. */
 interface Update {
-  readonly sums: RowSums;
+  readonly targets: RowTargets;
   readonly reference: RowSums;
 }
 
 async function updateOf(subject: LossSubject, model: Model): Promise<Update> {
-  if (subject.scores) return { sums: [], reference: [] };
-  const sums = await rowSums(model, subject.data);
-  return { sums, reference: referenceFor(sums) };
+  const targets = await rowTargets(model, subject);
+  return { targets, reference: referenceFor(rowSums(targets)) };
 }
 
 async function gradientsOf(model: Model): Promise<NamedTensors> {
@@ -76,19 +83,18 @@ describe("invariant: every loss", function () {
   });
 
   it("has a subject, and several of each family", () => {
-    const kinds = subjects.map(({ title }) => title.split(" ")[0]);
-    for (const kind of ["pairwise", "listwise", "unpaired", "scores"])
-      expect(kinds.filter((one) => one === kind).length, kind).to.be.above(2);
+    const families = subjects.map(({ title }) => title.split(" ")[0]);
+    for (const family of ["pairwise", "listwise", "unpaired", "scores", "policy"])
+      expect(families.filter((one) => one === family).length, family).to.be.above(2);
     expect(new Set(subjects.map(({ title }) => title)).size).to.equal(subjects.length);
   });
 
   for (const isa of testedIsas()) {
     describe(isaTitle(isa), () => {
       const engine = suiteEngine({ isa });
-      const loaded = new Map<"tokens" | "scores", Model>();
+      const loaded = new Map<LossModel, Model>();
       before(async () => {
-        for (const kind of ["tokens", "scores"] as const)
-          loaded.set(kind, await engine().loadModel(models[kind].folder));
+        for (const kind of kinds) loaded.set(kind, await engine().loadModel(models[kind].folder));
       });
       after(async () => {
         for (const model of loaded.values()) await model.dispose();
@@ -101,12 +107,12 @@ describe("invariant: every loss", function () {
   if (best === undefined) throw new Error("there is no instruction set to test");
   describe("through a whole model", () => {
     const engine = suiteEngine({ isa: best });
-    for (const kind of ["tokens", "scores"] as const) derivativeTests(kind, engine, () => models[kind]);
+    for (const kind of kinds) derivativeTests(kind, engine, () => models[kind]);
   });
 });
 
-function modelOf(loaded: ReadonlyMap<"tokens" | "scores", Model>, subject: LossSubject): Model {
-  const model = loaded.get(subject.scores ? "scores" : "tokens");
+function modelOf(loaded: ReadonlyMap<LossModel, Model>, subject: LossSubject): Model {
+  const model = loaded.get(subject.model);
   if (model === undefined) throw new Error("the model was not loaded");
   return model;
 }
@@ -115,7 +121,7 @@ function cutTests(subject: LossSubject, current: () => Model): void {
   it(`${subject.title}: micro-batches, order and repeated prompts change nothing`, async () => {
     const model = current();
     const update = await updateOf(subject, model);
-    const spec = (rows: readonly number[]) => specOf({ subject, rows, ...update, heads: HEADS });
+    const spec = (rows: readonly number[]) => specOf({ subject, rows, ...update, heads: headsOf(subject) });
     const run = async (parts: readonly (readonly number[])[], pack = batchOf) => {
       let [loss, tie] = [0, 0];
       for (const rows of parts) {
@@ -140,8 +146,12 @@ function cutTests(subject: LossSubject, current: () => Model): void {
   });
 }
 
-function derivativeTests(kind: "tokens" | "scores", engine: () => Engine, tiny: () => TinyModel): void {
-  const own = subjects.filter(({ scores }) => scores === (kind === "scores"));
+function headsOf({ model }: LossSubject): number {
+  return model === "scores" ? HEADS : 1;
+}
+
+function derivativeTests(kind: LossModel, engine: () => Engine, tiny: () => TinyModel): void {
+  const own = subjects.filter(({ model }) => model === kind);
   let updates: readonly Update[];
   let measured: readonly (readonly MeasuredDirection[])[];
 
@@ -171,7 +181,7 @@ function derivativeTests(kind: "tokens" | "scores", engine: () => Engine, tiny: 
 }
 
 function wholeSpec(subject: LossSubject, update: Update | undefined): LossSpec {
-  return specOf({ subject, rows: lossRows, ...update, heads: HEADS });
+  return specOf({ subject, rows: lossRows, ...update, heads: headsOf(subject) });
 }
 
 /** The loss of every subject, in double, of a model whose weights were moved; references stay. */
@@ -182,9 +192,18 @@ function lossesOf(
 ): Promise<readonly number[]> {
   return Promise.all(
     own.map(async (subject, i) => {
-      const reference = updates[i]?.reference ?? [];
-      const sums = subject.sorts === undefined ? [] : await rowSums(model, subject.data);
-      return (await model.evaluate(batchOf(subject, lossRows), wholeSpec(subject, { reference, sums }))).loss;
+      const { targets = [], reference = [] } = updates[i] ?? {};
+      const follows = subject.follows === true || subject.sorts !== undefined;
+      const movedTargets = follows ? await rowTargets(model, subject) : targets;
+      const spec = specOf({
+        subject,
+        rows: lossRows,
+        targets,
+        movedTargets,
+        reference,
+        heads: headsOf(subject),
+      });
+      return (await model.evaluate(batchOf(subject, lossRows), spec)).loss;
     }),
   );
 }

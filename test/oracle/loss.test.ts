@@ -11,12 +11,22 @@ import { checkHeadCase, type HeadInputs } from "./head-cases.js";
 import { checkKtoCase, type KtoInputs } from "./kto-loss-cases.js";
 import type { LossCase, LossFile } from "./loss-file.js";
 import { checkAdamWCase, checkScheduleCase, isSchedule, type OptimiserInputs } from "./optimiser-cases.js";
+import {
+  checkGroupLossCase,
+  checkPpoLossCase,
+  checkPtxCase,
+  type GroupInputs,
+  type PpoExpected,
+  type PpoInputs,
+} from "./policy-loss-cases.js";
 import { checkLinearRewardCase, type RatingInputs } from "./rating-cases.js";
 import { checkRewardCase, type RewardInputs } from "./reward-loss-cases.js";
 
 interface CaseOptions {
   readonly one: LossCase;
   readonly inputs: unknown;
+  /** All lists of the file: a case may take what it is given from another one. */
+  readonly expected: unknown;
   readonly checks: Checks;
 }
 
@@ -28,6 +38,11 @@ const onEverySet: Readonly<Record<string, (options: CaseOptions) => Promise<void
   "kto/cases": ({ inputs, ...rest }) => checkKtoCase({ ...rest, inputs: inputs as KtoInputs }),
   "reward/cases": ({ inputs, ...rest }) => checkRewardCase({ ...rest, inputs: inputs as RewardInputs }),
   "logprob/cases": ({ inputs, ...rest }) => checkHeadCase({ ...rest, inputs: inputs as HeadInputs }),
+  "ppo/losses": ({ inputs, expected, ...rest }) =>
+    checkPpoLossCase({ ...rest, inputs: inputs as PpoInputs, expected: expected as PpoExpected }),
+  "ppo/ptx": ({ inputs, expected, ...rest }) =>
+    checkPtxCase({ ...rest, inputs: inputs as PpoInputs, expected: expected as PpoExpected }),
+  "grpo_rloo/losses": ({ inputs, ...rest }) => checkGroupLossCase({ ...rest, inputs: inputs as GroupInputs }),
   "optim/adamw": ({ inputs, ...rest }) => checkAdamWCase({ ...rest, inputs: inputs as OptimiserInputs }),
 };
 
@@ -92,7 +107,7 @@ interface Registered {
 function registerCases({ content, group, cases }: Registered): void {
   if (cases.length === 0) return;
   const key = `${content.name}/${group}`;
-  const { inputs } = content;
+  const { inputs, expected } = content;
   const plain = once[key];
   if (plain !== undefined) for (const one of cases) it(`${one.case}: values`, () => plain(one, inputs));
   const check = onEverySet[key];
@@ -101,7 +116,7 @@ function registerCases({ content, group, cases }: Registered): void {
     describe(isaTitle(isa), () => {
       const checks = suiteChecks({ isa });
       for (const one of cases)
-        it(`${one.case}: values and gradients`, () => check({ one, inputs, checks: checks() }));
+        it(`${one.case}: values and gradients`, () => check({ one, inputs, expected, checks: checks() }));
     });
   }
 }

@@ -13,59 +13,20 @@ import type {
   TieTreatment,
   UnpairedLoss,
 } from "../../lib/engine/contract.js";
-import { someIds } from "./packed-rows.js";
-
-export const LOSS_VOCABULARY = 64;
-const ROWS = 8;
-export const lossRows: readonly number[] = Array.from({ length: ROWS }, (_, row) => row);
-
-/** Answers of a row; the chosen side's lengths differ so that no two pairs have nearly equal differences. */
-const lengths = (row: number) => [5 + row, 8, 4 + (row % 3), 6];
-
-function rowsOf(completions: (row: number) => number): readonly PackableRow[] {
-  return lossRows.map((row) => ({
-    prompt: someIds(3 + (row % 3), 3 * row + 1, LOSS_VOCABULARY),
-    completions: lengths(row)
-      .slice(0, completions(row))
-      .map((length, side) => someIds(length, 5 * row + side + 2, LOSS_VOCABULARY)),
-  }));
-}
-
-const single = rowsOf(() => 1);
-const pair = rowsOf(() => 2);
-const list = rowsOf((row) => 3 + (row % 2));
-
-/** Sums by row and completion. */
-export type RowSums = readonly (readonly number[])[];
-
-/** What a loss is told of the rows of a batch. */
-interface Columns {
-  /** [groups] rows. */
-  readonly rows: readonly number[];
-  /** [groups] completions. */
-  readonly counts: readonly number[];
-  /** [groups] number of the first completion in the batch. */
-  readonly firsts: readonly number[];
-  /** [completions] */
-  readonly reference: Float64Array;
-  /** [completions] where the loss sorts. */
-  readonly matches: Float64Array | undefined;
-  readonly heads: number;
-  readonly normaliser: number;
-  /** Targets of the first completions of all rows. */
-  readonly chosenTargets: number;
-}
-
-export interface LossSubject {
-  readonly title: string;
-  readonly data: readonly PackableRow[];
-  readonly scores: boolean;
-  readonly sorts: "aot" | "aot_unpaired" | undefined;
-  readonly make: (columns: Columns) => LossSpec;
-}
-
-const column = ({ rows }: Columns, of: (row: number) => number) => Float64Array.from(rows, of);
-const weightOf = (row: number) => 0.5 + 0.25 * (row % 4);
+import {
+  type Columns,
+  column,
+  type LossSubject,
+  list,
+  lossRows,
+  pair,
+  ROWS,
+  type RowSums,
+  type RowTargets,
+  single,
+  weightOf,
+} from "./loss-subject.js";
+import { policySubjects, valueSubjects } from "./policy-subjects.js";
 
 export function everyLoss(): readonly LossSubject[] {
   const { pairwise, divergences, listwise, unpaired, scores } = lossTables();
@@ -73,7 +34,7 @@ export function everyLoss(): readonly LossSubject[] {
     {
       title: "nll",
       data: single,
-      scores: false,
+      model: "tokens",
       sorts: undefined,
       make: (columns) => ({
         kind: "nll",
@@ -95,6 +56,8 @@ export function everyLoss(): readonly LossSubject[] {
         ? listwise.filter((entry) => entry.form === form).map(listScores)
         : otherScores(form),
     ),
+    ...policySubjects(),
+    ...valueSubjects(),
   ];
 }
 
@@ -106,7 +69,7 @@ function pairSubject(entry: PairwiseEntry, divergence: string): LossSubject {
   return {
     title: `pairwise ${name}${divergence === "reverse_kl" ? "" : ` ${divergence}`}`,
     data: pair,
-    scores: false,
+    model: "tokens",
     sorts: name === "aot" || name === "aot_unpaired" ? name : undefined,
     make: (columns) => ({
       kind: "pairwise",
@@ -132,7 +95,7 @@ function mixtureSubject(): LossSubject {
   return {
     title: "pairwise mixture",
     data: pair,
-    scores: false,
+    model: "tokens",
     sorts: undefined,
     make: (columns) => ({
       kind: "pairwise",
@@ -172,7 +135,7 @@ function listSubject(entry: ListwiseEntry): LossSubject {
   return {
     title: `listwise ${entry.form} ${entry.ties}`.trim(),
     data: list,
-    scores: false,
+    model: "tokens",
     sorts: undefined,
     make: (columns) => ({
       kind: "listwise",
@@ -189,7 +152,7 @@ function unpairedSubject(loss: UnpairedLoss["loss"]): LossSubject {
   return {
     title: `unpaired ${loss}`,
     data: single,
-    scores: false,
+    model: "tokens",
     sorts: undefined,
     make: (columns) => ({
       kind: "unpaired",
@@ -222,7 +185,7 @@ function scoreSubject(
   data: readonly PackableRow[],
   make: (columns: Columns) => ScoreLoss,
 ): LossSubject {
-  return { title: `scores ${title}`, data, scores: true, sorts: undefined, make };
+  return { title: `scores ${title}`, data, model: "scores", sorts: undefined, make };
 }
 
 function listScores(entry: ListwiseEntry): LossSubject {
@@ -293,15 +256,25 @@ function listedPairs(columns: Columns): ScoreLoss {
   };
 }
 
-/** Summed log-probs of every row's completions. */
-export async function rowSums(model: FrozenModel, data: readonly PackableRow[]): Promise<RowSums> {
-  const { logprobs } = await model.forward(packRows({ data, rows: lossRows }));
+/** Log-probs of every row's completions, summed. */
+export function rowSums(targets: RowTargets): RowSums {
+  return targets.map((row) => row.map((own) => own.reduce((sum, value) => sum + value, 0)));
+}
+
+/** Log-probs of every row's completions at the loss's temperature, or their values; of scores there are none. */
+export async function rowTargets(
+  model: FrozenModel,
+  { data, model: kind, temperature = 1 }: LossSubject,
+): Promise<RowTargets> {
+  if (kind === "scores") return [];
+  const batch = packRows({ data, rows: lossRows });
+  const values =
+    kind === "values" ? await model.scores(batch) : (await model.forward(batch, { temperature })).logprobs;
   let first = 0;
   return data.map(({ completions }) =>
     completions.map(({ length }) => {
-      const own = logprobs.subarray(first, first + length);
       first += length;
-      return own.reduce((sum, value) => sum + value, 0);
+      return Float64Array.from(values.subarray(first - length, first));
     }),
   );
 }
@@ -318,13 +291,17 @@ export interface SpecOptions {
   readonly rows: readonly number[];
   /** Not needed for scores. */
   readonly reference?: RowSums;
-  /** Of the whole update; needed where the loss sorts. */
-  readonly sums?: RowSums;
+  /** Of the whole update; needed for losses per target, of scores none. */
+  readonly targets?: RowTargets;
+  /** The same under a model that was moved since; needed where the loss sorts or holds a ratio constant. */
+  readonly movedTargets?: RowTargets;
   readonly heads?: number;
 }
 
 /** The loss of some rows as a part of the update of all. */
-export function specOf({ subject, rows, reference = [], sums, heads = 1 }: SpecOptions): LossSpec {
+export function specOf(options: SpecOptions): LossSpec {
+  const { subject, rows, reference = [], targets = [], heads = 1 } = options;
+  const { movedTargets = targets } = options;
   const { data, sorts } = subject;
   const of = (values: RowSums) => Float64Array.from(rows.flatMap((row) => values[row] ?? []));
   const counts = rows.map((row) => data[row]?.completions.length ?? 0);
@@ -333,7 +310,7 @@ export function specOf({ subject, rows, reference = [], sums, heads = 1 }: SpecO
     next += count;
     return next - count;
   });
-  const matches = sorts === undefined || sums === undefined ? undefined : matchesOf(sorts, sums, reference);
+  const matches = sorts === undefined ? undefined : matchesOf(sorts, rowSums(movedTargets), reference);
   return subject.make({
     rows,
     counts,
@@ -343,6 +320,8 @@ export function specOf({ subject, rows, reference = [], sums, heads = 1 }: SpecO
     heads,
     normaliser: ROWS,
     chosenTargets: data.reduce((sum, { completions }) => sum + (completions[0]?.length ?? 0), 0),
+    targets,
+    movedTargets,
   });
 }
 
@@ -351,19 +330,19 @@ function matchesOf(sorts: "aot" | "aot_unpaired", sums: RowSums, reference: RowS
   return sums.map((_, row) => Array.from(values.subarray(2 * row, 2 * row + 2)));
 }
 
-export function batchOf({ data, scores }: LossSubject, rows: readonly number[]): PackedBatch {
-  return packRows({ data, rows, score: scores });
+export function batchOf({ data, model }: LossSubject, rows: readonly number[]): PackedBatch {
+  return packRows({ data, rows, score: model === "scores" });
 }
 
 /** The same rows, every completion with a copy of the prompt. */
-export function repeatedPrompts({ data, scores }: LossSubject, rows: readonly number[]): PackedBatch {
+export function repeatedPrompts({ data, model }: LossSubject, rows: readonly number[]): PackedBatch {
   const apart = rows.flatMap((row) =>
     (data[row]?.completions ?? []).map((completion) => ({
       prompt: data[row]?.prompt ?? new Int32Array(0),
       completions: [completion],
     })),
   );
-  const batch = packRows({ data: apart, rows: apart.map((_, i) => i), score: scores });
+  const batch = packRows({ data: apart, rows: apart.map((_, i) => i), score: model === "scores" });
   let first = 0;
   const groups = rows.flatMap((row) => {
     const count = data[row]?.completions.length ?? 0;
