@@ -35,6 +35,7 @@ export {
   controlKl,
   type KlController,
   type KlEstimator,
+  meanAnswerKl,
   type TokenKl,
   tokenKl,
 } from "./kl-penalty.js";

@@ -1,7 +1,7 @@
 // Estimates of the KL divergence per token, and the controllers of its coefficient. Pure, double precision.
 
 import { fail } from "../errors/index.js";
-import type { Numbers } from "./sequences.js";
+import { meanOf, type Numbers, sumsOver } from "./sequences.js";
 
 /** How the divergence at a token is measured; "full": exactly, over the whole vocabulary. */
 export type KlEstimator = "k1" | "k2" | "k3" | "full";
@@ -32,6 +32,17 @@ export function tokenKl({ estimator, logprobs, referenceLogprobs, exactKl }: Tok
   });
 }
 
+/** Mean over answers of sum_t k1, nats: an estimate without bias of KL(pi_old || pi_ref) of whole answers. */
+export function meanAnswerKl({
+  starts,
+  logprobs,
+  referenceLogprobs,
+}: Omit<TokenKl, "estimator" | "exactKl"> & { readonly starts: Numbers }): number {
+  const difference = (token: number) =>
+    (logprobs[token] ?? Number.NaN) - (referenceLogprobs[token] ?? Number.NaN);
+  return meanOf(sumsOver(starts, difference));
+}
+
 /** beta and how it moves. A plain object: saved and restored as it is. */
 export type KlController =
   | { readonly kind: "fixed"; readonly coefficient: number }
@@ -45,7 +56,7 @@ export type KlController =
     };
 
 export interface ControlKl {
-  /** Mean over the rollout's answers of sum_t k1, nats. */
+  /** `meanAnswerKl` of the rollout. */
   readonly kl: number;
   /** Answers of the rollout. */
   readonly episodes: number;

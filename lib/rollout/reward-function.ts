@@ -29,7 +29,8 @@ export async function callRewardFunction(request: CallRewardFunction): Promise<R
       signal.throwIfAborted();
       if (attempt < attempts) continue;
       const who = `Reward function "${name}"${attempts === 1 ? "" : ` (attempt ${attempt} of ${attempts})`}`;
-      const text = error instanceof OutOfTime ? `${who}: ${error.message}` : `${who} threw: ${reasonOf(error)}`;
+      const text =
+        error instanceof OutOfTime ? `${who}: ${error.message}` : `${who} threw: ${reasonOf(error)}`;
       throw fail("ATTUNE_REWARD", text, { cause: error, details: { source: name, attempts } });
     }
   }

@@ -24,7 +24,7 @@ export interface ObjectiveInput extends TokenKl {
 
 /** Means over samples. */
 export interface ObjectiveMetrics {
-  /** Of sum_t k1, nats, whatever the estimator is. */
+  /** Of sum_t k_t as the estimator measures it, nats; the adaptive coefficient follows `meanAnswerKl`. */
   readonly "objective/kl": number;
   readonly "objective/kl_coef": number;
   /** Of -sum_t log pi_old, nats. */
@@ -42,10 +42,11 @@ export function objectiveMetrics(input: ObjectiveInput): ObjectiveMetrics {
   expectTokens(starts, { logprobs, referenceLogprobs, exactKl });
   expectSequences(starts, { scores });
   const meanSum = (values: Numbers) => meanOf(sumsOver(starts, (token) => values[token] ?? Number.NaN));
-  const penalty = meanSum(tokenKl(input).map((kl) => -coefficient * kl));
+  const kl = meanSum(tokenKl(input));
+  const penalty = -coefficient * kl;
   const score = meanOf(scores);
   return {
-    "objective/kl": meanSum(tokenKl({ ...input, estimator: "k1" })),
+    "objective/kl": kl,
     "objective/kl_coef": coefficient,
     "objective/entropy": -meanSum(logprobs),
     "objective/non_score_reward": penalty,

@@ -124,7 +124,7 @@ export function promptOrder(options: PromptOrder): (rollout: number) => Int32Arr
     if (Number.isSafeInteger(value) && value >= 1) continue;
     throw fail("ATTUNE_OPTION", `Expected ${name} to be an integer of at least 1 but received ${value}.`);
   }
-  let known = { epoch: -1, order: new Int32Array(0) };
+  let known: { readonly epoch: number; readonly order: Int32Array } = { epoch: -1, order: new Int32Array(0) };
   const orderOf = (epoch: number) => {
     if (known.epoch !== epoch)
       known = { epoch, order: epochOrder({ rowCount: promptCount, epoch, seed, shuffle }) };

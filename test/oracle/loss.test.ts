@@ -82,7 +82,8 @@ function groupsOf({ expected }: LossFile): Readonly<Record<string, readonly Loss
   if (isList(expected)) return { cases: expected };
   const groups = Object.entries(expected).map(([group, cases]) => {
     const listed = isList(cases) && cases.every((one) => one.case !== undefined);
-    return [group, listed ? cases : [{ case: group, params: {}, ...cases }]] as const;
+    const alone = typeof cases === "object" && !isList(cases) ? cases : {};
+    return [group, listed ? cases : [{ case: group, params: {}, ...alone }]] as const;
   });
   return Object.fromEntries(groups);
 }

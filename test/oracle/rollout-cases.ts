@@ -44,8 +44,7 @@ export interface GroupInputs {
 /** README.md there: what a double implementation should meet. */
 const tolerance = { relative: 1e-10, absolute: 1e-10 };
 
-const comparisonOf = (name: string) =>
-  new Comparison({ family: "loss", isa: "none", dtype: "fp64", name });
+const comparisonOf = (name: string) => new Comparison({ family: "loss", isa: "none", dtype: "fp64", name });
 
 /** The counted tokens, one response behind the other. */
 function counted(rows: Padded, lengths: readonly number[]): number[] {
@@ -116,8 +115,7 @@ export function checkWhiteningCase(one: LossCase, { inputs: given, expected }: L
   const cases = (expected as Readonly<Record<string, readonly LossCase[]>>).advantages;
   const base = cases?.find((other) => other.case === gae);
   if (base === undefined) throw new Error(`${one.case}: no case ${gae}`);
-  const values =
-    of === "rewards" ? rewardsOf(base, inputs).rewards : advantagesOf(base, inputs).advantages;
+  const values = of === "rewards" ? rewardsOf(base, inputs).rewards : advantagesOf(base, inputs).advantages;
   const whitened = whiten(values, {
     center: centre === true,
     scale: scale === true,

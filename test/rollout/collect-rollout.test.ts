@@ -83,7 +83,11 @@ describe("a rollout", () => {
 
   it("draws for n samples of a prompt what it draws for n prompts of one sample", async () => {
     const prompts = options.prompts.flatMap((prompt) => [prompt, prompt, prompt]);
-    const apart = await collectRollout({ ...options, prompts, sampling: { ...options.sampling, samples: 1 } });
+    const apart = await collectRollout({
+      ...options,
+      prompts,
+      sampling: { ...options.sampling, samples: 1 },
+    });
     expectSameBits(apart.tokens, rollout.tokens);
     expectSameBits(apart.logprobs, rollout.logprobs);
     expectSameBits(apart.values ?? [], rollout.values ?? []);
@@ -107,8 +111,7 @@ describe("a rollout", () => {
   it("reads a value where its token is predicted, and adds the head's bias", async () => {
     const { prompt, completion } = sampleIds(rollout, 4);
     const heads = [0, 1, completion.length - 1].map(async (t) => {
-      const before = completion.slice(0, t);
-      const scored = { prompt: prompt.slice(0, -1), completions: [Int32Array.of(prompt.at(-1) ?? 0, ...before)] };
+      const scored = { prompt, completions: [completion.slice(0, t)] };
       const [score] = await world.reward.scores(packRows({ data: [scored], rows: [0], score: true }));
       return Math.fround((score ?? Number.NaN) + 0.75);
     });
@@ -123,12 +126,21 @@ describe("a rollout", () => {
     const batch = packRows({ data: rolloutRows(found), rows: Array.from(found.finish.keys()) });
     const { kl } = await world.policy.kl(batch, world.reference);
     expectSameBits(found.exactKl ?? [], kl);
-    await expectFailure(() => collectRollout({ ...options, exactKl: true }), "ATTUNE_OPTION", "temperature 1");
+    await expectFailure(
+      () => collectRollout({ ...options, exactKl: true }),
+      "ATTUNE_OPTION",
+      "temperature 1",
+    );
   });
 
   it("gives the tokens of any minibatch their values", () => {
     const rows = [7, 2, 5];
-    for (const batch of packStep({ data: rolloutRows(rollout), rows, microBatchTokens: 60, sharePrompts: true })) {
+    for (const batch of packStep({
+      data: rolloutRows(rollout),
+      rows,
+      microBatchTokens: 60,
+      sharePrompts: true,
+    })) {
       const wanted = [...batch.rows].flatMap((sample) =>
         Array.from(rollout.logprobs.slice(rollout.starts[sample], rollout.starts[sample + 1])),
       );
@@ -139,7 +151,12 @@ describe("a rollout", () => {
   it("tells its progress, phase by phase", async () => {
     const told: RolloutProgress[] = [];
     await collectRollout({ ...options, onProgress: (progress) => told.push(progress) });
-    expect([...new Set(told.map(({ phase }) => phase))]).to.deep.equal(["samples", "reference", "values", "rewards"]);
+    expect([...new Set(told.map(({ phase }) => phase))]).to.deep.equal([
+      "samples",
+      "reference",
+      "values",
+      "rewards",
+    ]);
     for (const phase of ["samples", "reference", "values", "rewards"]) {
       const last = told.findLast((progress) => progress.phase === phase);
       expect(last?.done).to.equal(last?.total);
@@ -154,8 +171,11 @@ describe("a rollout", () => {
   });
 
   it("refuses filters, greedy sampling, no prompts and a value model that is none", async () => {
-    const refused = (change: object, code: "ATTUNE_OPTION" | "ATTUNE_NO_ROWS" | "ATTUNE_MODEL", text: string) =>
-      expectFailure(() => collectRollout({ ...options, ...change } as CollectRollout), code, text);
+    const refused = (
+      change: object,
+      code: "ATTUNE_OPTION" | "ATTUNE_NO_ROWS" | "ATTUNE_MODEL",
+      text: string,
+    ) => expectFailure(() => collectRollout({ ...options, ...change } as CollectRollout), code, text);
     await refused({ sampling: { topK: 5 } }, "ATTUNE_OPTION", "topK");
     await refused({ sampling: { temperature: 0 } }, "ATTUNE_OPTION", "temperature above 0");
     await refused({ prompts: [] }, "ATTUNE_NO_ROWS", "at least one prompt");

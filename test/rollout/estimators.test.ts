@@ -69,9 +69,7 @@ describe("rewards of tokens", () => {
 
   it("are the penalty at each and the score at the last", () => {
     expect(Array.from(tokenRewards({ ...request, estimator: "k1" }))).to.deep.equal([-0.25, 10.5, 20]);
-    expect(Array.from(tokenRewards({ ...request, estimator: "k2" }))).to.deep.equal([
-      -0.0625, 9.75, 20,
-    ]);
+    expect(Array.from(tokenRewards({ ...request, estimator: "k2" }))).to.deep.equal([-0.0625, 9.75, 20]);
   });
 
   it("take k3 and exact divergences", () => {
@@ -171,12 +169,18 @@ describe("advantages of groups", () => {
   });
 
   it("of single answers are all 0", () => {
-    expect(Array.from(groupAdvantages({ rewards: [1, 2], samples: 1, scale: "group" }))).to.deep.equal([0, 0]);
+    expect(Array.from(groupAdvantages({ rewards: [1, 2], samples: 1, scale: "group" }))).to.deep.equal([
+      0, 0,
+    ]);
     expect(Array.from(leaveOneOutAdvantages({ rewards: [1, 2], samples: 1 }))).to.deep.equal([0, 0]);
   });
 
   it("refuse a group that is not whole", () =>
-    expectFailure(() => groupAdvantages({ rewards: [1, 2, 3], samples: 2, scale: "none" }), "ATTUNE_SHAPE", "groups of 2"));
+    expectFailure(
+      () => groupAdvantages({ rewards: [1, 2, 3], samples: 2, scale: "none" }),
+      "ATTUNE_SHAPE",
+      "groups of 2",
+    ));
 });
 
 describe("the coefficient of the KL penalty", () => {

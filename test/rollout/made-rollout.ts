@@ -13,7 +13,8 @@ export function madeRollout(options: MadeRolloutOptions = {}): Rollout {
   const { number = 0, policyStep = 0, lengths = [3, 1, 2, 4] } = options;
   const starts = startsOf(lengths);
   const tokens = starts.at(-1) ?? 0;
-  const floats = (scale: number) => Float32Array.from({ length: tokens }, (_, i) => -Math.abs(Math.sin(i + scale)));
+  const floats = (scale: number) =>
+    Float32Array.from({ length: tokens }, (_, i) => -Math.abs(Math.sin(i + scale)));
   return {
     number,
     seed: 2n ** 64n - 3n,

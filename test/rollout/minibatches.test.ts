@@ -29,11 +29,16 @@ describe("minibatches", () => {
   });
 
   it("differ between rollouts and repeat for the same one", () => {
-    const order = (rollout: number) => [...minibatchesOf({ ...options, rollout })].flatMap(({ rows }) => [...rows]);
+    const order = (rollout: number) =>
+      [...minibatchesOf({ ...options, rollout })].flatMap(({ rows }) => [...rows]);
     expect(order(3)).to.deep.equal(all.flatMap(({ rows }) => [...rows]));
     expect(order(4)).to.not.deep.equal(order(3));
   });
 
   it("are no more than samples", () =>
-    expectFailure(() => [...minibatchesOf({ ...options, minibatches: 8 })], "ATTUNE_OPTION", "from 1 to the rollout's 7"));
+    expectFailure(
+      () => [...minibatchesOf({ ...options, minibatches: 8 })],
+      "ATTUNE_OPTION",
+      "from 1 to the rollout's 7",
+    ));
 });

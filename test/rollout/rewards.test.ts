@@ -94,7 +94,8 @@ describe("rewards of a rollout", () => {
       await refused([1, 2], `expected one score for each of ${COUNT} samples but received 2`);
       await refused(undefined, `expected a list of ${COUNT} scores but received undefined`);
       const place = world.prompts[1]?.place;
-      const text = (what: string) => `expected a finite number or null for sample 3 (${place}) but received ${what}.`;
+      const text = (what: string) =>
+        `expected a finite number or null for sample 3 (${place}) but received ${what}.`;
       await refused([1, 1, 1, Number.NaN, 1, 1], text("NaN"));
       await refused([1, 1, 1, Number.POSITIVE_INFINITY, 1, 1], text("Infinity"));
       await refused([1, 1, 1, undefined, 1, 1], text("undefined"));
@@ -131,11 +132,13 @@ describe("rewards of a rollout", () => {
 
     it("are tried again as often as asked, and no more", async () => {
       let calls = 0;
-      const flaky = (failures: number): RewardFunction => (samples) => {
-        calls += 1;
-        if (calls <= failures) throw new Error(`failure ${calls}`);
-        return samples.map(() => calls);
-      };
+      const flaky =
+        (failures: number): RewardFunction =>
+        (samples) => {
+          calls += 1;
+          if (calls <= failures) throw new Error(`failure ${calls}`);
+          return samples.map(() => calls);
+        };
       const { scores } = await score({ name: "flaky", score: flaky(2), retries: 2 });
       expect(scores[0]).to.equal(3);
       calls = 0;
@@ -173,12 +176,18 @@ describe("rewards of a rollout", () => {
       const one: RewardFunction = (samples) => samples.map(() => 1);
       const refused = (rewards: object, text: string) =>
         expectFailure(() => score(rewards as RewardSources), "ATTUNE_OPTION", text);
-      await refused([{ name: "a", score: one }, { name: "a", score: one }], 'two are called "a"');
+      await refused(
+        [
+          { name: "a", score: one },
+          { name: "a", score: one },
+        ],
+        'two are called "a"',
+      );
       await refused({ name: "a", score: one, weight: Number.NaN }, "finite weight");
       await refused({ name: "a", score: one, weight: 0 }, "weight other than 0");
       await refused({ name: "a", score: one, timeout: 0 }, "timeout");
       await refused({ name: "a", score: one, retries: -1 }, "retries");
-      await refused({ name: "a", score: one, retry: 1 }, 'Did you mean "retries"?');
+      await refused({ name: "a", score: one, timeOut: 1 }, 'Did you mean "timeout"?');
     });
   });
 

@@ -45,7 +45,8 @@ describe("the file of a rollout", () => {
   });
 
   it("is the same for the same rollout, and replaces an earlier one", async () => {
-    const bytes = async (policyStep: number) => readFileSync(await writeRollout(at("same"), madeRollout({ policyStep })));
+    const bytes = async (policyStep: number) =>
+      readFileSync(await writeRollout(at("same"), madeRollout({ policyStep })));
     const first = await bytes(1);
     expect(await bytes(1)).to.deep.equal(first);
     expect(await bytes(2)).to.not.deep.equal(first);
@@ -90,7 +91,11 @@ describe("the file of a rollout", () => {
     await expectFailure(() => readRollout(at("nowhere.bin")), "ATTUNE_FILE", "nowhere.bin");
     await expectFailure(() => rolloutFiles(at("nowhere")), "ATTUNE_FILE", "nowhere");
     writeFileSync(at("file"), "");
-    await expectFailure(() => writeRollout(join(at("file"), "below"), madeRollout()), "ATTUNE_OUTPUT", "below");
+    await expectFailure(
+      () => writeRollout(join(at("file"), "below"), madeRollout()),
+      "ATTUNE_OUTPUT",
+      "below",
+    );
     expect(existsSync(join(at("file"), "below"))).to.equal(false);
   });
 });

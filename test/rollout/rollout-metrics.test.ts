@@ -1,21 +1,26 @@
 // Metrics of a rollout by hand-worked numbers.
 
 import { expect } from "chai";
-import { completionMetrics, objectiveMetrics, rewardMetrics, startsOf } from "../../lib/rollout/index.js";
+import {
+  completionMetrics,
+  meanAnswerKl,
+  objectiveMetrics,
+  rewardMetrics,
+  startsOf,
+} from "../../lib/rollout/index.js";
 
 const none = Number.NaN;
 
 describe("metrics of a rollout", () => {
   it("measure the objective as means over samples", () => {
-    const found = objectiveMetrics({
+    const sampled = {
       starts: startsOf([2, 1]),
       logprobs: [-1, -2, -3],
       referenceLogprobs: [-1.5, -1, -5],
-      estimator: "k2",
-      coefficient: 0.1,
-      scores: [1, 4],
-    });
-    expect(found["objective/kl"]).to.be.closeTo((0.5 - 1 + 2) / 2, 1e-15);
+    };
+    const found = objectiveMetrics({ ...sampled, estimator: "k2", coefficient: 0.1, scores: [1, 4] });
+    expect(meanAnswerKl(sampled)).to.equal((0.5 - 1 + 2) / 2);
+    expect(found["objective/kl"]).to.be.closeTo((0.125 + 0.5 + 2) / 2, 1e-15);
     expect(found["objective/kl_coef"]).to.equal(0.1);
     expect(found["objective/entropy"]).to.equal(3);
     expect(found["objective/non_score_reward"]).to.be.closeTo((-0.1 * (0.125 + 0.5 + 2)) / 2, 1e-15);

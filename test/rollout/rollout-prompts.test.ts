@@ -41,7 +41,11 @@ describe("prompts of a rollout", () => {
   });
 
   it("that are too long are dropped and counted, or lose lines at their front", async () => {
-    const data = [{ prompt: "first line\nsecond\nlast" }, { prompt: "short" }, { prompt: "far too long to keep" }];
+    const data = [
+      { prompt: "first line\nsecond\nlast" },
+      { prompt: "short" },
+      { prompt: "far too long to keep" },
+    ];
     const dropped = await openPrompts({ data, tokenizer, maxLength: 12 });
     expect(dropped.prompts.map(({ content }) => content)).to.deep.equal(["short"]);
     expect(dropped.counts.dropped).to.deep.equal({ prompt_too_long: 2 });

@@ -16,8 +16,8 @@ import {
 import { expectFailure } from "../errors/expect-failure.js";
 import { expectSameBits } from "../invariant/same-bits.js";
 import { suiteFolder } from "../support/temporary-folder.js";
-import { openRolloutWorld } from "./rollout-world.js";
 import { madeRollout } from "./made-rollout.js";
+import { openRolloutWorld } from "./rollout-world.js";
 
 /** What happened, in order; scoring waits until it is let go. */
 class Collector {
@@ -124,11 +124,18 @@ describe("the queue of rollouts", () => {
     const controller = new AbortController();
     controller.abort(new Error("enough"));
     const cancelled = queueOf(new Collector(), { signal: controller.signal });
-    expect(await cancelled.next({ policyStep: 0 }).catch((error) => error)).to.have.property("message", "enough");
+    expect(await cancelled.next({ policyStep: 0 }).catch((error) => error)).to.have.property(
+      "message",
+      "enough",
+    );
     const ended = queueOf(new Collector());
     await ended.dispose();
     await expectFailure(() => ended.next({ policyStep: 0 }), "ATTUNE_ABORTED", "disposed");
-    await expectFailure(() => queueOf(new Collector(), { maxStaleness: -1 }), "ATTUNE_OPTION", "maxStaleness");
+    await expectFailure(
+      () => queueOf(new Collector(), { maxStaleness: -1 }),
+      "ATTUNE_OPTION",
+      "maxStaleness",
+    );
   });
 
   describe("with a policy that is trained meanwhile", () => {
