@@ -11,8 +11,13 @@ export interface CutPromptOptions {
   readonly maxLength: number;
 }
 
-/** The ids of what is left, or undefined when the last message or line alone is too long. */
-export function cutPrompt({ row, tokenizer, maxLength }: CutPromptOptions): Int32Array | undefined {
+export interface ShorterPrompt {
+  readonly ids: Int32Array;
+  readonly content: string | readonly ChatMessage[];
+}
+
+/** What is left, or undefined when the last message or line alone is too long. */
+export function cutPrompt({ row, tokenizer, maxLength }: CutPromptOptions): ShorterPrompt | undefined {
   if (row.type === "text" || row.prompt instanceof Int32Array) return undefined;
   const { prompt } = row;
   const context = {
@@ -24,7 +29,7 @@ export function cutPrompt({ row, tokenizer, maxLength }: CutPromptOptions): Int3
       typeof shorter === "string"
         ? startOnce(tokenizer, tokenizer.encode(shorter))
         : encodeChatPrompt({ tokenizer, messages: shorter, context }).ids;
-    if (ids.length <= maxLength && ids.length > 0) return ids;
+    if (ids.length <= maxLength && ids.length > 0) return { ids, content: shorter };
   }
   return undefined;
 }

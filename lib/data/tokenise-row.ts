@@ -103,7 +103,8 @@ function tokeniseOne(row: Row, settings: TokeniseSettings): TokenisedRow | DropR
   }
 }
 
-function withoutTemplate(row: Row, tokenizer: Tokenizer): Row {
+/** A transcript that became messages is text again for a model without a chat template. */
+export function withoutTemplate(row: Row, tokenizer: Tokenizer): Row {
   if (row.transcript === undefined || tokenizer.chat !== undefined) return row;
   return { ...row, ...row.transcript } as Row;
 }
@@ -173,7 +174,7 @@ function fitRow(
   if (task === "prompt") {
     if (ids.prompt.length <= maxLength) return { ...ids, truncated: false };
     const cut = overLength === "drop" ? undefined : cutPrompt({ row, tokenizer, maxLength });
-    return cut === undefined ? "prompt_too_long" : { prompt: cut, completions: [], truncated: true };
+    return cut === undefined ? "prompt_too_long" : { prompt: cut.ids, completions: [], truncated: true };
   }
   // An answer that is scored as a whole must not be cut.
   const whole = task === "ranking" || task === "rating" || task === "reward";

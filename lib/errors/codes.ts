@@ -38,6 +38,7 @@ export const errorCodes = {
   ATTUNE_RESUME: usage("a run cannot be resumed from this folder"),
   ATTUNE_MEMORY: failure("the work does not fit the memory; the numbers are listed"),
   ATTUNE_NOT_FINITE: failure("a loss, gradient or weight is NaN or infinite"),
+  ATTUNE_REWARD: failure("a reward source failed, took too long, or gave no score that can be used"),
   ATTUNE_DISPOSED: failure("an engine, model or optimizer was used after it was disposed"),
   ATTUNE_ABORTED: failure("the work was cancelled"),
   ATTUNE_ADDON_LOAD: failure("the native addon could not be loaded"),

@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { fail, reasonOf } from "../errors/index.js";
 import { projectionOf } from "../preference/index.js";
-import { type RewardBound, wordsOf } from "./reward-bound.js";
+import type { RewardBound } from "../rollout/index.js";
+import { wordsOf } from "./reward-bound.js";
 
 const FORMAT = "attune linear bound 1";
 

@@ -3,21 +3,20 @@
 
 import type { RowCounts, RowType, TokenisedRow, TokenisedRows } from "../data/index.js";
 import type { CompletionSums, FrozenModel, JobOptions, ScoreNormalisation } from "../engine/index.js";
-import { type AggregateOptions, aggregateScores, checkAggregate } from "../engine/score-aggregate.js";
-import { expectScoreHeads } from "../engine/score-head.js";
+import { type AggregateOptions, checkAggregate } from "../engine/score-aggregate.js";
 import { fail } from "../errors/index.js";
-import { type EvaluatedRow, type EvaluationMetrics, metricsOfRows, type ScoredBy } from "./evaluated-row.js";
-import type { EvaluationRows } from "./evaluation-rows.js";
-import { type KlToReference, klToReference } from "./kl.js";
 import {
-  type BoundCoverage,
-  boundCoverage,
   boundScores,
   type Confidence,
   confident,
+  headCombiner,
   type RewardBound,
-} from "./reward-bound.js";
-import { valuesOfRows } from "./row-batches.js";
+  valuesOfRows,
+} from "../rollout/index.js";
+import { type EvaluatedRow, type EvaluationMetrics, metricsOfRows, type ScoredBy } from "./evaluated-row.js";
+import type { EvaluationRows } from "./evaluation-rows.js";
+import { type KlToReference, klToReference } from "./kl.js";
+import { type BoundCoverage, boundCoverage } from "./reward-bound.js";
 import { requireColumn, type Slicing, sliceRows } from "./slices.js";
 
 /** A model and what is added to its scores. */
@@ -227,31 +226,6 @@ async function rewardRows(options: ScoredRowsOptions): Promise<readonly Evaluate
       ...(headCount > 1 ? { heads: heads.map((head) => Array.from(head)) } : {}),
     };
   });
-}
-
-/**
- * One score per answer from those of all heads: [heads][answers] to [answers].
- * @throws ATTUNE_OPTION for a head that the model lacks, or beside an aggregate
- */
-export function headCombiner({
-  model,
-  aggregate,
-  k,
-  head,
-}: AggregateOptions & {
-  readonly model: Pick<FrozenModel, "scoreHeads">;
-  readonly head?: number;
-}): (heads: readonly Float32Array[]) => Float32Array {
-  expectScoreHeads(model.scoreHeads);
-  const how = { ...(aggregate === undefined ? {} : { aggregate }), ...(k === undefined ? {} : { k }) };
-  if (head === undefined) return (heads) => aggregateScores(heads, how);
-  if (aggregate !== undefined || k !== undefined)
-    throw fail("ATTUNE_OPTION", "Expected one head or an aggregate of all but received both.");
-  if (!Number.isInteger(head) || head < 0 || head >= model.scoreHeads) {
-    const text = `Expected head to be a whole number from 0 to ${model.scoreHeads - 1} but received ${head}.`;
-    throw fail("ATTUNE_OPTION", text);
-  }
-  return (heads) => heads[head] ?? new Float32Array(0);
 }
 
 function progressOf({ rows: open, onProgress }: Pick<EvaluateModelOptions, "rows" | "onProgress">) {

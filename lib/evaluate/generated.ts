@@ -9,15 +9,21 @@ import {
   readRows,
   type TokenisedRow,
 } from "../data/index.js";
-import type { JobOptions, Model, ScoreRow } from "../engine/index.js";
+import type { JobOptions, Model } from "../engine/index.js";
 import type { AggregateOptions } from "../engine/score-aggregate.js";
 import { scoreIds } from "../engine/score-ids.js";
 import { fail } from "../errors/index.js";
+import {
+  boundScores,
+  type Confidence,
+  confident,
+  headCombiner,
+  type RewardBound,
+  scoreRow,
+} from "../rollout/index.js";
 import type { ChatMessage } from "../text/index.js";
 import type { Answer, AnsweredPrompt, ScoreAnswers } from "./answers.js";
-import { headCombiner } from "./evaluate-model.js";
 import type { EvaluationRows } from "./evaluation-rows.js";
-import { boundScores, type Confidence, confident, type RewardBound } from "./reward-bound.js";
 
 /** Prompts of rows, each once, with the answer that its first row calls best. */
 export interface GeneratedPrompts {
@@ -116,7 +122,7 @@ export function answerScorer(options: AnswerScorer): ScoreAnswers {
   const combine = headCombiner({ ...options, model: rewardModel });
   return async (rows: readonly AnsweredPrompt[], job: JobOptions) => {
     const { heads } = await rewardModel.scoreAll(
-      rows.map((row) => scoreRow(row, options)),
+      rows.map(({ prompt, answer }) => scoreRow({ prompt, ...answer }, options.sharedEosIds)),
       { ...job, ...(microBatchTokens === undefined ? {} : { microBatchTokens }) },
     );
     return combine(heads);
@@ -135,8 +141,8 @@ export function boundAnswerScorer(options: BoundAnswerScorer): ScoreAnswers {
   const { rewardModel, bound, confidence = "lower", sharedEosIds, microBatchTokens } = options;
   return async (answered, job) => {
     const rows: PackableRow[] = [];
-    for (const [index, one] of answered.entries()) {
-      const row = scoreRow(one, { sharedEosIds });
+    for (const [index, { prompt: given, answer }] of answered.entries()) {
+      const row = scoreRow({ prompt: given, ...answer }, sharedEosIds);
       const { prompt, completion } = await scoreIds(row, index, () => rewardModel.tokenizer());
       rows.push({ prompt, completions: [completion] });
     }
@@ -151,16 +157,4 @@ export function boundAnswerScorer(options: BoundAnswerScorer): ScoreAnswers {
       score === undefined ? Number.NaN : confident(score, confidence),
     );
   };
-}
-
-function scoreRow(
-  { prompt, answer }: AnsweredPrompt,
-  { sharedEosIds }: Pick<AnswerScorer, "sharedEosIds">,
-): ScoreRow {
-  const { ids, ended, text } = answer;
-  if (sharedEosIds === undefined || ids === undefined || ids.length === 0)
-    return { prompt, completion: text };
-  // A text of `stop` ended it: its EOS is added to the text.
-  const whole = !ended || sharedEosIds.includes(ids.at(-1) ?? -1);
-  return { prompt, completion: whole ? ids : text };
 }

@@ -1,6 +1,16 @@
 // Public names of the evaluation room. Must not import train or anything above it.
 
 export {
+  type BoundScore,
+  boundScores,
+  type Confidence,
+  confident,
+  type RewardBound,
+  type RowBoundScores,
+  type ScoreWithBound,
+  type StatesModel,
+} from "../rollout/index.js";
+export {
   type Answer,
   type AnsweredPrompt,
   type AnswerOptions,
@@ -95,17 +105,9 @@ export { type RankCorrelation, rankCorrelationOf } from "./rank-correlation.js";
 export {
   type BoundCoverage,
   type BoundPair,
-  type BoundScore,
   boundCoverage,
-  boundScores,
-  type Confidence,
-  confident,
   type FitRewardBound,
   fitRewardBound,
-  type RewardBound,
-  type RowBoundScores,
-  type ScoreWithBound,
-  type StatesModel,
 } from "./reward-bound.js";
 export { type Slice, type SliceOptions, type SliceRow, type Slicing, sliceRows } from "./slices.js";
 export { type TokenMetrics, type TokenSums, tokenMetricsOf } from "./token-metrics.js";

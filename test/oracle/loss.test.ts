@@ -1,4 +1,5 @@
-// Every loss case of the oracle against the compiled code that trains; schedules and rewards against lib/train.
+// Every loss case of the oracle against the compiled code that trains; schedules and rewards against lib/train,
+// estimators against lib/rollout.
 // Must not name a case: files are walked, and what belongs to a later version is listed as pending.
 
 import { expect } from "chai";
@@ -21,6 +22,15 @@ import {
 } from "./policy-loss-cases.js";
 import { checkLinearRewardCase, type RatingInputs } from "./rating-cases.js";
 import { checkRewardCase, type RewardInputs } from "./reward-loss-cases.js";
+import {
+  checkAdaptiveKl,
+  checkAdvantageCase,
+  checkGroupAdvantages,
+  checkTokenRewardCase,
+  checkWhiteningCase,
+  type GroupInputs,
+  type RolloutInputs,
+} from "./rollout-cases.js";
 
 interface CaseOptions {
   readonly one: LossCase;
@@ -47,9 +57,14 @@ const onEverySet: Readonly<Record<string, (options: CaseOptions) => Promise<void
 };
 
 /** The same for what knows no instruction set. */
-const once: Readonly<Record<string, (one: LossCase, inputs: unknown) => void>> = {
+const once: Readonly<Record<string, (one: LossCase, content: LossFile) => void>> = {
   "optim/schedules": (one) => checkScheduleCase(one),
-  "ratings/linear_reward": (one, inputs) => checkLinearRewardCase(one, inputs as RatingInputs),
+  "ratings/linear_reward": (one, { inputs }) => checkLinearRewardCase(one, inputs as RatingInputs),
+  "ppo/rewards": (one, { inputs }) => checkTokenRewardCase(one, inputs as RolloutInputs),
+  "ppo/advantages": (one, { inputs }) => checkAdvantageCase(one, inputs as RolloutInputs),
+  "ppo/whitening": (one, content) => checkWhiteningCase(one, content),
+  "ppo/adaptive_kl": (one) => checkAdaptiveKl(one),
+  "grpo_rloo/advantages": (one, { inputs }) => checkGroupAdvantages(one, inputs as GroupInputs),
 };
 
 describe("oracle: loss", () => {
@@ -82,7 +97,8 @@ function groupsOf({ expected }: LossFile): Readonly<Record<string, readonly Loss
   if (isList(expected)) return { cases: expected };
   const groups = Object.entries(expected).map(([group, cases]) => {
     const listed = isList(cases) && cases.every((one) => one.case !== undefined);
-    return [group, listed ? cases : [{ case: group, params: {} }]] as const;
+    const alone = typeof cases === "object" && !isList(cases) ? cases : {};
+    return [group, listed ? cases : [{ case: group, params: {}, ...alone }]] as const;
   });
   return Object.fromEntries(groups);
 }
@@ -109,7 +125,7 @@ function registerCases({ content, group, cases }: Registered): void {
   const key = `${content.name}/${group}`;
   const { inputs, expected } = content;
   const plain = once[key];
-  if (plain !== undefined) for (const one of cases) it(`${one.case}: values`, () => plain(one, inputs));
+  if (plain !== undefined) for (const one of cases) it(`${one.case}: values`, () => plain(one, content));
   const check = onEverySet[key];
   if (check === undefined) return;
   for (const isa of testedIsas()) {
