@@ -4,9 +4,13 @@ export type { PackedBatch, RowCounts, RowSource } from "./data/index.js";
 export * from "./engine/index.js";
 export { AttuneError, type ErrorCode, type ErrorDetails, errorCodes } from "./errors/index.js";
 export {
+  type Alarm,
+  type AlarmName,
   type Answer,
   type BestOfN,
+  type BestOfNPoint,
   bestOfN,
+  bestOfNCurve,
   type Calibration,
   calibrationOf,
   type EvaluateModelOptions,
@@ -14,14 +18,24 @@ export {
   type EvaluationMetrics,
   type EvaluationRows,
   evaluateModel,
+  fitGoldCurve,
+  type GoldCurve,
+  type GoldPoint,
   type KlToReference,
   klOnSamples,
   klToReference,
   type OpenEvaluationRows,
+  OverOptimisationAlarms,
+  OverOptimisationStop,
   openEvaluationRows,
+  overOptimisationMetrics,
   pairCalibrationOf,
   type ScoreAnswers,
+  type TextStatistics,
+  textStatisticsOf,
+  type WatchedStep,
   type WinRate,
+  watchedStep,
   winRate,
 } from "./evaluate/index.js";
 export type { DpoLossName } from "./options/index.js";
