@@ -25,9 +25,9 @@ console.log(`accuracy on pairs it never saw: ${first?.eval_accuracy} -> ${last?.
 
 await using engine = await createEngine();
 await using judge = await engine.loadModel(trained);
-const prompt = "Ida: How long are you open?\nClerk:";
+const prompt = "Ida: How much is the red lamp?\nClerk:";
 const rows = [
-  { prompt, completion: " We close at six, so take your time." },
+  { prompt, completion: " Gladly, it is nine coins for the red lamp." },
   { prompt, completion: " Not my job." },
 ];
 // 0 is the mean of the better answers of the training rows. The cautious score is lower where the heads disagree.

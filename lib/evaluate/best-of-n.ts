@@ -11,7 +11,7 @@ import {
   scoreAll,
   type Writer,
 } from "./answers.js";
-import { bootstrapMeans, type Interval } from "./intervals.js";
+import { bootstrapMeans, type Interval, meanWithError } from "./intervals.js";
 
 export interface BestOfNValueInput {
   /** [M] what the best is chosen by. */
@@ -177,4 +177,67 @@ function expectedScore(
   const [interval] = bootstrapMeans({ series: [values], seed, draws });
   if (interval === undefined) throw fail("ATTUNE_INTERNAL", "The bootstrap gave no interval.");
   return { mean: values.reduce((sum, value) => sum + value, 0) / values.length, interval };
+}
+
+export interface BestOfNCurveInput {
+  /** [prompts] scores of the same samples, M of each prompt; `gold` default `proxy`. */
+  readonly prompts: readonly { readonly proxy: ArrayLike<number>; readonly gold?: ArrayLike<number> }[];
+  /** Default 1, 2, 4, … up to M. */
+  readonly sizes?: readonly number[];
+  /** Of the bootstrap, 64 bits. Default 0. */
+  readonly seed?: number | bigint;
+  /** Default 10,000. */
+  readonly draws?: number;
+}
+
+/** What choosing the best of `n` by proxy is worth. */
+export interface BestOfNPoint {
+  readonly n: number;
+  /** Bound of its KL, nats: log n - (n-1)/n. */
+  readonly kl: number;
+  readonly proxy: ExpectedScore;
+  readonly gold: ExpectedScore;
+  /** [prompts] the values behind the means; with `kl` a point for `fitGoldCurve`. */
+  readonly byPrompt: { readonly proxy: Float64Array; readonly gold: Float64Array };
+}
+
+/**
+ * Best-of-N for several N from one set of samples (Gao, Schulman and Hilton 2022, arXiv 2210.10760): the baseline that runs
+ * are compared to. The intervals of all N take the same draws of prompts.
+ * @throws ATTUNE_OPTION for sizes that are no integers from 1 to M, ATTUNE_DATA without prompts
+ */
+export function bestOfNCurve(input: BestOfNCurveInput): BestOfNPoint[] {
+  const { prompts, seed = 0, draws = 10_000 } = input;
+  const samples = Math.min(...prompts.map(({ proxy }) => proxy.length));
+  const sizes = input.sizes ?? powersUpTo(samples);
+  const values = sizes.map((n) => ({
+    proxy: Float64Array.from(prompts, ({ proxy }) => bestOfNValue({ proxy, n })),
+    gold: Float64Array.from(prompts, (prompt) => bestOfNValue({ ...prompt, n })),
+  }));
+  const intervals = bootstrapMeans({
+    series: values.flatMap(({ proxy, gold }) => [proxy, gold]),
+    seed,
+    draws,
+  });
+  return sizes.flatMap((n, i) => {
+    const [byPrompt, proxy, gold] = [values[i], intervals[2 * i], intervals[2 * i + 1]];
+    if (byPrompt === undefined || proxy === undefined || gold === undefined) return [];
+    const expected = (list: Float64Array, interval: Interval) => ({
+      mean: meanWithError(list).mean,
+      interval,
+    });
+    return {
+      n,
+      kl: bestOfNKl(n),
+      proxy: expected(byPrompt.proxy, proxy),
+      gold: expected(byPrompt.gold, gold),
+      byPrompt,
+    };
+  });
+}
+
+function powersUpTo(most: number): readonly number[] {
+  const powers: number[] = [];
+  for (let n = 1; n <= most && Number.isFinite(most); n *= 2) powers.push(n);
+  return powers;
 }

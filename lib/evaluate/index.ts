@@ -22,9 +22,12 @@ export {
 export {
   type BestAnswer,
   type BestOfN,
+  type BestOfNCurveInput,
   type BestOfNOptions,
+  type BestOfNPoint,
   type BestOfNValueInput,
   bestOfN,
+  bestOfNCurve,
   bestOfNKl,
   bestOfNValue,
   type ExpectedScore,
@@ -77,6 +80,8 @@ export {
   type Interval,
   type MeanWithError,
   meanWithError,
+  normalQuantile,
+  standardDistance,
   type WilsonInput,
   wilsonInterval,
 } from "./intervals.js";
@@ -101,6 +106,40 @@ export {
   type SampledKl,
   type SampledKlOptions,
 } from "./kl.js";
+export {
+  type OverOptimisationMetrics,
+  overOptimisationMetrics,
+  type WatchedStep,
+  type WatchInput,
+  watchedStep,
+} from "./over-optimisation.js";
+export {
+  type Alarm,
+  type AlarmName,
+  type AlarmsOptions,
+  type AlarmsState,
+  alarmThresholds,
+  OverOptimisationAlarms,
+} from "./over-optimisation-alarms.js";
+export {
+  type Estimate,
+  type FitGoldCurveInput,
+  fitGoldCurve,
+  type GoldCurve,
+  type GoldPeak,
+  type GoldPoint,
+  goldCurveAt,
+  type OverOptimisationMethod,
+  peakOf,
+} from "./over-optimisation-curve.js";
+export {
+  type GoldEvaluation,
+  OverOptimisationStop,
+  type StopDecision,
+  type StopReason,
+  type StopRuleOptions,
+  type StopRuleState,
+} from "./over-optimisation-stop.js";
 export { type RankCorrelation, rankCorrelationOf } from "./rank-correlation.js";
 export {
   type BoundCoverage,
@@ -110,6 +149,7 @@ export {
   fitRewardBound,
 } from "./reward-bound.js";
 export { type Slice, type SliceOptions, type SliceRow, type Slicing, sliceRows } from "./slices.js";
+export { type TextStatistics, type TextStatisticsInput, textStatisticsOf } from "./text-statistics.js";
 export { type TokenMetrics, type TokenSums, tokenMetricsOf } from "./token-metrics.js";
 export {
   type AnsweringSide,

@@ -41,7 +41,12 @@ export interface BootstrapInput {
 }
 
 /** Intervals of the means of series, [series]: the 2.5% and 97.5% quantiles over draws of items with replacement. */
-export function bootstrapMeans({ series, seed, draws = 10_000 }: BootstrapInput): Interval[] {
+export function bootstrapMeans(input: BootstrapInput): Interval[] {
+  return bootstrapDraws(input).map((means) => middle95(means));
+}
+
+/** [series][draws] means of draws of items with replacement: for intervals of what is made of several means. */
+export function bootstrapDraws({ series, seed, draws = 10_000 }: BootstrapInput): Float64Array[] {
   const items = series[0]?.length ?? 0;
   if (items === 0 || series.some(({ length }) => length !== items)) {
     const lengths = series.map(({ length }) => length).join(", ");
@@ -60,10 +65,13 @@ export function bootstrapMeans({ series, seed, draws = 10_000 }: BootstrapInput)
       if (into !== undefined) into[draw] = sum / items;
     }
   }
-  return means.map((sorted) => {
-    sorted.sort();
-    return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
-  });
+  return means;
+}
+
+/** The 2.5% and 97.5% quantiles of values, which are not changed. */
+export function middle95(values: Float64Array): Interval {
+  const sorted = values.toSorted();
+  return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 }
 
 const WORDS = 2 ** 32;
@@ -104,4 +112,48 @@ export function meanWithError(values: ArrayLike<number>): MeanWithError {
   let squares = 0;
   for (let i = 0; i < length; i++) squares += ((values[i] ?? 0) - mean) ** 2;
   return { mean, standardError: Math.sqrt(squares / (length - 1) / length) };
+}
+
+/** How far two means lie apart in standard errors of their difference, which are independent: positive where `a` is above. */
+export function standardDistance(a: MeanWithError, b: MeanWithError): number {
+  const error = Math.hypot(a.standardError, b.standardError);
+  const difference = a.mean - b.mean;
+  // Without any noise every difference is sure.
+  return error === 0
+    ? difference === 0
+      ? 0
+      : Math.sign(difference) * Number.POSITIVE_INFINITY
+    : difference / error;
+}
+
+/** The standard normal distribution function: 1 - P(X > x), by the continued fraction and the series of its tail. */
+function normalShare(x: number): number {
+  const size = Math.abs(x);
+  const density = Math.exp((-size * size) / 2) / Math.sqrt(2 * Math.PI);
+  let tail: number;
+  if (size > 3) {
+    // Laplace's continued fraction: 1/(x + 1/(x + 2/(x + 3/ ...))).
+    let fraction = size;
+    for (let k = 60; k >= 1; k--) fraction = size + k / fraction;
+    tail = density / fraction;
+  } else {
+    let [term, sum] = [size, size];
+    for (let k = 1; k < 60; k++) {
+      term *= (size * size) / (2 * k + 1);
+      sum += term;
+    }
+    tail = 0.5 - density * sum;
+  }
+  return x > 0 ? 1 - tail : tail;
+}
+
+/** Where the standard normal distribution function reaches a share in (0, 1); by bisection, to 1e-12. */
+export function normalQuantile(share: number): number {
+  let [low, high] = [-9, 9];
+  while (high - low > 1e-12) {
+    const middle = (low + high) / 2;
+    if (normalShare(middle) < share) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
 }

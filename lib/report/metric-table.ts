@@ -36,7 +36,15 @@ export function metricsMarkdown(section: string): string {
  * that nobody described is shown under its own name. Undefined for keys that are no curves.
  */
 export function describeMetric(key: string, command: string): DescribedMetric | undefined {
-  const sections: readonly MetricSection[] = ["every", "dpo", "kto", "reward", "sft", "evaluation"];
+  const sections: readonly MetricSection[] = [
+    "every",
+    "dpo",
+    "kto",
+    "reward",
+    "sft",
+    "evaluation",
+    "over-optimisation",
+  ];
   const order = [command, ...sections];
   const row = order
     .flatMap((section) => metricDescriptions.filter((one) => one.section === section && key in one.keys))

@@ -1,7 +1,20 @@
 // The rows of the toy world: customers ask in a corner shop, clerks answer well or badly. All sentences are made here.
 // Must not import engine or train.
 
-import { drawIndex } from "./random.js";
+import {
+  capitalised,
+  closings,
+  dismissals,
+  fillSlots,
+  openings,
+  promptPattern,
+  type Slot,
+  slots,
+  stories,
+  type Topic,
+  topics,
+} from "./grammar.js";
+import { Draws } from "./random.js";
 
 export interface Demonstration {
   readonly prompt: string;
@@ -21,88 +34,153 @@ export interface ShopRows {
   readonly pairs: readonly Pair[];
 }
 
-const things = [
-  "lamp",
-  "kettle",
-  "broom",
-  "basket",
-  "candle",
-  "radio",
-  "pillow",
-  "ladder",
-  "teapot",
-  "blanket",
-];
-const colours = ["red", "blue", "green", "white", "grey", "brown"];
-const names = ["Ada", "Ben", "Cleo", "Dov", "Ema", "Finn", "Gus", "Hana"];
-
-interface Question {
-  readonly ask: readonly string[];
-  readonly friendly: readonly string[];
+export interface ShopOptions {
+  readonly seed: number;
+  readonly count: number;
 }
 
-/** `{t}` stands for a thing, `{c}` for its colour. */
-const questions: readonly Question[] = [
-  {
-    ask: ["Do you sell a {c} {t}?", "I need a {c} {t}.", "Is there a {c} {t} here?"],
-    friendly: ["Yes, the {t} is on the shelf by the door.", "Of course, I will fetch a {c} {t} for you."],
-  },
-  {
-    ask: ["What does the {c} {t} cost?", "How much is this {t}?"],
-    friendly: ["The {t} costs nine coins, with a bag.", "Nine coins, and the {t} is yours."],
-  },
-  {
-    ask: ["My {c} {t} is broken.", "This {t} stopped working."],
-    friendly: ["I am sorry. Let me mend the {t} today.", "That is a pity. You get a new {t} at once."],
-  },
-  {
-    ask: ["When do you close?", "How long are you open?"],
-    friendly: ["We close at six, so take your time.", "We are open until six, every day."],
-  },
-];
+/** Steps of the stream `simulate`: what the draws of a row are for. */
+const uses = { simpleRows: 0, prompts: 1, demonstrations: 2, stories: 3 } as const;
 
-const unfriendly = ["No idea.", "Not my job.", "Look for yourself.", "Go somewhere else.", "Who cares?"];
+type Values = Readonly<Record<Slot, string>>;
 
+/** A customer and a question. */
 class Scene {
-  #position = 0;
+  readonly topic: Topic;
+  readonly values: Values;
+  readonly prompt: string;
 
-  constructor(
-    readonly seed: number,
-    readonly row: number,
-  ) {}
-
-  pick<T>(list: readonly T[]): T {
-    const place = { seed: this.seed, stream: "simulate", step: 0, row: this.row } as const;
-    const item = list[drawIndex(place, this.#position++, list.length)];
-    if (item === undefined) throw new RangeError("picked from an empty list");
-    return item;
+  constructor(readonly draws: Draws) {
+    this.topic = draws.pick(topics);
+    this.values = drawValues(draws);
+    const question = fillSlots(draws.pick(this.topic.asks), this.values);
+    this.prompt = fillSlots(promptPattern, { ...this.values, q: question });
   }
 
-  /** What a customer says, how a friendly clerk answers it, and how a clerk answers who did not listen. */
-  talk(): { readonly prompt: string; readonly friendly: string; readonly astray: string } {
-    const question = this.pick(questions);
-    const thing = this.pick(things);
-    const colour = this.pick(colours);
-    const fill = (text: string) => text.replaceAll("{t}", thing).replaceAll("{c}", colour);
-    const other = this.pick(questions.filter((candidate) => candidate !== question));
-    return {
-      prompt: `${this.pick(names)}: ${fill(this.pick(question.ask))}\nClerk:`,
-      friendly: ` ${fill(this.pick(question.friendly))}`,
-      astray: ` ${fill(this.pick(other.friendly))}`,
-    };
+  /** An answer to a topic, without capital letter and full stop. `{x}` of it is `thing`. */
+  answer(topic: Topic, thing = "{c} {t}"): string {
+    const pattern = fillSlots(this.draws.pick(topic.answers), { x: thing });
+    return fillSlots(pattern, this.values);
+  }
+
+  otherTopic(): Topic {
+    return this.draws.pick(topics.filter((candidate) => candidate !== this.topic));
   }
 }
 
-/** `count` demonstrations and `count` pairs; the same seed gives the same rows. */
-export function cornerShop(options: { readonly seed: number; readonly count: number }): ShopRows {
+/** A value for every slot. */
+function drawValues(draws: Draws): Values {
+  return Object.fromEntries(Object.entries(slots).map(([slot, list]) => [slot, draws.pick(list)])) as Values;
+}
+
+/** A little of everything for `attune quickstart`: demonstrations and pairs by rule; the same seed gives the same rows. */
+export function cornerShop({ seed, count }: ShopOptions): ShopRows {
   const demonstrations: Demonstration[] = [];
   const pairs: Pair[] = [];
-  for (let row = 0; row < options.count; row++) {
-    const scene = new Scene(options.seed, row);
-    const { prompt, friendly, astray } = scene.talk();
-    const rude = ` ${scene.pick(unfriendly)}`;
+  for (let row = 0; row < count; row++) {
+    const scene = new Scene(new Draws({ seed, stream: "simulate", step: uses.simpleRows, row }));
+    const { prompt } = scene;
+    const friendly = ` Gladly, ${scene.answer(scene.topic)}.`;
+    const astray = ` Gladly, ${scene.answer(scene.otherTopic())}.`;
+    const rude = ` ${scene.draws.pick(dismissals)}`;
     demonstrations.push({ prompt, completion: row % 2 === 0 ? friendly : rude });
     pairs.push({ prompt, chosen: friendly, rejected: row % 3 === 0 ? astray : rude });
   }
   return { demonstrations, pairs };
+}
+
+/** `count` different prompts; a longer list begins with the shorter one. */
+export function shopPrompts({ seed, count }: ShopOptions): readonly string[] {
+  const prompts = new Set<string>();
+  for (let row = 0; prompts.size < count; row++)
+    prompts.add(new Scene(new Draws({ seed, stream: "simulate", step: uses.prompts, row })).prompt);
+  return [...prompts];
+}
+
+/**
+ * How often a clerk of the demonstrations does what; shares of 1. They are no good clerks: a policy that imitates them
+ * gets about half of the true reward, and does everything that is right now and then.
+ */
+const habits = {
+  dismisses: 0.08,
+  kindOpening: 0.3,
+  plainOpening: 0.35,
+  otherTopic: 0.3,
+  otherThing: 0.2,
+  otherColour: 0.25,
+  praisesThing: 0.2,
+  /** Of one more kind sentence behind the last one. */
+  kindClosing: 0.3,
+  plainClosing: 0.2,
+  rudeClosing: 0.12,
+  repeats: 0.22,
+  breaksOff: 0.25,
+} as const;
+
+/** `count` questions, each with the answer of some clerk. Prompts may repeat. */
+export function shopDemonstrations({ seed, count }: ShopOptions): readonly Demonstration[] {
+  return Array.from({ length: count }, (_, row) => {
+    const scene = new Scene(new Draws({ seed, stream: "simulate", step: uses.demonstrations, row }));
+    return { prompt: scene.prompt, completion: ` ${clerkAnswer(scene)}` };
+  });
+}
+
+function clerkAnswer(scene: Scene): string {
+  const { draws } = scene;
+  if (draws.chance(habits.dismisses)) return draws.pick(dismissals);
+  const said = middle(scene);
+  const opening = drawOpening(scene);
+  const sentences = [
+    opening === "" ? `${capitalised(said)}.` : `${opening} ${said}.`,
+    ...(draws.chance(habits.repeats) ? [`${capitalised(said)}.`] : []),
+    ...drawClosings(scene),
+  ];
+  const answer = sentences.join(" ");
+  if (!draws.chance(habits.breaksOff)) return answer;
+  const words = answer.split(" ");
+  return words
+    .slice(0, Math.max(2, words.length - 1 - draws.below(4)))
+    .join(" ")
+    .replace(/[.,!?]$/, "");
+}
+
+/** The sentence that answers, perhaps to something else. */
+function middle(scene: Scene): string {
+  const { draws, values } = scene;
+  const topic = draws.chance(habits.otherTopic) ? scene.otherTopic() : scene.topic;
+  const thing = draws.chance(habits.otherThing) ? draws.pick(slots.t) : values.t;
+  const colour = draws.chance(habits.otherColour) ? draws.pick(slots.c) : values.c;
+  const praise = draws.chance(habits.praisesThing) ? `${draws.pick(slots.a)} ` : "";
+  return scene.answer(topic, `${praise}${colour} ${thing}`);
+}
+
+function drawOpening({ draws, values }: Scene): string {
+  const share = draws.uniform();
+  if (share < habits.kindOpening) return fillSlots(draws.pick(openings.kind), values);
+  return share < habits.kindOpening + habits.plainOpening ? draws.pick(openings.plain) : "";
+}
+
+function drawClosings({ draws, values }: Scene): readonly string[] {
+  const found: string[] = [];
+  if (draws.chance(habits.plainClosing)) found.push(draws.pick(closings.plain));
+  while (found.length < 5 && draws.chance(habits.kindClosing))
+    found.push(fillSlots(draws.pick(closings.kind), { ...values, a: draws.pick(slots.a) }));
+  if (draws.chance(habits.rudeClosing)) found.push(draws.pick(closings.rude));
+  return found;
+}
+
+export interface ShopText {
+  readonly text: string;
+}
+
+/** `count` texts of three to six sentences about the shop, in which nobody is asked: for pre-training. */
+export function shopTexts({ seed, count }: ShopOptions): readonly ShopText[] {
+  return Array.from({ length: count }, (_, row) => {
+    const draws = new Draws({ seed, stream: "simulate", step: uses.stories, row });
+    const sentences = Array.from({ length: 3 + draws.below(4) }, () =>
+      // Two slots of one name hold two values.
+      draws.pick(stories).replace(/\{([a-z])\}/g, (_whole, slot: Slot) => draws.pick<string>(slots[slot])),
+    );
+    return { text: sentences.join(" ") };
+  });
 }

@@ -164,7 +164,7 @@ async function writeWorld(output: string, seed: number) {
   let made: readonly string[] = [];
   try {
     made = makeFolder(resolve(output));
-    await writeTinyModel({ folder: paths.model, seed });
+    await writeTinyModel({ folder: paths.model, seed, tokens: "words" });
     await writeFile(paths.demonstrations, lines(shop.demonstrations));
     await writeFile(paths.pairs, lines(shop.pairs));
   } catch (error) {

@@ -1,4 +1,4 @@
-// Draws of the toy world: each is a function of (seed, stream, step, row, position), nothing is remembered.
+// Draws of the toy world: each is a function of (seed, stream, step, row, position), nothing else is remembered.
 // Must not import engine or train.
 
 import { philox, type RandomStream, randomStreams, seedKey } from "../data/index.js";
@@ -6,15 +6,58 @@ import { philox, type RandomStream, randomStreams, seedKey } from "../data/index
 export interface DrawPlace {
   readonly seed: number;
   readonly stream: RandomStream;
+  /** Tells uses of one stream apart. */
   readonly step: number;
   readonly row: number;
 }
 
-/** A whole number in [0, bound) at a place; `position` tells draws of one row apart. Biased by less than 2^-24. */
-export function drawIndex(place: DrawPlace, position: number, bound: number): number {
-  const { seed, stream, step, row } = place;
-  const [word] = philox([randomStreams[stream], step, row, position], seedKey(seed));
-  return Math.floor(((word >>> 8) / 2 ** 24) * bound);
+const WORDS = 2 ** 32;
+
+/** Draws one after another at a place: draw i is the first word of (stream, step, row, i). */
+export class Draws {
+  readonly #place: DrawPlace;
+  readonly #key: readonly [number, number];
+  #position = 0;
+
+  constructor(place: DrawPlace) {
+    this.#place = place;
+    this.#key = seedKey(place.seed);
+  }
+
+  #word(): number {
+    const { stream, step, row } = this.#place;
+    return philox([randomStreams[stream], step, row, this.#position++], this.#key)[0];
+  }
+
+  /** In [0, 1): the top 24 bits of a word. */
+  uniform(): number {
+    return (this.#word() >>> 8) / 2 ** 24;
+  }
+
+  chance(probability: number): boolean {
+    return this.uniform() < probability;
+  }
+
+  /** A whole number in [0, bound), each as likely; words that would favour some are skipped. */
+  below(bound: number): number {
+    const limit = WORDS - (WORDS % bound);
+    for (;;) {
+      const word = this.#word();
+      if (word < limit) return word % bound;
+    }
+  }
+
+  pick<T>(list: readonly T[]): T {
+    const item = list[this.below(list.length)];
+    if (item === undefined) throw new RangeError("picked from an empty list");
+    return item;
+  }
+
+  /** Standard logistic noise: log(u / (1 - u)). */
+  logistic(): number {
+    const u = (this.uniform() * 2 ** 24 + 0.5) / 2 ** 24;
+    return Math.log(u / (1 - u));
+  }
 }
 
 /** Normal numbers with mean 0 and the given deviation, [count], by Box and Muller from pairs of words. */

@@ -1,30 +1,45 @@
-// Writes the model of the toy world: a llama of two layers with random weights and a tokenizer whose tokens are bytes.
+// Writes the models of the toy world: llamas of two layers with random weights, and their tokenizers.
 // Must not import engine or train: it only writes files.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { drawNormals } from "./random.js";
+import { byteTokenizer, endToken, wordTokenizer } from "./tokenizers.js";
 
 export interface TinyModelOptions {
   readonly folder: string;
   readonly seed: number;
+  /** What a token is: a byte of any text, or a word of the toy world. Default "bytes". */
+  readonly tokens?: "bytes" | "words";
 }
 
-const endToken = "<|end|>";
-const size = { vocabulary: 257, width: 64, layers: 2, heads: 4, keyHeads: 2, inner: 192, positions: 512 };
+interface Size {
+  readonly vocabulary: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly inner: number;
+  readonly positions: number;
+}
 
-/** Writes config.json, model.safetensors, tokenizer.json and tokenizer_config.json; about 500 KB. */
-export async function writeTinyModel({ folder, seed }: TinyModelOptions): Promise<void> {
+/** Writes config.json, model.safetensors, tokenizer.json and tokenizer_config.json: 0.5 MB of bytes, 1.3 MB of words. */
+export async function writeTinyModel({ folder, seed, tokens = "bytes" }: TinyModelOptions): Promise<void> {
+  const { json: tokenizer, vocabulary } = tokens === "bytes" ? byteTokenizer() : wordTokenizer();
+  const size: Size =
+    tokens === "bytes"
+      ? { vocabulary, width: 64, layers: 2, heads: 4, keyHeads: 2, inner: 192, positions: 512 }
+      : { vocabulary, width: 128, layers: 2, heads: 4, keyHeads: 2, inner: 256, positions: 128 };
   await mkdir(folder, { recursive: true });
   const json = (name: string, content: unknown) =>
     writeFile(join(folder, name), `${JSON.stringify(content, undefined, 1)}\n`);
-  await json("config.json", modelConfig());
-  await json("tokenizer.json", byteTokenizer());
+  await json("config.json", modelConfig(size));
+  await json("tokenizer.json", tokenizer);
   await json("tokenizer_config.json", { eos_token: endToken, tokenizer_class: "PreTrainedTokenizerFast" });
-  await writeFile(join(folder, "model.safetensors"), safetensors(randomWeights(seed)));
+  await writeFile(join(folder, "model.safetensors"), safetensors(randomWeights(size, seed)));
 }
 
-function modelConfig() {
+function modelConfig(size: Size) {
   return {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
@@ -54,7 +69,7 @@ interface Tensor {
 }
 
 /** Matrices are normal with deviation 1/sqrt(inputs), so signals keep their size; norms are 1. */
-function randomWeights(seed: number): readonly Tensor[] {
+function randomWeights(size: Size, seed: number): readonly Tensor[] {
   const { width, inner, heads, keyHeads } = size;
   const keyWidth = (width / heads) * keyHeads;
   const tensors: Tensor[] = [];
@@ -96,28 +111,4 @@ function safetensors(tensors: readonly Tensor[]): Buffer {
   length.writeBigUInt64LE(BigInt(padded.length));
   const bytes = tensors.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
   return Buffer.concat([length, padded, ...bytes]);
-}
-
-/** A byte-pair tokenizer without pairs: every byte is a token, spelled as GPT-2 spells bytes. */
-function byteTokenizer() {
-  const vocabulary = Object.fromEntries(byteSpellings().map((spelling, id) => [spelling, id]));
-  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
-  const end = { id: size.vocabulary - 1, content: endToken, special: true };
-  return {
-    version: "1.0",
-    added_tokens: [{ ...end, single_word: false, lstrip: false, rstrip: false, normalized: false }],
-    normalizer: null,
-    pre_tokenizer: bytes,
-    post_processor: null,
-    decoder: bytes,
-    model: { type: "BPE", vocab: { ...vocabulary, [endToken]: size.vocabulary - 1 }, merges: [] },
-  };
-}
-
-/** Printable bytes stand for themselves; the others follow from U+0100 on. */
-function byteSpellings(): readonly string[] {
-  const printable = (byte: number) =>
-    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
 }

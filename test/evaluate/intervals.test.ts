@@ -2,7 +2,14 @@
 // known.
 
 import { expect } from "chai";
-import { bootstrapMeans, meanWithError, wilsonInterval } from "../../lib/evaluate/intervals.js";
+import {
+  bootstrapDraws,
+  bootstrapMeans,
+  meanWithError,
+  normalQuantile,
+  standardDistance,
+  wilsonInterval,
+} from "../../lib/evaluate/intervals.js";
 import { expectFailure } from "../errors/expect-failure.js";
 
 describe("Wilson's interval", () => {
@@ -65,6 +72,21 @@ describe("the bootstrap", () => {
     expect(one([0.5, 0.5, 0.5])).to.deep.equal({ low: 0.5, high: 0.5 });
   });
 
+  it("is between quantiles of its draws, which stay paired", () => {
+    const values = [3, 1, 4, 1, 5, 9, 2, 6];
+    const [first, second] = bootstrapDraws({
+      series: [values, values.map((x) => 2 * x)],
+      seed: 5,
+      draws: 500,
+    });
+    expect([...(second ?? [])]).to.deep.equal([...(first ?? [])].map((x) => 2 * x));
+    const [interval] = bootstrapMeans({ series: [values], seed: 5, draws: 500 });
+    const inside = (first ?? new Float64Array()).filter(
+      (mean) => mean >= (interval?.low ?? 0) && mean <= (interval?.high ?? 0),
+    );
+    expect(inside.length / 500).to.be.within(0.94, 0.97);
+  });
+
   it("refuses series of different lengths", () =>
     expectFailure(() => bootstrapMeans({ series: [[1, 2], [1]], seed: 0 }), "ATTUNE_DATA", "lengths 2, 1"));
 
@@ -77,5 +99,40 @@ describe("the error of a mean", () => {
     const { mean, standardError } = meanWithError([1, 2, 3, 4]);
     expect(mean).to.equal(2.5);
     expect(standardError).to.be.closeTo(Math.sqrt(5 / 3 / 4), 1e-15);
+  });
+});
+
+describe("quantiles of the normal distribution", () => {
+  const known = [
+    [0.5, 0],
+    [0.95, 1.6448536269514722],
+    [0.975, 1.959963984540054],
+    [0.9999, 3.719016485455709],
+    [1e-6, -4.753424308822899],
+  ] as const;
+  for (const [share, quantile] of known) {
+    it(`at ${share} are the known ones`, () => {
+      expect(normalQuantile(share)).to.be.closeTo(quantile, 1e-9);
+    });
+  }
+});
+
+describe("the distance of two means", () => {
+  it("is their difference in standard errors of it", () => {
+    const [a, b] = [
+      { mean: 3, standardError: 3 },
+      { mean: 13, standardError: 4 },
+    ];
+    expect(standardDistance(b, a)).to.equal(2);
+    expect(standardDistance(a, b)).to.equal(-2);
+  });
+
+  it("is without bound where there is no error, and 0 where there is no difference", () => {
+    const [a, b] = [
+      { mean: 1, standardError: 0 },
+      { mean: 2, standardError: 0 },
+    ];
+    expect(standardDistance(b, a)).to.equal(Number.POSITIVE_INFINITY);
+    expect(standardDistance(a, a)).to.equal(0);
   });
 });

@@ -23,7 +23,7 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
   "06-worker-thread.ts": [/^answer to prompt 0: \d+ characters$/m, /^done$/m],
   "08-reward-model.ts": [
     /^accuracy on pairs it never saw: 0(\.\d+)? -> (1|0\.9\d*)$/m,
-    /^-?\d\.\d\d \(cautious -?\d\.\d\d\): We close at six/m,
+    /^-?\d\.\d\d \(cautious -?\d\.\d\d\): Gladly, it is nine coins/m,
   ],
   "09-thumbs.ts": [
     /^80 thumbs up, 80 down$/m,
