@@ -28,7 +28,7 @@ import {
   checkGroupAdvantages,
   checkTokenRewardCase,
   checkWhiteningCase,
-  type GroupInputs,
+  type GroupRewardInputs,
   type RolloutInputs,
 } from "./rollout-cases.js";
 
@@ -64,7 +64,7 @@ const once: Readonly<Record<string, (one: LossCase, content: LossFile) => void>>
   "ppo/advantages": (one, { inputs }) => checkAdvantageCase(one, inputs as RolloutInputs),
   "ppo/whitening": (one, content) => checkWhiteningCase(one, content),
   "ppo/adaptive_kl": (one) => checkAdaptiveKl(one),
-  "grpo_rloo/advantages": (one, { inputs }) => checkGroupAdvantages(one, inputs as GroupInputs),
+  "grpo_rloo/advantages": (one, { inputs }) => checkGroupAdvantages(one, inputs as GroupRewardInputs),
 };
 
 describe("oracle: loss", () => {

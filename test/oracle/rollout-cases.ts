@@ -31,7 +31,7 @@ export interface RolloutInputs {
   readonly scores: readonly number[];
 }
 
-export interface GroupInputs {
+export interface GroupRewardInputs {
   readonly group: number;
   /** [prompts][samples] */
   readonly rewards: Padded;
@@ -139,7 +139,7 @@ export function checkAdaptiveKl(one: LossCase): void {
   comparisonOf(one.case).within("coefficient", found, numbersOf(one, "kl_coef_after"), tolerance);
 }
 
-export function checkGroupAdvantages(one: LossCase, inputs: GroupInputs): void {
+export function checkGroupAdvantages(one: LossCase, inputs: GroupRewardInputs): void {
   const compare = comparisonOf("advantages of groups");
   const groups = { rewards: inputs.rewards.flat(), samples: inputs.group };
   const penalised = penalisedScores({
