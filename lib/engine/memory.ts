@@ -98,6 +98,8 @@ export interface MemoryNeed {
   readonly targets: number;
   /** Frozen copies of the model that will be made and evaluated on the same batches. Default 0. */
   readonly snapshots?: number;
+  /** What other models will take beyond what they hold. */
+  readonly further?: readonly (readonly [name: string, bytes: number])[];
   readonly available?: AvailableMemory;
 }
 
@@ -111,7 +113,7 @@ export function workspaceBytes({ activations }: Pick<MemoryUse, "activations">):
 
 /** Before training: throws ATTUNE_MEMORY with the numbers by purpose when the run would not fit. */
 export function requireMemory(need: MemoryNeed): void {
-  const { model, rows, targets, snapshots = 0 } = need;
+  const { model, rows, targets, snapshots = 0, further = [] } = need;
   const planned = model.plan({ rows, targets, training: true });
   const frozen = model.plan({ rows, targets, training: false });
   const parts = purposes.map(([key, name]) => [name, planned[key]] as const);
@@ -119,6 +121,7 @@ export function requireMemory(need: MemoryNeed): void {
     parts: [
       ...parts,
       ["reference snapshot", snapshots * frozen.total],
+      ...further,
       ["work space of the kernels", workspaceBytes(planned)],
     ],
     held: model.memory().total,

@@ -4,22 +4,22 @@
 
 import type { StepRows } from "../data/index.js";
 import { AttuneError } from "../errors/index.js";
-import { checkpointFormat, readCheckpoint } from "./checkpoint-record.js";
-import { checkpointFolder, checkpointSteps, writeCheckpoint } from "./checkpoints.js";
-import { EarlyStop } from "./early-stop.js";
+import { checkpointFormat, readCheckpoint, stateName } from "./checkpoint-record.js";
+import { checkpointFolder, checkpointSteps, type StateFile, writeCheckpoint } from "./checkpoints.js";
+import { EarlyStop, Patience, type StopJudge } from "./early-stop.js";
 import { versions } from "./machine.js";
 import type { EvalMetrics, SharedMetrics } from "./metrics.js";
 import { stateBytes } from "./plan-room.js";
 import { type Clock, systemClock, type TrainControl } from "./run-types.js";
-import { promptsOf, takeSamples, writeSamples } from "./samples.js";
+import { takeSamples, writeSamples } from "./samples.js";
 import type { SharedSettings } from "./settings.js";
 import type { LogTotals, StepLog } from "./step-log.js";
-import type { Workplace } from "./workplace.js";
+import type { Place } from "./workplace.js";
 
 export interface BetweenStepsOptions<Metrics extends SharedMetrics> {
   readonly command: string;
   readonly settings: SharedSettings;
-  readonly place: Workplace;
+  readonly place: Place;
   readonly log: StepLog<Metrics>;
   readonly control: TrainControl<Metrics>;
   readonly clock: Clock | undefined;
@@ -28,16 +28,20 @@ export interface BetweenStepsOptions<Metrics extends SharedMetrics> {
 /** Measures the evaluation rows as the model is now: keys with `eval_`. */
 export type Evaluate = () => Promise<Readonly<Record<`eval_${string}`, number>>>;
 
-/** What an algorithm learns beside the model's weights: plain data that a checkpoint keeps. */
+/** What an algorithm keeps beside the model's weights. */
 export interface OwnState {
+  /** Plain data, part of the checkpoint's record. */
   readonly save: () => unknown;
-  readonly restore: (saved: unknown) => void;
+  /** `folder`: the checkpoint with the further files; undefined where only what was saved with the best weights comes back. */
+  readonly restore: (saved: unknown, folder: string | undefined) => void | Promise<void>;
+  /** Further files of the checkpoint of now. */
+  readonly files?: () => readonly StateFile[] | Promise<readonly StateFile[]>;
 }
 
 export class BetweenSteps<Metrics extends SharedMetrics> {
   readonly #options: BetweenStepsOptions<Metrics>;
   readonly #clock: Clock;
-  readonly #earlyStop: EarlyStop | undefined;
+  #earlyStop: EarlyStop | undefined;
   #evaluate: Evaluate | undefined;
   #own: OwnState | undefined;
   #evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
@@ -47,12 +51,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   constructor(options: BetweenStepsOptions<Metrics>) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { settings, place } = options;
-    const { model, job } = place;
-    this.#earlyStop =
-      settings.earlyStop === undefined
-        ? undefined
-        : new EarlyStop({ patience: settings.earlyStop, folder: settings.output, model, job });
+    const { place } = options;
     this.#checkpoint = place.earlier?.folder;
   }
 
@@ -76,13 +75,17 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
 
   /**
    * Before the first step, and after the loop took its copy of the start: puts a checkpoint's state into the model, or
-   * evaluates the start. Then the clock runs.
+   * evaluates the start. Then the clock runs. `judge` says which weights are the best; `earlyStop` asks for one by eval_loss.
    * @throws ATTUNE_ABORTED when the run was stopped already
    */
-  async begin(evaluate: Evaluate, own?: OwnState): Promise<void> {
-    const { place, log, control } = this.#options;
+  async begin(evaluate: Evaluate, own?: OwnState, judge?: StopJudge): Promise<void> {
+    const { place, log, control, settings } = this.#options;
     this.#own = own;
-    this.#evaluate = place.evaluation === undefined ? undefined : evaluate;
+    this.#evaluate = place.evaluationCount === undefined ? undefined : evaluate;
+    const { earlyStop, output: folder } = settings;
+    const judged = judge ?? (earlyStop === undefined ? undefined : new Patience(earlyStop));
+    const { model, job } = place;
+    this.#earlyStop = judged && new EarlyStop({ judge: judged, folder, model, job });
     const { earlier } = place;
     if (earlier === undefined) {
       if (!control.stopping) {
@@ -93,7 +96,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
       await place.model.loadState(earlier.state, place.job);
       // The log of this very loop wrote them.
       log.restore(earlier.record.log as unknown as LogTotals<Metrics>);
-      own?.restore(earlier.record.own);
+      await own?.restore(earlier.record.own, earlier.folder);
       this.#evaluation = earlier.record.evaluation;
       if (earlier.record.earlyStop !== undefined) this.#earlyStop?.restore(earlier.record.earlyStop);
     }
@@ -119,7 +122,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   async finish(): Promise<number | undefined> {
     const { log } = this.#options;
     const best = await this.#earlyStop?.takeBest(log.done);
-    if (best !== undefined && best.step !== log.done) this.#own?.restore(best.own);
+    if (best !== undefined && best.step !== log.done) await this.#own?.restore(best.own, undefined);
     return best?.step;
   }
 
@@ -134,12 +137,10 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const begun = this.#clock.now();
     const measured = await this.#evaluate();
     const ms = Math.round((this.#clock.now() - begun) * 1000) / 1000;
-    // `eval_loss` is among what was measured.
-    const metrics = { step, split: "eval", ...measured, eval_ms: ms } as unknown as EvalMetrics;
+    const metrics: EvalMetrics = { step, split: "eval", ...measured, eval_ms: ms };
     place.folder.metrics.write(metrics);
     this.#evaluation = { first: this.#evaluation?.first ?? metrics, last: metrics };
-    const best =
-      step > 0 && (await this.#earlyStop?.observe(step, metrics.eval_loss, this.#own?.save())) === true;
+    const best = step > 0 && (await this.#earlyStop?.observe(metrics, this.#own?.save())) === true;
     if (best) await this.#earlyStop?.forgetAllBut(bestSteps(this.#options.settings.output));
     control.emit({ type: "eval", step, steps: place.steps, metrics, best });
   }
@@ -148,8 +149,8 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const { place, control, settings } = this.#options;
     const { sampleEvery, samplePrompts, sampleTokens: maxNewTokens, output } = settings;
     if (sampleEvery === 0) return;
-    const { model, tokenizer, job, evaluation, data } = place;
-    const prompts = promptsOf(evaluation ?? data, samplePrompts, model.maxPositions);
+    const { model, tokenizer, job } = place;
+    const prompts = place.samplePrompts(samplePrompts);
     const samples = await takeSamples({ model, tokenizer, prompts, maxNewTokens, step, job });
     writeSamples(output, samples);
     for (const sample of samples) control.emit({ type: "sample", ...sample });
@@ -171,12 +172,17 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     if (totals === undefined) return;
     const { model, job } = place;
     const { output, keepCheckpoints, batchSize } = settings;
-    const perEpoch = Math.ceil(place.data.length / batchSize);
+    const perEpoch = Math.ceil(place.rowCount / batchSize);
+    const own = (await this.#own?.files?.()) ?? [];
+    const state = {
+      name: stateName,
+      bytes: stateBytes(model),
+      save: (file: string) => model.saveState(file, job),
+    };
     const folder = await writeCheckpoint({
       output,
       keep: keepCheckpoints,
-      bytes: stateBytes(model),
-      saveState: (file) => model.saveState(file, job),
+      files: [state, ...own],
       record: {
         formatVersion: checkpointFormat,
         command,

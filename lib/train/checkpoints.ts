@@ -6,18 +6,23 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { makeFolder } from "../engine/make-folder.js";
 import { AttuneError } from "../errors/index.js";
-import { type CheckpointRecord, readCheckpoint, recordName, stateName } from "./checkpoint-record.js";
+import { type CheckpointRecord, readCheckpoint, recordName } from "./checkpoint-record.js";
 import { checkFreeSpace } from "./output-checks.js";
 import { syncFolder, unwritable, writeSynced } from "./run-files.js";
+
+/** A file of a checkpoint beside its record. */
+export interface StateFile {
+  readonly name: string;
+  /** About as many as it takes. */
+  readonly bytes: number;
+  readonly save: (path: string) => Promise<void>;
+}
 
 export interface WriteCheckpoint {
   /** The run's folder. */
   readonly output: string;
   readonly record: Omit<CheckpointRecord, "files">;
-  /** Writes the model's state to a file. */
-  readonly saveState: (file: string) => Promise<void>;
-  /** Bytes that the state takes. */
-  readonly bytes: number;
+  readonly files: readonly StateFile[];
   /** Newest checkpoints that stay; 0 = all. */
   readonly keep: number;
   /** Free bytes of a path; for tests. */
@@ -53,7 +58,7 @@ export function checkpointFolder(output: string, step: number): string {
  * @throws ATTUNE_OUTPUT when it does not fit the disk; the older ones are untouched
  */
 export async function writeCheckpoint(request: WriteCheckpoint): Promise<string> {
-  const { output, record, saveState, bytes, keep, free } = request;
+  const { output, record, files, keep, free } = request;
   const parent = join(output, "checkpoints");
   const folder = checkpointFolder(output, record.step);
   const staging = join(parent, `.step-${record.step}.partial`);
@@ -62,16 +67,18 @@ export async function writeCheckpoint(request: WriteCheckpoint): Promise<string>
     await removeFolder(staging);
     await checkFreeSpace({
       folder: parent,
-      bytes,
+      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       what: "a checkpoint",
       ...(free === undefined ? {} : { free }),
     });
     makeFolder(resolve(staging));
-    const state = join(staging, stateName);
-    await saveState(state);
-    const files = { [stateName]: statSync(state).size };
+    const sizes: Record<string, number> = {};
+    for (const { name, save } of files) {
+      await save(join(staging, name));
+      sizes[name] = statSync(join(staging, name)).size;
+    }
     // Last: a folder without it is no checkpoint.
-    writeSynced(join(staging, recordName), `${JSON.stringify({ ...record, files }, undefined, 2)}\n`);
+    writeSynced(join(staging, recordName), `${JSON.stringify({ ...record, files: sizes }, undefined, 2)}\n`);
     syncFolder(staging);
     // Of an earlier attempt, damaged since: a complete one would have been continued from.
     if (existsSync(folder)) await removeCheckpoint(parent, record.step);

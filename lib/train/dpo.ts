@@ -15,6 +15,7 @@ import type { BetweenSteps } from "./between-steps.js";
 import { batchLoss, evaluationBatches, findFacts, type RowsLoss } from "./dpo-batches.js";
 import { checkJudgements, type LossPlan, planLosses, rewardOf } from "./dpo-losses.js";
 import { evaluateRows, evaluationKeys } from "./evaluation.js";
+import { openJudgedRows } from "./judged-rows.js";
 import { type DpoMetrics, MetricSums } from "./metrics.js";
 import { finiteStep, notFinite } from "./not-finite.js";
 import { openReferenceCache } from "./open-reference-cache.js";
@@ -68,16 +69,25 @@ export function dpo(options: DpoOptions): TrainRun<DpoMetrics> {
       schema: dpoOptions,
       settings,
       inputs,
-      rows: {
-        task: pairs ? "preference" : "ranking",
-        format,
-        ties: plan.ties === "drop" ? "drop" : "keep",
-        overLength: truncate ? "truncate" : "drop",
-      },
-      prepareRows: async ({ rows }) => {
-        for (const data of [rows.data, rows.evaluation]) if (data !== undefined) checkJudgements(plan, data);
-        return rows;
-      },
+      material: (opened) =>
+        openJudgedRows(
+          {
+            settings,
+            inputs,
+            rows: {
+              task: pairs ? "preference" : "ranking",
+              format,
+              ties: plan.ties === "drop" ? "drop" : "keep",
+              overLength: truncate ? "truncate" : "drop",
+            },
+            prepare: async ({ rows }) => {
+              for (const data of [rows.data, rows.evaluation])
+                if (data !== undefined) checkJudgements(plan, data);
+              return rows;
+            },
+          },
+          opened,
+        ),
       lengthGiven: values.maxLength !== undefined,
       cacheFolder: cache === "off" || !plan.reference ? undefined : cache,
       snapshots: plan.reference && reference === undefined ? 1 : 0,

@@ -1,4 +1,4 @@
-// Early stop: counts evaluations since the best one, and keeps the weights of that one in the run's folder.
+// Early stop: a judge says which evaluation is the best and when to end; the weights of the best are kept in the run's folder.
 // Must not evaluate.
 
 import { existsSync, readdirSync } from "node:fs";
@@ -7,48 +7,87 @@ import { join, resolve } from "node:path";
 import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { makeFolder } from "../engine/make-folder.js";
 import { fail } from "../errors/index.js";
+import type { EvalMetrics } from "./metrics.js";
 import { unwritable } from "./run-files.js";
+
+/** Says of every evaluation after a step whether it is the best so far, and whether the run ends with it. */
+export interface StopJudge {
+  observe(metrics: EvalMetrics): { readonly best: boolean; readonly ends: boolean };
+  /** Part of a checkpoint: plain JSON. */
+  readonly state: unknown;
+  restore(state: unknown): void;
+}
 
 /** Part of a checkpoint. */
 export interface EarlyStopState {
-  /** The step after which eval_loss was lowest; undefined before the first evaluation after a step. */
-  readonly best: { readonly step: number; readonly loss: number; readonly own?: unknown } | undefined;
-  /** Evaluations in a row that were not better. */
-  readonly waited: number;
+  /** The step of the best evaluation; undefined before the first evaluation after a step. */
+  readonly best: { readonly step: number; readonly own?: unknown } | undefined;
+  readonly ended: boolean;
+  /** The judge's. */
+  readonly judge: unknown;
 }
 
 export interface EarlyStopOptions {
-  /** Evaluations without a better one that end the run. */
-  readonly patience: number;
+  readonly judge: StopJudge;
   /** The run's folder. */
   readonly folder: string;
   readonly model: TrainableModel;
   readonly job: JobOptions;
 }
 
-/** Watches `eval_loss`. The model's start (step 0) is no candidate: training is what was asked for. */
+/** Judges by `eval_loss`: ends after `patience` evaluations in a row that were not better. */
+export class Patience implements StopJudge {
+  readonly #patience: number;
+  #state: { readonly loss: number | undefined; readonly waited: number } = { loss: undefined, waited: 0 };
+
+  constructor(patience: number) {
+    this.#patience = patience;
+  }
+
+  get state(): unknown {
+    return this.#state;
+  }
+
+  restore(state: unknown): void {
+    // The state of this very class, out of a checkpoint.
+    this.#state = state as { readonly loss: number | undefined; readonly waited: number };
+  }
+
+  observe({ eval_loss: found = Number.NaN }: EvalMetrics) {
+    const { loss, waited } = this.#state;
+    const best = loss === undefined || found < loss;
+    this.#state = best ? { loss: found, waited: 0 } : { loss, waited: waited + 1 };
+    return { best, ends: this.#state.waited >= this.#patience };
+  }
+}
+
+/** The model's start (step 0) is no candidate: training is what was asked for. */
 export class EarlyStop {
   readonly #options: EarlyStopOptions;
-  #state: EarlyStopState = { best: undefined, waited: 0 };
+  #best: EarlyStopState["best"];
+  #ended = false;
 
   constructor(options: EarlyStopOptions) {
     this.#options = options;
   }
 
   get state(): EarlyStopState {
-    return this.#state;
+    return { best: this.#best, ended: this.#ended, judge: this.#options.judge.state };
   }
 
-  /** True once patience is used up. */
+  /** True once the judge has said so. */
   get ended(): boolean {
-    return this.#state.waited >= this.#options.patience;
+    return this.#ended;
   }
 
   /** Goes on from a checkpoint. Throws ATTUNE_RESUME when the best weights are gone. */
   restore(state: EarlyStopState): void {
-    this.#state = state;
-    if (state.best === undefined || existsSync(this.#file(state.best.step))) return;
-    const path = this.#file(state.best.step);
+    const { best, ended, judge } = state;
+    this.#best = best;
+    this.#ended = ended;
+    this.#options.judge.restore(judge);
+    if (best === undefined || existsSync(this.#file(best.step))) return;
+    const path = this.#file(best.step);
     const text = `Expected the weights of the best step at ${path} but they are gone. Start a new run.`;
     throw fail("ATTUNE_RESUME", text, { details: { path } });
   }
@@ -57,12 +96,11 @@ export class EarlyStop {
    * Takes in an evaluation after a step, and keeps the weights, and what the algorithm has beside them, when it is the best
    * so far. Returns whether it is.
    */
-  async observe(step: number, loss: number, own?: unknown): Promise<boolean> {
-    const { best, waited } = this.#state;
-    if (best !== undefined && !(loss < best.loss)) {
-      this.#state = { best, waited: waited + 1 };
-      return false;
-    }
+  async observe(metrics: EvalMetrics, own?: unknown): Promise<boolean> {
+    const { best, ends } = this.#options.judge.observe(metrics);
+    this.#ended = ends;
+    if (!best) return false;
+    const { step } = metrics;
     const { model, folder, job } = this.#options;
     const parent = join(folder, "best");
     try {
@@ -71,13 +109,13 @@ export class EarlyStop {
       throw unwritable(parent, error);
     }
     await model.saveState(this.#file(step), job);
-    this.#state = { best: { step, loss, ...(own === undefined ? {} : { own }) }, waited: 0 };
+    this.#best = { step, ...(own === undefined ? {} : { own }) };
     return true;
   }
 
   /** Removes the weights of steps that no checkpoint and no later end can ask for. */
   async forgetAllBut(steps: readonly number[]): Promise<void> {
-    const kept = new Set([...steps, this.#state.best?.step].map((step) => `step-${step}.safetensors`));
+    const kept = new Set([...steps, this.#best?.step].map((step) => `step-${step}.safetensors`));
     const folder = join(this.#options.folder, "best");
     if (!existsSync(folder)) return;
     for (const name of readdirSync(folder))
@@ -86,7 +124,7 @@ export class EarlyStop {
 
   /** Puts the best weights into the model. Returns that step; undefined when there was no evaluation after a step. */
   async takeBest(doneSteps: number): Promise<EarlyStopState["best"]> {
-    const { best } = this.#state;
+    const best = this.#best;
     if (best !== undefined && best.step !== doneSteps) {
       const { model, job } = this.#options;
       await model.loadState(this.#file(best.step), job);

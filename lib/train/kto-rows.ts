@@ -4,10 +4,10 @@
 import { epochOrder, type RowCounts, stepsPerEpoch, type TokenisedRows } from "../data/index.js";
 import { type AttuneError, fail } from "../errors/index.js";
 import type { KtoSettings } from "../options/index.js";
+import type { PreparedRows } from "./judged-rows.js";
 import { mismatchedAnswers } from "./mismatched-answers.js";
 import type { OpenRows } from "./open-rows.js";
 import type { SharedSettings } from "./settings.js";
-import type { PreparedRows } from "./workplace.js";
 
 export interface CheckAnswers {
   readonly rows: OpenRows;

@@ -8,6 +8,7 @@ import { type AnswerSum, addAnswerSums, answerMetrics } from "./answer-metrics.j
 import { pairLabels, rowWeights } from "./batch-columns.js";
 import type { BetweenSteps } from "./between-steps.js";
 import { evaluateRows, evaluationKeys } from "./evaluation.js";
+import { openJudgedRows } from "./judged-rows.js";
 import { answerSums, KtoReference } from "./kto-reference.js";
 import { checkAnswers, checkWeights } from "./kto-rows.js";
 import { type KtoMetrics, MetricSums } from "./metrics.js";
@@ -53,8 +54,16 @@ export function kto(options: KtoOptions): TrainRun<KtoMetrics> {
       schema: ktoOptions,
       settings,
       inputs,
-      rows: { task: "unpaired", format, overLength: truncate ? "truncate" : "drop" },
-      prepareRows: async ({ rows, warn }) => checkAnswers({ rows, settings, warn }),
+      material: (opened) =>
+        openJudgedRows(
+          {
+            settings,
+            inputs,
+            rows: { task: "unpaired", format, overLength: truncate ? "truncate" : "drop" },
+            prepare: async ({ rows, warn }) => checkAnswers({ rows, settings, warn }),
+          },
+          opened,
+        ),
       lengthGiven: values.maxLength !== undefined,
       cacheFolder: cache === "off" ? undefined : cache,
       snapshots: reference === undefined ? 1 : 0,

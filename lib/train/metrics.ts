@@ -70,7 +70,8 @@ export interface KtoMetrics extends TokenMetrics {
 export type EvalMetrics = {
   readonly step: number;
   readonly split: "eval";
-  readonly eval_loss: number;
+  /** Of rows with a loss; online runs measure answers. */
+  readonly eval_loss?: number;
   readonly eval_ms: number;
 } & Readonly<Record<`eval_${string}`, number>>;
 

@@ -4,6 +4,7 @@
 import { type LoadRowsOptions, selectRows, type TokenisedRows } from "../data/index.js";
 import { type AttuneError, fail } from "../errors/index.js";
 import type { RewardSettings } from "../options/index.js";
+import type { OpenedRows, PreparedRows } from "./judged-rows.js";
 import { type RatingScales, ratingScales, rowsOfAxes, standardised } from "./rating-scales.js";
 import type { LossPlan } from "./reward-loss.js";
 import {
@@ -16,7 +17,6 @@ import {
   scoredRows,
   tieShare,
 } from "./reward-rows.js";
-import type { OpenedRows, PreparedRows } from "./workplace.js";
 
 export interface RewardPlan extends LossPlan {
   /** Of the rows that are trained on: where a tie model starts. */

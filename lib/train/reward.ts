@@ -10,6 +10,7 @@ import {
 } from "../options/index.js";
 import type { BetweenSteps } from "./between-steps.js";
 import { evaluateRows, evaluationKeys } from "./evaluation.js";
+import { openJudgedRows } from "./judged-rows.js";
 import type { RewardMetrics } from "./metrics.js";
 import { normaliseScores } from "./normalise-scores.js";
 import { finiteStep, notFinite } from "./not-finite.js";
@@ -66,14 +67,22 @@ export function reward(options: RewardOptions): TrainRun<RewardMetrics> {
       schema: rewardOptions,
       settings,
       inputs,
-      rows: rewardRowRules(settings),
       scoring: { init: headInit, heads, usualHeads: axis?.length ?? 1, seed },
-      prepareRows: async (opened) => {
-        const { plan, ...prepared } = await planReward(opened, settings);
-        const tie = isTieModel(plan.loss) ? new TieParameter(plan.loss, plan.tieShare) : undefined;
-        run = { settings, plan, tie };
-        return prepared;
-      },
+      material: (model) =>
+        openJudgedRows(
+          {
+            settings,
+            inputs,
+            rows: rewardRowRules(settings),
+            prepare: async (opened) => {
+              const { plan, ...prepared } = await planReward(opened, settings);
+              const tie = isTieModel(plan.loss) ? new TieParameter(plan.loss, plan.tieShare) : undefined;
+              run = { settings, plan, tie };
+              return prepared;
+            },
+          },
+          model,
+        ),
       lengthGiven: values.maxLength !== undefined,
       snapshots: 0,
     },

@@ -6,6 +6,7 @@ import { type SftSettings, type SftSettingsInput, sftLearningRates, sftOptions }
 import { rowWeights, targetsOf } from "./batch-columns.js";
 import type { BetweenSteps } from "./between-steps.js";
 import { evaluateRows, evaluationKeys, targetsOfAll } from "./evaluation.js";
+import { openJudgedRows } from "./judged-rows.js";
 import { MetricSums, type SftMetrics } from "./metrics.js";
 import { finiteStep, notFinite } from "./not-finite.js";
 import { type RunInputs, separateInputs, type TrainRun } from "./run-types.js";
@@ -32,13 +33,14 @@ export function sft(options: SftOptions): TrainRun<SftMetrics> {
   const rates = sftLearningRates;
   const settings = resolveSettings({ command, schema: sftOptions, inputs, values, rates });
   const { format, assistantOnly } = settings;
+  const rows = { task: "sft", format, ...(assistantOnly === undefined ? {} : { assistantOnly }) } as const;
   return startTraining(
     {
       command,
       schema: sftOptions,
       settings,
       inputs,
-      rows: { task: "sft", format, ...(assistantOnly === undefined ? {} : { assistantOnly }) },
+      material: (opened) => openJudgedRows({ settings, inputs, rows }, opened),
       lengthGiven: values.maxLength !== undefined,
       snapshots: 0,
     },

@@ -9,23 +9,23 @@ import { Run } from "./run.js";
 import type { RunFolder } from "./run-folder.js";
 import { systemClock, type TrainControl, type TrainResult, type TrainRun } from "./run-types.js";
 import { StepLog } from "./step-log.js";
-import { type OpenWorkplace, openWorkplace, type Workplace } from "./workplace.js";
+import { type OpenWorkplace, openWorkplace, type Place } from "./workplace.js";
 
 /** An algorithm: takes steps until the plan ends or `between.after` says so. */
-export type Loop<Metrics extends SharedMetrics> = (
-  place: Workplace,
+export type Loop<Metrics extends SharedMetrics, Own> = (
+  place: Place & Own,
   log: StepLog<Metrics>,
   between: BetweenSteps<Metrics>,
 ) => Promise<void>;
 
 /** What is left to do once all steps are taken and the best weights are in the model. Its result goes to run.json. */
-export type Afterwards = (place: Workplace) => Promise<Readonly<Record<string, unknown>>>;
+export type Afterwards<Own> = (place: Place & Own) => Promise<Readonly<Record<string, unknown>>>;
 
 /** Starts a run around a loop; returns at once. */
-export function startTraining<Metrics extends SharedMetrics>(
-  request: OpenWorkplace<Metrics>,
-  loop: Loop<Metrics>,
-  afterwards?: Afterwards,
+export function startTraining<Metrics extends SharedMetrics, Own>(
+  request: OpenWorkplace<Metrics, Own>,
+  loop: Loop<Metrics, Own>,
+  afterwards?: Afterwards<Own>,
 ): TrainRun<Metrics> {
   const { onStep } = request.inputs;
   return new Run({
@@ -36,10 +36,10 @@ export function startTraining<Metrics extends SharedMetrics>(
   });
 }
 
-async function train<Metrics extends SharedMetrics>(
-  request: OpenWorkplace<Metrics>,
-  loop: Loop<Metrics>,
-  afterwards: Afterwards | undefined,
+async function train<Metrics extends SharedMetrics, Own>(
+  request: OpenWorkplace<Metrics, Own>,
+  loop: Loop<Metrics, Own>,
+  afterwards: Afterwards<Own> | undefined,
   control: TrainControl<Metrics>,
 ): Promise<TrainResult<Metrics>> {
   const place = await openWorkplace(request, control);
@@ -70,9 +70,9 @@ async function train<Metrics extends SharedMetrics>(
   }
 }
 
-function startEvent<Metrics extends SharedMetrics>(
-  { command, settings: { output } }: OpenWorkplace<Metrics>,
-  { counts, steps, model, evaluation, earlier }: Workplace,
+function startEvent<Metrics extends SharedMetrics, Own>(
+  { command, settings: { output } }: OpenWorkplace<Metrics, Own>,
+  { counts, steps, model, evaluationCount, earlier }: Place,
 ) {
   return {
     type: "start",
@@ -82,21 +82,21 @@ function startEvent<Metrics extends SharedMetrics>(
     parameters: model.parameters,
     trainableParameters: model.trainableParameters,
     output,
-    evalRows: evaluation?.length,
+    evalRows: evaluationCount,
     resumedFrom: earlier?.record.step,
   } as const;
 }
 
-interface Finished<Metrics extends SharedMetrics> {
-  readonly place: Workplace;
+interface Finished<Metrics extends SharedMetrics, Own> {
+  readonly place: Place & Own;
   readonly log: StepLog<Metrics>;
   readonly between: BetweenSteps<Metrics>;
   readonly control: TrainControl<Metrics>;
-  readonly afterwards: Afterwards | undefined;
+  readonly afterwards: Afterwards<Own> | undefined;
 }
 
-async function saveResult<Metrics extends SharedMetrics>(
-  finished: Finished<Metrics>,
+async function saveResult<Metrics extends SharedMetrics, Own>(
+  finished: Finished<Metrics, Own>,
 ): Promise<TrainResult<Metrics>> {
   const { place, log, between, control, afterwards } = finished;
   const { folder, steps, model, counts } = place;

@@ -3,16 +3,18 @@
 
 import { join } from "node:path";
 import type { z } from "zod";
-import { type RowCounts, type StepRows, stepRows, stepsPerEpoch, type TokenisedRows } from "../data/index.js";
+import type { RowCounts, StepRows } from "../data/index.js";
 import type { FrozenModel, JobOptions, TrainableModel } from "../engine/contract.js";
 import { configText } from "../options/index.js";
 import type { Tokenizer } from "../text/index.js";
 import { type CheckpointRecord, stateName } from "./checkpoint-record.js";
 import { clearLeftovers, removeCheckpoint } from "./checkpoints.js";
+import type { JudgedRows } from "./judged-rows.js";
 import { attuneVersion, machineLine, versions } from "./machine.js";
+import type { Material, OpenMaterial } from "./material.js";
 import type { SharedMetrics } from "./metrics.js";
 import { type NewScoreHead, type OpenModel, openModel } from "./open-model.js";
-import { effectiveLength, type OpenRows, type OpenRowsRequest, oddWeights, openRows } from "./open-rows.js";
+import { effectiveLength } from "./open-rows.js";
 import { type OtherReference, openReference } from "./other-reference.js";
 import { checkOutput, checkWritable } from "./output-checks.js";
 import { requireRoom } from "./plan-room.js";
@@ -25,16 +27,15 @@ import { type ScheduleOptions, warmupSteps } from "./schedule.js";
 import type { SharedSettings } from "./settings.js";
 import { isLogged } from "./step-log.js";
 
-export interface OpenWorkplace<Metrics extends SharedMetrics> {
+export interface OpenWorkplace<Metrics extends SharedMetrics, Own> {
   readonly command: string;
   readonly schema: z.ZodObject;
   readonly settings: SharedSettings;
   readonly inputs: RunInputs<Metrics>;
-  readonly rows: OpenRowsRequest<Metrics>["rows"];
   /** For a model that scores: the head of one that comes without. Undefined: the model predicts tokens. */
   readonly scoring?: NewScoreHead;
-  /** Looks at all rows before anything is written, and says what the run works on. Default: the rows as they are. */
-  readonly prepareRows?: (opened: OpenedRows) => Promise<PreparedRows>;
+  /** Opens what the run learns from, once the model is there; before anything is written. */
+  readonly material: OpenMaterial<Own>;
   /** Whether `maxLength` was asked for; the default gives way to the model's positions. */
   readonly lengthGiven: boolean;
   /** A folder outside the run's own that will be written as well. */
@@ -45,26 +46,14 @@ export interface OpenWorkplace<Metrics extends SharedMetrics> {
   readonly reference?: string | FrozenModel | undefined;
 }
 
-export interface OpenedRows {
-  readonly rows: OpenRows;
+/** What every loop works with. */
+export interface Place {
   readonly model: TrainableModel;
-  readonly warn: (text: string) => void;
-}
-
-export interface PreparedRows {
-  readonly data: TokenisedRows;
-  readonly evaluation: TokenisedRows | undefined;
-  /** Hashes of what else decides the result, by the names that messages use. */
-  readonly identity?: Readonly<Record<string, string>>;
-}
-
-/** Everything that a loop works with. */
-export interface Workplace {
-  readonly model: TrainableModel;
-  readonly data: TokenisedRows;
   readonly counts: RowCounts;
-  /** Rows that are measured only; undefined without evaluation. */
-  readonly evaluation: TokenisedRows | undefined;
+  /** Rows of a pass. */
+  readonly rowCount: number;
+  /** Rows that are measured; undefined without evaluation. */
+  readonly evaluationCount: number | undefined;
   readonly tokenizer: Tokenizer;
   readonly folder: RunFolder;
   /** Optimiser steps of this run. */
@@ -80,6 +69,8 @@ export interface Workplace {
   readonly earlier:
     | { readonly folder: string; readonly state: string; readonly record: CheckpointRecord }
     | undefined;
+  /** The first prompts, each once, that leave room for an answer. */
+  readonly samplePrompts: (count: number) => readonly Int32Array[];
   /** Tells what the run goes on with, but somebody should know. */
   warn(message: string): void;
   /** The rows of each step that is left. */
@@ -87,21 +78,24 @@ export interface Workplace {
   close(): Promise<void>;
 }
 
+/** Of a run that learns from rows. */
+export type Workplace = Place & JudgedRows;
+
 /** Model, rows and folder of a run. Nothing is left behind when it throws. */
-export async function openWorkplace<Metrics extends SharedMetrics>(
-  request: OpenWorkplace<Metrics>,
+export async function openWorkplace<Metrics extends SharedMetrics, Own>(
+  request: OpenWorkplace<Metrics, Own>,
   control: TrainControl<Metrics>,
-): Promise<Workplace> {
+): Promise<Place & Own> {
   const { settings, inputs, command } = request;
   const { output, resume } = settings;
   const signal = loadingSignal(inputs.signal, control.stopSignal);
   signal.throwIfAborted();
   const earlier = resume ? await findEarlierRun({ output, command }) : undefined;
   let opened: OpenModel | undefined;
-  let rows: OpenRows | undefined;
+  let material: Material<Own> | undefined;
   let reference: OtherReference | undefined;
   const close = async () => {
-    rows?.close();
+    await material?.close();
     await reference?.close();
     await opened?.close();
   };
@@ -112,15 +106,14 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
     const maxLength = effectiveLength(settings, request.lengthGiven, opened.model);
     const date = dayOf(earlier === undefined ? dateOf(inputs) : new Date(earlier.run.started));
     const warn = (message: string) => control.emit({ type: "warning", message });
-    rows = await openRows({ ...request, model: opened.model, maxLength, date, signal, warn });
-    const prepared = (await request.prepareRows?.({ rows, model: opened.model, warn })) ?? rows;
-    const other = request.reference;
-    if (other !== undefined) {
-      const { tokenizer } = rows;
-      const { model } = opened;
+    const { model } = opened;
+    material = await request.material({ model, maxLength, date, signal, warn });
+    if (request.reference !== undefined) {
+      const { tokenizer } = material;
+      const other = request.reference;
       reference = await openReference({ reference: other, model, tokenizer, settings, job: { signal } });
     }
-    const place = await prepare({ request, control, earlier, opened, rows, prepared, reference, maxLength });
+    const place = await prepare({ request, control, earlier, opened, material, reference, maxLength });
     return { ...place, close };
   } catch (error) {
     earlier?.lock.release();
@@ -131,50 +124,40 @@ export async function openWorkplace<Metrics extends SharedMetrics>(
   }
 }
 
-interface Prepare<Metrics extends SharedMetrics> {
-  readonly request: OpenWorkplace<Metrics>;
+interface Prepare<Metrics extends SharedMetrics, Own> {
+  readonly request: OpenWorkplace<Metrics, Own>;
   readonly control: TrainControl<Metrics>;
   readonly earlier: EarlierRun | undefined;
   readonly opened: OpenModel;
-  readonly rows: OpenRows;
-  readonly prepared: PreparedRows;
+  readonly material: Material<Own>;
   readonly reference: OtherReference | undefined;
   readonly maxLength: number;
 }
 
 /** Compares with the earlier run, asks for room, and opens the folder: from here on something is written. */
-async function prepare<Metrics extends SharedMetrics>(
-  parts: Prepare<Metrics>,
-): Promise<Omit<Workplace, "close">> {
-  const { request, control, earlier, opened, rows, prepared, reference } = parts;
-  const { settings, inputs, command } = request;
+async function prepare<Metrics extends SharedMetrics, Own>(
+  parts: Prepare<Metrics, Own>,
+): Promise<Omit<Place, "close"> & Own> {
+  const { request, control, earlier, opened, material, reference } = parts;
+  const { settings, inputs, snapshots } = request;
   const { model } = opened;
-  const { counts } = rows;
-  const { data, evaluation } = prepared;
-  const steps = plannedSteps(settings, data.length);
+  const steps = Math.min(material.steps, settings.maxSteps ?? Number.POSITIVE_INFINITY);
   const startHash = await opened.startHash();
-  const machine = { attune: attuneVersion, ...(opened.isa === undefined ? {} : { isa: opened.isa }) };
-  const hashes = {
-    ...rows.identity,
-    ...prepared.identity,
-    model: startHash,
-    ...(reference === undefined ? {} : { reference: reference.hash ?? "a frozen copy" }),
-  };
-  const identity = runIdentity({ command, settings, steps, hashes, machine });
+  const identity = identityOf(parts, { steps, startHash });
   const changes = earlier === undefined ? [] : requireSameRun(earlier, identity, settings.allowChanges);
-  await requireRoom({ settings, model, data, evaluation, steps, snapshots: request.snapshots });
+  await requireRoom({ settings, model, material, steps, snapshots });
   loadingSignal(inputs.signal, control.stopSignal).throwIfAborted();
   const folder = await openFolder(parts, { steps, startHash, changes });
-  for (const message of warnings(parts, changes)) control.emit({ type: "warning", message });
-  const from = earlier?.record.step ?? 0;
-  const order = { ...settings, rowCount: data.length, from };
+  const warn = (message: string) => control.emit({ type: "warning", message });
+  for (const message of [...resumeWarnings(earlier, changes), ...material.warnings]) warn(message);
   const { schedule, warmupRatio } = settings;
   return {
+    ...material.own,
     model,
-    data,
-    counts,
-    evaluation,
-    tokenizer: rows.tokenizer,
+    counts: material.counts,
+    rowCount: material.rowCount,
+    evaluationCount: material.evaluationCount,
+    tokenizer: material.tokenizer,
     folder,
     steps,
     schedule: { schedule, warmup: warmupSteps(warmupRatio, steps), total: steps },
@@ -186,9 +169,10 @@ async function prepare<Metrics extends SharedMetrics>(
       earlier === undefined
         ? undefined
         : { folder: earlier.folder, state: join(earlier.folder, stateName), record: earlier.record },
-    warn: (message) => control.emit({ type: "warning", message }),
+    samplePrompts: material.samplePrompts,
+    warn,
     *plan() {
-      for (const rowsOfStep of stepRows(order)) {
+      for (const rowsOfStep of material.plan(earlier?.record.step ?? 0)) {
         if (rowsOfStep.step >= steps) return;
         inputs.signal?.throwIfAborted();
         yield rowsOfStep;
@@ -197,14 +181,29 @@ async function prepare<Metrics extends SharedMetrics>(
   };
 }
 
+/** What a run that goes on must have in common with the one before. */
+function identityOf<Metrics extends SharedMetrics, Own>(
+  { request, opened, material, reference }: Prepare<Metrics, Own>,
+  { steps, startHash }: Pick<FolderFacts, "steps" | "startHash">,
+): RunIdentity {
+  const { settings, command } = request;
+  const machine = { attune: attuneVersion, ...(opened.isa === undefined ? {} : { isa: opened.isa }) };
+  const hashes = {
+    ...material.identity,
+    model: startHash,
+    ...(reference === undefined ? {} : { reference: reference.hash ?? "a frozen copy" }),
+  };
+  return runIdentity({ command, settings, steps, hashes, machine });
+}
+
 interface FolderFacts {
   readonly steps: number;
   readonly startHash: string;
   readonly changes: readonly string[];
 }
 
-async function openFolder<Metrics extends SharedMetrics>(
-  { request, earlier, rows, maxLength }: Prepare<Metrics>,
+async function openFolder<Metrics extends SharedMetrics, Own>(
+  { request, earlier, material, maxLength }: Prepare<Metrics, Own>,
   { steps, startHash, changes }: FolderFacts,
 ): Promise<RunFolder> {
   const { settings, inputs, command, schema } = request;
@@ -218,10 +217,10 @@ async function openFolder<Metrics extends SharedMetrics>(
     versions: versions(),
     machine: machineLine(),
     seed: settings.seed,
-    hashes: { ...rows.files, model: startHash },
-    rows: rows.counts,
+    hashes: { ...material.files, model: startHash },
+    rows: material.counts,
     stepsPlanned: steps,
-    ...(rows.evaluationCounts === undefined ? {} : { evaluationRows: rows.evaluationCounts }),
+    ...(material.evaluationCounts === undefined ? {} : { evaluationRows: material.evaluationCounts }),
   };
   if (earlier === undefined) return RunFolder.create(options, start, config);
   const { run: record, lock, record: checkpoint, broken } = earlier;
@@ -232,25 +231,21 @@ async function openFolder<Metrics extends SharedMetrics>(
     return number <= step && (line.split !== "train" || isLogged(number, { logEvery, steps }));
   };
   const folder = RunFolder.reopen(options, start, config, { record, lock, step, changes, keepLine });
-  cutLines(join(output, "samples.jsonl"), (line) => Number(line.step) <= step);
+  for (const name of ["samples.jsonl", "alarms.jsonl"])
+    cutLines(join(output, name), (line) => Number(line.step) <= step);
   await clearLeftovers(output);
   // What could not be used must not count as the newest.
   for (const one of broken) await removeCheckpoint(join(output, "checkpoints"), one.step);
   return folder;
 }
 
-/** What somebody should know before the first step. */
-function warnings(
-  { earlier, prepared }: Pick<Prepare<SharedMetrics>, "earlier" | "prepared">,
-  changes: readonly string[],
-) {
-  const odd = oddWeights(prepared.data);
+/** What somebody should know who goes on with a run. */
+function resumeWarnings(earlier: EarlierRun | undefined, changes: readonly string[]): readonly string[] {
   return [
     ...(earlier?.broken ?? []).map(
       ({ problem }) => `Not complete, passed over: ${problem}. Going on from ${earlier?.folder}.`,
     ),
     ...changes.map((change) => `Not as in the checkpoint: ${change}.`),
-    ...(odd === undefined ? [] : [odd]),
   ];
 }
 
@@ -266,9 +261,4 @@ function dateOf<Metrics extends SharedMetrics>({ clock = systemClock }: RunInput
 /** The start of a day, universal time: what templates are told must not change when a run goes on. */
 function dayOf(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 86_400_000) * 86_400_000);
-}
-
-/** All epochs, or `maxSteps` if that is less. */
-function plannedSteps({ epochs, maxSteps, batchSize }: SharedSettings, rowCount: number): number {
-  return Math.min(epochs * stepsPerEpoch({ rowCount, batchSize }), maxSteps ?? Number.POSITIVE_INFINITY);
 }

@@ -31,13 +31,22 @@ describe("checkpoints", () => {
   afterEach(() => rmSync(output, { recursive: true }));
 
   const parent = () => join(output, "checkpoints");
-  const write = (step: number, more: Partial<WriteCheckpoint> = {}) =>
+  interface Written extends Partial<Omit<WriteCheckpoint, "files">> {
+    readonly saveState?: (file: string) => Promise<void>;
+    readonly bytes?: number;
+  }
+  const write = (step: number, { saveState, bytes = 7, ...more }: Written = {}) =>
     writeCheckpoint({
       output,
       // Only what is read here.
       record: { formatVersion: 1, step, log: {}, identity: {} } as CheckpointRecord,
-      saveState: async (file) => writeFileSync(file, `state ${step}`),
-      bytes: 7,
+      files: [
+        {
+          name: "state.safetensors",
+          bytes,
+          save: saveState ?? (async (file) => writeFileSync(file, `state ${step}`)),
+        },
+      ],
       keep: 2,
       ...more,
     });
