@@ -2,7 +2,7 @@
 // Must not decide anything about the run.
 
 import { type DropReason, dropReasons } from "../data/index.js";
-import type { SharedMetrics, StartEvent, StepEvent, TrainEvent } from "../train/index.js";
+import type { ProgressEvent, SharedMetrics, StartEvent, StepEvent, TrainEvent } from "../train/index.js";
 import { bytes, duration, grouped, short } from "./format.js";
 import type { Output } from "./terminal.js";
 
@@ -23,9 +23,17 @@ export function createProgress(output: Output): Progress {
     output.write(lineOpen ? `\r\x1b[K${text}\n` : `${text}\n`);
     lineOpen = false;
   };
+  const line = (text: string) => {
+    output.write(`\r\x1b[K${text.slice(0, Math.max(20, (output.columns ?? 80) - 1))}`);
+    lineOpen = true;
+  };
   return {
     note,
     show(event) {
+      if (event.type === "progress") {
+        if (live) line(progressText(event));
+        return;
+      }
       if (event.type !== "step") {
         note(eventText(event));
         return;
@@ -33,10 +41,8 @@ export function createProgress(output: Output): Progress {
       spent.steps += 1;
       spent.milliseconds += event.metrics.step_ms;
       const text = stepText(event, spent);
-      if (live) {
-        output.write(`\r\x1b[K${text.slice(0, Math.max(20, (output.columns ?? 80) - 1))}`);
-        lineOpen = true;
-      } else if (event.logged) note(text);
+      if (live) line(text);
+      else if (event.logged) note(text);
     },
     end() {
       if (lineOpen) output.write("\n");
@@ -45,7 +51,19 @@ export function createProgress(output: Output): Progress {
   };
 }
 
-type OtherEvent = Exclude<TrainEvent<SharedMetrics>, { readonly type: "step" }>;
+type OtherEvent = Exclude<TrainEvent<SharedMetrics>, { readonly type: "step" | "progress" }>;
+
+const phases = {
+  samples: "answers sampled",
+  reference: "tokens under the reference",
+  values: "tokens valued",
+  rewards: "reward sources",
+  update: "minibatches",
+} as const;
+
+function progressText({ step, phase, done, total }: ProgressEvent): string {
+  return `step ${step}  ${grouped(done)} of ${grouped(total)} ${phases[phase]}`;
+}
 
 function eventText(event: OtherEvent): string {
   switch (event.type) {
@@ -59,6 +77,8 @@ function eventText(event: OtherEvent): string {
       return `checkpoint ${event.folder}`;
     case "warning":
       return `warning: ${event.message}`;
+    case "alarm":
+      return `ALARM ${event.name} at ${event.step}: ${event.text}`;
     case "saved":
       return `saved ${event.folder}`;
   }
@@ -79,6 +99,11 @@ const evaluated = new Set([
   "eval_accuracy",
   "eval_margin",
   "eval_calibration_error",
+  "eval_overopt/proxy",
+  "eval_overopt/gold",
+  "eval_overopt/win_rate",
+  "eval_kl",
+  "eval_completions/mean_length",
 ]);
 
 /** What counts of the rows mean, where they are not 0. */
@@ -125,6 +150,10 @@ function stepText({ step, steps, metrics }: StepEvent<SharedMetrics>, spent: Spe
   const values = metrics as unknown as Readonly<Record<string, number | undefined>>;
   const accuracy = values["rewards/accuracies"] ?? values.accuracy;
   const margin = values["rewards/margins"] ?? values.margin;
+  const reward = values["objective/scores"] ?? values.reward;
+  const kl = values["objective/kl"];
+  if (reward !== undefined) parts.push(`reward ${short(reward)}`);
+  if (kl !== undefined) parts.push(`KL ${short(kl)}`);
   if (accuracy !== undefined) parts.push(`accuracy ${accuracy.toFixed(2)}`);
   if (margin !== undefined) parts.push(`margin ${short(margin)}`);
   parts.push(

@@ -2,18 +2,11 @@
 // They only say something; must not stop a run.
 
 import { fail } from "../errors/index.js";
+import type { alarmNames } from "../options/index.js";
 import { type MeanWithError, standardDistance } from "./intervals.js";
 import type { WatchedStep } from "./over-optimisation.js";
 
-export type AlarmName =
-  | "reward-up-gold-down"
-  | "reward-up-win-rate-down"
-  | "length-drift"
-  | "entropy-collapse"
-  | "kl-budget"
-  | "missing-eos"
-  | "repetition"
-  | "equal-answers";
+export type AlarmName = (typeof alarmNames)[number];
 
 export interface Alarm {
   readonly name: AlarmName;

@@ -6,7 +6,9 @@ import { buildOptions, convertOptions } from "./convert-options.js";
 import { dpoOptions } from "./dpo-options.js";
 import { evaluateOptions, scoreOptions } from "./evaluate-options.js";
 import { generateOptions } from "./generate-options.js";
+import { grpoOptions, onlineDpoOptions, rlooOptions } from "./group-options.js";
 import { ktoOptions } from "./kto-options.js";
+import { ppoOptions } from "./ppo-options.js";
 import { reportOptions } from "./report-options.js";
 import { rewardOptions } from "./reward-options.js";
 import { sftOptions } from "./sft-options.js";
@@ -31,6 +33,10 @@ export const commandSchemas = {
   dpo: dpoOptions.extend({ ...commandOptions, ...printOptions }),
   kto: ktoOptions.extend({ ...commandOptions, ...printOptions }),
   reward: rewardOptions.extend({ ...commandOptions, ...printOptions }),
+  ppo: ppoOptions.extend({ ...commandOptions, ...printOptions }),
+  rloo: rlooOptions.extend({ ...commandOptions, ...printOptions }),
+  grpo: grpoOptions.extend({ ...commandOptions, ...printOptions }),
+  "online-dpo": onlineDpoOptions.extend({ ...commandOptions, ...printOptions }),
   generate: generateOptions.extend(printOptions),
   score: scoreOptions.extend(printOptions),
   evaluate: evaluateOptions.extend(printOptions),
@@ -42,4 +48,15 @@ export const commandSchemas = {
 } as const;
 
 /** Commands that take `--config`. */
-export type ConfiguredCommand = "sft" | "dpo" | "kto" | "reward" | "generate" | "score" | "evaluate";
+export type ConfiguredCommand =
+  | "sft"
+  | "dpo"
+  | "kto"
+  | "reward"
+  | "ppo"
+  | "rloo"
+  | "grpo"
+  | "online-dpo"
+  | "generate"
+  | "score"
+  | "evaluate";

@@ -1,5 +1,6 @@
 // Public names of the options room. Must not import any room but errors.
 
+export { alarmNames } from "./alarm-names.js";
 export { type CheckRequest, checkOptions, type Spelling, spelled } from "./check-options.js";
 export { type ConfiguredCommand, commandSchemas } from "./command-schemas.js";
 export { configText, type ReadConfigRequest, readConfigFile } from "./config-file.js";
@@ -13,6 +14,18 @@ export {
   scoreOptions,
 } from "./evaluate-options.js";
 export { type GenerateSettings, generateOptions } from "./generate-options.js";
+export {
+  type GrpoSettings,
+  type GrpoSettingsInput,
+  groupLearningRates,
+  grpoOptions,
+  type OnlineDpoSettings,
+  type OnlineDpoSettingsInput,
+  onlineDpoOptions,
+  type RlooSettings,
+  type RlooSettingsInput,
+  rlooOptions,
+} from "./group-options.js";
 export { optionsJsonSchema } from "./json-schema.js";
 export { type KtoSettings, type KtoSettingsInput, ktoLearningRates, ktoOptions } from "./kto-options.js";
 export {
@@ -27,6 +40,7 @@ export {
   tieTreatments,
 } from "./loss-names.js";
 export { dashedName, defaultText, notInFiles, type OptionRow, optionTable } from "./option-table.js";
+export { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions } from "./ppo-options.js";
 export { type ReportSettings, reportOptions } from "./report-options.js";
 export {
   type RewardSettings,

@@ -16,6 +16,7 @@ export const optionGroups = [
   "Files",
   "Prompts",
   "Sampling",
+  "Rewards",
   "Evaluation",
   "Training",
   "Rows",

@@ -24,6 +24,7 @@ export {
   type StatesModel,
 } from "./bound-scores.js";
 export { type CollectRollout, collectRollout } from "./collect-rollout.js";
+export { type GivenAnswers, rolloutOfAnswers } from "./given-answers.js";
 export {
   type GroupRewards,
   type GroupScale,
@@ -40,6 +41,13 @@ export {
   tokenKl,
 } from "./kl-penalty.js";
 export { type Minibatch, type MinibatchOptions, minibatchesOf } from "./minibatches.js";
+export {
+  logprobsOfRollout,
+  type ModelPasses,
+  type RolloutLogprobs,
+  type RolloutProgress,
+  type ValueModel,
+} from "./model-passes.js";
 export { type AnswerToScore, headCombiner, scoreRow } from "./reward-models.js";
 export type {
   RewardBoundSource,
@@ -87,14 +95,8 @@ export {
   type RolloutQueueOptions,
 } from "./rollout-queue.js";
 export { type RowBatches, valuesOfRows } from "./row-batches.js";
-export {
-  type RolloutProgress,
-  type RolloutSampling,
-  type SampleRollout,
-  sampleRollout,
-  type ValueModel,
-} from "./sample-rollout.js";
-export { type RewardSources, type ScoreRollout, scoreRollout } from "./score-rollout.js";
+export { type RolloutSampling, type SampleRollout, sampleRollout } from "./sample-rollout.js";
+export { namedSources, type RewardSources, type ScoreRollout, scoreRollout } from "./score-rollout.js";
 export {
   clipScores,
   type MissingEosTreatment,

@@ -1,11 +1,11 @@
 // Samples answers to prompts, and computes what the frozen reference and the value model say of every token of them.
 // Must not score answers: score-rollout.ts does.
 
-import { type PackedBatch, packStep } from "../data/index.js";
-import type { FrozenModel, JobOptions, SamplingOptions, TrainableModel } from "../engine/index.js";
+import type { FrozenModel, JobOptions, SamplingOptions } from "../engine/index.js";
 import { expectKeys } from "../engine/options.js";
 import { fail } from "../errors/index.js";
-import { placeTargets, rolloutRows, type SampledRollout } from "./rollout.js";
+import { checkPasses, type ModelPasses, modelPasses } from "./model-passes.js";
+import type { SampledRollout } from "./rollout.js";
 import type { RolloutPrompt } from "./rollout-prompts.js";
 import { startsOf } from "./sequences.js";
 
@@ -18,22 +18,8 @@ export type RolloutSampling = Pick<
   "maxNewTokens" | "temperature" | "stopTokens" | "samples" | "batchSize" | "vocabulary"
 >;
 
-/** A model with one score head, and what is added to its scores. */
-export type ValueModel = Pick<TrainableModel, "scores" | "scoreHeads" | "scoreNormalisation">;
-
-export interface RolloutProgress {
-  readonly phase: "samples" | "reference" | "values" | "rewards";
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface SampleRollout extends JobOptions {
+export interface SampleRollout extends ModelPasses {
   readonly policy: Pick<FrozenModel, "startGeneration" | "kl">;
-  /** Frozen, of the same vocabulary; absent: no log-probs of a reference. */
-  readonly reference?: FrozenModel | undefined;
-  /** Also the exact KL to the reference at every token; at temperature 1 only. Default false. */
-  readonly exactKl?: boolean;
-  readonly value?: ValueModel | undefined;
   readonly prompts: readonly Pick<RolloutPrompt, "ids" | "row">[];
   readonly sampling: RolloutSampling;
   /** 64 bits. Default 0. */
@@ -42,23 +28,13 @@ export interface SampleRollout extends JobOptions {
   readonly number?: number;
   /** Optimiser steps that the policy has taken, as the caller counts them. Default 0. */
   readonly policyStep?: number;
-  /** Trunk rows of one micro-batch; the result does not depend on it. Default 2048. */
-  readonly microBatchTokens?: number;
-  readonly onProgress?: (progress: RolloutProgress) => void;
 }
 
 /** Throws ATTUNE_NO_ROWS without prompts, ATTUNE_OPTION, ATTUNE_MODEL, and what sampling throws. */
 export async function sampleRollout(options: SampleRollout): Promise<SampledRollout> {
   checkOptions(options);
   const sampled = await sampleAnswers(options);
-  const rows = Array.from(sampled.finish.keys());
-  const { microBatchTokens = 2048 } = options;
-  const needed = options.reference !== undefined || options.value !== undefined;
-  const batches = needed
-    ? packStep({ data: rolloutRows(sampled), rows, microBatchTokens, sharePrompts: true })
-    : [];
-  const pass = { options, sampled, batches };
-  return { ...sampled, ...(await referencePass(pass)), ...(await valuePass(pass)) };
+  return { ...sampled, ...(await modelPasses(options, sampled)) };
 }
 
 const samplingKeys = [
@@ -70,7 +46,8 @@ const samplingKeys = [
   "vocabulary",
 ] as const satisfies readonly (keyof RolloutSampling)[];
 
-function checkOptions({ prompts, sampling, reference, value, exactKl = false }: SampleRollout): void {
+function checkOptions(options: SampleRollout): void {
+  const { prompts, sampling } = options;
   expectKeys("sampling", sampling, samplingKeys);
   const { temperature = 1 } = sampling;
   if (prompts.length === 0) throw fail("ATTUNE_NO_ROWS", "Expected at least one prompt but received none.");
@@ -78,16 +55,7 @@ function checkOptions({ prompts, sampling, reference, value, exactKl = false }: 
     const text = `Expected temperature above 0 but received ${temperature}: greedy answers have no log-prob to compare with.`;
     throw fail("ATTUNE_OPTION", text);
   }
-  if (exactKl && reference === undefined)
-    throw fail("ATTUNE_OPTION", "Expected a reference beside exactKl but there is none.");
-  if (exactKl && temperature !== 1) {
-    const text = `Expected temperature 1 beside exactKl, which is of undivided logits, but received ${temperature}.`;
-    throw fail("ATTUNE_OPTION", `${text} Use kl k1, k2 or k3.`);
-  }
-  if (value !== undefined && value.scoreHeads !== 1) {
-    const text = `Expected a value model with one score head but this one has ${value.scoreHeads}.`;
-    throw fail("ATTUNE_MODEL", text);
-  }
+  checkPasses(options, temperature);
 }
 
 interface Answer {
@@ -143,58 +111,6 @@ async function decode(options: SampleRollout, count: number): Promise<readonly A
     await generation.dispose();
   }
   return answers;
-}
-
-interface Pass {
-  readonly options: SampleRollout;
-  readonly sampled: SampledRollout;
-  readonly batches: readonly PackedBatch[];
-}
-
-async function referencePass(pass: Pass): Promise<Pick<SampledRollout, "referenceLogprobs" | "exactKl">> {
-  const { policy, reference, exactKl = false } = pass.options;
-  if (reference === undefined) return {};
-  const { temperature } = pass.sampled;
-  const job = jobOf(pass.options);
-  const referenceLogprobs = await perToken(pass, "reference", async (batch) => {
-    const { logprobs } = await reference.forward(batch, { temperature, ...job });
-    return logprobs;
-  });
-  if (!exactKl) return { referenceLogprobs };
-  const found = await perToken(pass, "reference", async (batch) => {
-    const { kl } = await policy.kl(batch, reference, job);
-    return kl;
-  });
-  return { referenceLogprobs, exactKl: found };
-}
-
-async function valuePass(pass: Pass): Promise<Pick<SampledRollout, "values">> {
-  const { value } = pass.options;
-  if (value === undefined) return {};
-  const bias = value.scoreNormalisation?.bias[0] ?? 0;
-  const job = jobOf(pass.options);
-  const values = await perToken(pass, "values", async (batch) => {
-    const scores = await value.scores(batch, job);
-    return scores.map((score) => score + bias);
-  });
-  return { values };
-}
-
-/** [tokens] what `compute` says of the targets of every batch. */
-async function perToken(
-  { options, sampled, batches }: Pass,
-  phase: RolloutProgress["phase"],
-  compute: (batch: PackedBatch) => Promise<Float32Array>,
-): Promise<Float32Array> {
-  const into = new Float32Array(sampled.tokens.length);
-  let done = 0;
-  for (const batch of batches) {
-    options.signal?.throwIfAborted();
-    placeTargets(batch, sampled.starts, { from: await compute(batch), into });
-    done += batch.rows.length;
-    options.onProgress?.({ phase, done, total: sampled.finish.length });
-  }
-  return into;
 }
 
 function jobOf({ signal }: JobOptions): JobOptions {

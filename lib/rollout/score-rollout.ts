@@ -5,6 +5,7 @@ import type { JobOptions } from "../engine/index.js";
 import { expectKeys } from "../engine/options.js";
 import { fail } from "../errors/index.js";
 import type { Tokenizer } from "../text/index.js";
+import type { RolloutProgress } from "./model-passes.js";
 import { callRewardFunction, checkedScores } from "./reward-function.js";
 import {
   headCombiner,
@@ -22,7 +23,6 @@ import type {
 } from "./reward-source.js";
 import { finishCodes, type Rollout, type SampledRollout, type SourceScores, sampleIds } from "./rollout.js";
 import type { RolloutPrompt } from "./rollout-prompts.js";
-import type { RolloutProgress } from "./sample-rollout.js";
 
 export type RewardSources = RewardSource | readonly RewardSource[];
 

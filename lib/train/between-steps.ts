@@ -2,6 +2,7 @@
 // stopping.
 // Must not know an algorithm.
 
+import { join } from "node:path";
 import type { StepRows } from "../data/index.js";
 import { AttuneError } from "../errors/index.js";
 import { checkpointFormat, readCheckpoint, stateName } from "./checkpoint-record.js";
@@ -10,7 +11,8 @@ import { EarlyStop, Patience, type StopJudge } from "./early-stop.js";
 import { versions } from "./machine.js";
 import type { EvalMetrics, SharedMetrics } from "./metrics.js";
 import { stateBytes } from "./plan-room.js";
-import { type Clock, systemClock, type TrainControl } from "./run-types.js";
+import { appendToFile } from "./run-files.js";
+import { type Alarm, type Clock, type ProgressEvent, systemClock, type TrainControl } from "./run-types.js";
 import { takeSamples, writeSamples } from "./samples.js";
 import type { SharedSettings } from "./settings.js";
 import type { LogTotals, StepLog } from "./step-log.js";
@@ -25,8 +27,8 @@ export interface BetweenStepsOptions<Metrics extends SharedMetrics> {
   readonly clock: Clock | undefined;
 }
 
-/** Measures the evaluation rows as the model is now: keys with `eval_`. */
-export type Evaluate = () => Promise<Readonly<Record<`eval_${string}`, number>>>;
+/** Measures the evaluation rows as the model is now, after so many steps: keys with `eval_`. */
+export type Evaluate = (step: number) => Promise<Readonly<Record<`eval_${string}`, number>>>;
 
 /** What an algorithm keeps beside the model's weights. */
 export interface OwnState {
@@ -47,6 +49,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   #evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   #checkpoint: string | undefined;
   #failure: AttuneError | undefined;
+  #ends = false;
 
   constructor(options: BetweenStepsOptions<Metrics>) {
     this.#options = options;
@@ -70,7 +73,23 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   }
 
   get endedEarly(): boolean {
-    return this.#earlyStop?.ended === true;
+    return this.#ends || this.#earlyStop?.ended === true;
+  }
+
+  /** Tells of an alarm: an event, and a line in alarms.jsonl. Throws ATTUNE_OUTPUT. */
+  alarm(alarm: Alarm): void {
+    appendToFile(join(this.#options.settings.output, "alarms.jsonl"), JSON.stringify(alarm));
+    this.#options.control.emit({ type: "alarm", ...alarm });
+  }
+
+  /** Where a long step is. */
+  progress(progress: Omit<ProgressEvent, "type">): void {
+    this.#options.control.emit({ type: "progress", ...progress });
+  }
+
+  /** The run is done after this step, as if it had been the last one. */
+  endAfterThisStep(): void {
+    this.#ends = true;
   }
 
   /**
@@ -135,7 +154,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const { place, control } = this.#options;
     if (this.#evaluate === undefined) return;
     const begun = this.#clock.now();
-    const measured = await this.#evaluate();
+    const measured = await this.#evaluate(step);
     const ms = Math.round((this.#clock.now() - begun) * 1000) / 1000;
     const metrics: EvalMetrics = { step, split: "eval", ...measured, eval_ms: ms };
     place.folder.metrics.write(metrics);

@@ -12,7 +12,7 @@ import type { FrozenModel, TrainableModel } from "../engine/contract.js";
 const bytesPerTurn = 1 << 22;
 
 /** SHA-256 of a file's bytes, in hex. */
-async function fileHash(path: string): Promise<string> {
+export async function fileHash(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest("hex");

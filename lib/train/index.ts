@@ -8,18 +8,23 @@ export type {
   DpoMetrics,
   EvalMetrics,
   KtoMetrics,
+  OnlineMetrics,
+  PpoMetrics,
   RewardMetrics,
   SftMetrics,
   SharedMetrics,
   TokenMetrics,
 } from "./metrics.js";
+export { type PpoOptions, ppo } from "./ppo.js";
 export { type RewardOptions, reward } from "./reward.js";
 export { Run } from "./run.js";
 export type { ResumeEntry, RunRecord, RunStatus } from "./run-folder.js";
 export type {
+  AlarmEvent,
   CheckpointEvent,
   Clock,
   EvalEvent,
+  ProgressEvent,
   RunInputs,
   SampleEvent,
   SavedEvent,

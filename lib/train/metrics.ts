@@ -66,6 +66,33 @@ export interface KtoMetrics extends TokenMetrics {
   readonly "count/undesirable": number;
 }
 
+/** What every trainer on answers of its own logs; what a run does not have is left out. docs/metrics.md defines each. */
+export interface OnlineMetrics extends SharedMetrics {
+  readonly entropy: number;
+  /** Mean weighted score of the answers, as the sources gave it. */
+  readonly reward?: number;
+  readonly "completions/mean_length": number;
+  readonly "completions/clipped_ratio": number;
+  readonly "time/rollout_ms": number;
+  readonly "time/scoring_ms": number;
+  readonly "time/update_ms": number;
+  /** Optimiser steps between sampling and use. */
+  readonly staleness: number;
+  readonly optimizer_steps: number;
+  readonly [more: string]: number | string | undefined;
+}
+
+export interface PpoMetrics extends OnlineMetrics {
+  readonly "objective/kl": number;
+  readonly "objective/kl_coef": number;
+  readonly "objective/scores": number;
+  readonly "objective/rlhf_reward": number;
+  readonly "policy/approxkl": number;
+  readonly "policy/clipfrac": number;
+  readonly "loss/policy": number;
+  readonly "loss/value": number;
+}
+
 /** Of rows that are not trained on: the keys of training behind `eval_`. `step` counts the steps before, from 0. */
 export type EvalMetrics = {
   readonly step: number;

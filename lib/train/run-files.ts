@@ -49,6 +49,21 @@ export function appendLine(file: number, path: string, line: string): void {
   }
 }
 
+/** Appends lines to a file that is not kept open. Throws ATTUNE_OUTPUT. */
+export function appendToFile(path: string, ...lines: readonly string[]): void {
+  let file: number;
+  try {
+    file = openSync(path, "a");
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+  try {
+    for (const line of lines) appendLine(file, path, line);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** A full disk writes a part before it says so: the rest is tried until it does. */
 export function writeAll(file: number, content: string): void {
   const bytes = Buffer.from(content);

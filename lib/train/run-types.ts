@@ -95,6 +95,29 @@ export interface WarningEvent {
   readonly message: string;
 }
 
+/** Something about an online run that looks wrong; a line of alarms.jsonl. docs/evaluation.md has the rules. */
+export interface Alarm {
+  readonly step: number;
+  readonly name: string;
+  /** A sentence with the numbers. */
+  readonly text: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+export interface AlarmEvent extends Alarm {
+  readonly type: "alarm";
+}
+
+/** Where a long step is: how much of a phase is done. */
+export interface ProgressEvent {
+  readonly type: "progress";
+  /** From 1; of a look at the evaluation prompts the steps taken before. */
+  readonly step: number;
+  readonly phase: "samples" | "reference" | "values" | "rewards" | "update";
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface SavedEvent {
   readonly type: "saved";
   /** The trained model as a Hugging Face folder, an adapter as a PEFT folder. */
@@ -108,6 +131,8 @@ export type TrainEvent<Metrics> =
   | SampleEvent
   | CheckpointEvent
   | WarningEvent
+  | AlarmEvent
+  | ProgressEvent
   | SavedEvent;
 
 export interface TrainResult<Metrics> {
@@ -176,7 +201,7 @@ function wrongInput(name: string, expected: string, value: unknown): AttuneError
 }
 
 /** What the schema checks and config.yaml says: paths, or that the rows came from memory. */
-function dataNames(data: unknown): unknown {
+export function dataNames(data: unknown): unknown {
   if (typeof data === "string") return [data];
   if (typeof data !== "object" || data === null) return data;
   const paths = Array.isArray(data) && data.length > 0 && data.every((item) => typeof item === "string");

@@ -1,12 +1,11 @@
 // Answers of the model to a few fixed prompts between the steps: how it speaks as it learns. Greedy, so that only the
 // weights make a difference. Must not know an algorithm.
 
-import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { TokenisedRows } from "../data/index.js";
 import type { Generation, JobOptions, TrainableModel } from "../engine/contract.js";
 import type { Tokenizer } from "../text/index.js";
-import { appendLine, unwritable } from "./run-files.js";
+import { appendToFile } from "./run-files.js";
 
 /** One line of samples.jsonl. */
 export interface Sample {
@@ -76,16 +75,5 @@ async function allTokens(generation: Generation, count: number, job: JobOptions)
 
 /** Appends to samples.jsonl in the run's folder. Throws ATTUNE_OUTPUT. */
 export function writeSamples(output: string, samples: readonly Sample[]): void {
-  const path = join(output, "samples.jsonl");
-  let file: number;
-  try {
-    file = openSync(path, "a");
-  } catch (error) {
-    throw unwritable(path, error);
-  }
-  try {
-    for (const sample of samples) appendLine(file, path, JSON.stringify(sample));
-  } finally {
-    closeSync(file);
-  }
+  appendToFile(join(output, "samples.jsonl"), ...samples.map((sample) => JSON.stringify(sample)));
 }

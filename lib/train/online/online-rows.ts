@@ -1,0 +1,342 @@
+// The material of online runs: prompts, those that are only looked at, and what scores answers to them.
+// Must not sample or train.
+
+import { findFiles } from "../../data/find-files.js";
+import { hashFiles } from "../../data/hash-files.js";
+import {
+  defaultTokenCache,
+  type LoadedRows,
+  loadRows,
+  type RowSource,
+  type StepRows,
+  type TokenisedRows,
+} from "../../data/index.js";
+import { pathsOf } from "../../data/raw-rows.js";
+import type { TrainableModel } from "../../engine/contract.js";
+import { fail } from "../../errors/index.js";
+import { readBound } from "../../evaluate/index.js";
+import {
+  namedSources,
+  openPrompts,
+  promptOrder,
+  type RewardBoundSource,
+  type RewardModelSource,
+  type RewardSource,
+  type RewardSources,
+  type RolloutPrompt,
+  type RolloutPrompts,
+} from "../../rollout/index.js";
+import { loadTokenizer, type Tokenizer } from "../../text/index.js";
+import { fileHash } from "../fingerprint.js";
+import type { LargestBatch, Material, OpenedModel } from "../material.js";
+import type { SharedMetrics } from "../metrics.js";
+import { stateBytes } from "../plan-room.js";
+import { functionOf } from "./function-files.js";
+import { isLoaded, type OnlineInputs, type OnlineSettings } from "./online-settings.js";
+import { Roles } from "./reward-roles.js";
+
+/** What an online loop finds in its workplace. */
+export interface OnlineRows {
+  readonly prompts: readonly RolloutPrompt[];
+  /** Prompts that are looked at only; undefined without. */
+  readonly evaluation: readonly RolloutPrompt[] | undefined;
+  /** What is optimised. */
+  readonly rewards: readonly RewardSource[];
+  /** What the policy never trains on; undefined without. */
+  readonly gold: readonly RewardSource[] | undefined;
+  /** The value network; undefined where the algorithm has none. */
+  readonly value: TrainableModel | undefined;
+  /** Texts of pre-training; undefined without. */
+  readonly texts: TokenisedRows | undefined;
+  /** Positions of the prompts of a rollout, by its number. */
+  readonly order: (rollout: number) => Int32Array;
+}
+
+export interface OpenOnlineRows<Metrics extends SharedMetrics> {
+  readonly settings: OnlineSettings;
+  readonly inputs: OnlineInputs<Metrics>;
+  /** For an algorithm with a value network: a path, "policy", a model, or undefined = the first reward model. */
+  readonly value?: { readonly from: string | TrainableModel | undefined };
+  /** Texts of pre-training that join the updates. */
+  readonly texts?: RowSource;
+}
+
+/** Nothing stays open when it throws. Throws ATTUNE_OPTION without a reward, and what opening rows and models throws. */
+export async function openOnlineRows<Metrics extends SharedMetrics>(
+  request: OpenOnlineRows<Metrics>,
+  opened: OpenedModel,
+): Promise<Material<OnlineRows>> {
+  const { settings, inputs } = request;
+  const { model, signal } = opened;
+  const roles = new Roles({ policy: model, settings, job: { signal } });
+  let texts: LoadedRows | undefined;
+  const close = async () => {
+    texts?.rows.close();
+    await roles.close();
+  };
+  try {
+    const tokenizer = await loadTokenizer({
+      path: model.source,
+      chatTemplate: settings.chatTemplate,
+      date: opened.date,
+    });
+    const read = (data: RowSource) => readPrompts(data, { request, opened, tokenizer });
+    const training = await read(inputs.data);
+    const measured = inputs.evalData === undefined ? undefined : await read(inputs.evalData);
+    const rewards = await openSources(request, roles, "reward");
+    if (rewards.sources.length === 0) throw noReward();
+    namedSources(rewards.sources);
+    const gold = await openSources(request, roles, "gold");
+    if (gold.sources.length > 0) namedSources(gold.sources);
+    const value = await openValue(request, roles);
+    texts = await loadTexts({ request, opened, tokenizer });
+    const { batchSize: count, seed, shuffle, epochs } = settings;
+    const promptCount = training.prompts.length;
+    const order = promptOrder({ promptCount, count, seed, shuffle });
+    const largest = largestOf(settings, training.prompts, measured?.prompts);
+    return {
+      counts: training.counts,
+      evaluationCounts: measured?.counts,
+      tokenizer,
+      identity: {
+        rows: training.hash,
+        ...(measured === undefined ? {} : { "evaluation rows": measured.hash }),
+        tokenizer: tokenizer.hash,
+        ...(tokenizer.chat === undefined ? {} : { "chat template": tokenizer.chat.hash }),
+        ...rewards.identity,
+        ...gold.identity,
+        ...value?.identity,
+        ...(texts === undefined ? {} : { "pre-training rows": texts.hash }),
+      },
+      files: {
+        ...(await filesOf(inputs.data)),
+        ...(await filesOf(inputs.evalData)),
+        ...Object.fromEntries((texts?.files ?? []).map(({ path, hash }) => [path, hash])),
+      },
+      rowCount: promptCount,
+      steps: Math.ceil((epochs * promptCount) / count),
+      evaluationCount: measured?.prompts.length,
+      largest,
+      further: value === undefined ? [] : [["value network", growth(value.model, largest)]],
+      stateBytes: value === undefined ? 0 : stateBytes(value.model),
+      warnings: warningsOf(settings, measured?.prompts.length, gold.sources.length > 0),
+      own: {
+        prompts: training.prompts,
+        evaluation: measured?.prompts,
+        rewards: rewards.sources,
+        gold: gold.sources.length === 0 ? undefined : gold.sources,
+        value: value?.model,
+        texts: texts?.rows,
+        order,
+      },
+      *plan(from): Generator<StepRows> {
+        for (let step = from; ; step++)
+          yield { step, epoch: Math.floor((step * count) / promptCount), rows: order(step) };
+      },
+      samplePrompts: (wanted) => firstPrompts((measured ?? training).prompts, wanted, model.maxPositions),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Reading<Metrics extends SharedMetrics> {
+  readonly request: OpenOnlineRows<Metrics>;
+  readonly opened: OpenedModel;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Prompts that leave room for an answer. */
+async function readPrompts<Metrics extends SharedMetrics>(
+  data: RowSource,
+  { request: { settings }, opened, tokenizer }: Reading<Metrics>,
+): Promise<RolloutPrompts> {
+  const { maxNewTokens, format, truncate, skipBadRows } = settings;
+  const maxLength = opened.maxLength - maxNewTokens;
+  if (maxLength < 1) {
+    const text = `Expected max-new-tokens below the ${opened.maxLength} tokens that prompt and answer may have together but received ${maxNewTokens}.`;
+    throw fail("ATTUNE_OPTION", text, { details: { option: "max-new-tokens" } });
+  }
+  return openPrompts({
+    data,
+    tokenizer,
+    maxLength,
+    overLength: truncate ? "truncate" : "drop",
+    ...(format === "auto" ? {} : { format }),
+    skipBadRows,
+    vocabularySize: opened.model.vocabularySize,
+    signal: opened.signal,
+  });
+}
+
+async function loadTexts<Metrics extends SharedMetrics>({
+  request: { texts: data, settings },
+  opened: { model, maxLength, signal, warn },
+  tokenizer,
+}: Reading<Metrics>): Promise<LoadedRows | undefined> {
+  if (data === undefined) return undefined;
+  const { vocabularySize } = model;
+  const { skipBadRows } = settings;
+  const tokenCache = defaultTokenCache(process.env);
+  return loadRows({
+    data,
+    task: "sft",
+    tokenizer,
+    maxLength,
+    skipBadRows,
+    vocabularySize,
+    tokenCache,
+    signal,
+    warn,
+  });
+}
+
+function noReward() {
+  const text = "Expected something that scores answers but there is none.";
+  const advice =
+    "Give --reward-model (a folder that attune reward wrote) or --reward-function (a module); in code also rewards.";
+  return fail("ATTUNE_OPTION", `${text} ${advice}`, { details: { option: "reward-model" } });
+}
+
+interface OpenSources {
+  readonly sources: readonly RewardSource[];
+  readonly identity: Readonly<Record<string, string>>;
+}
+
+/** Models by path, then functions by path, then what the caller gave. */
+async function openSources<Metrics extends SharedMetrics>(
+  { settings, inputs }: OpenOnlineRows<Metrics>,
+  roles: Roles,
+  kind: "reward" | "gold",
+): Promise<OpenSources> {
+  const isGold = kind === "gold";
+  const models = (isGold ? settings.goldModel : settings.rewardModel) ?? [];
+  const functions = (isGold ? settings.goldFunction : settings.rewardFunction) ?? [];
+  const given = listOf(isGold ? inputs.gold : inputs.rewards);
+  const weights = isGold ? undefined : settings.rewardWeights;
+  const named = models.length + functions.length;
+  if (weights !== undefined && weights.length !== named) {
+    const text = `Expected a weight for each of ${named} reward models and functions but received ${weights.length}.`;
+    throw fail("ATTUNE_OPTION", text, { details: { option: "reward-weights" } });
+  }
+  const bound = isGold ? undefined : settings.rewardBound;
+  if (bound !== undefined && models.length === 0) {
+    const text = "Expected reward-model beside reward-bound: a bound scores by that model's states.";
+    throw fail("ATTUNE_OPTION", text, { details: { option: "reward-bound" } });
+  }
+  const sources: RewardSource[] = [];
+  const identity: Record<string, string> = {};
+  const add = (source: RewardSource & object, hash: string) => {
+    const weight = weights?.[sources.length];
+    identity[`${kind} ${sources.length + 1}`] = hash;
+    sources.push({ ...source, ...(weight === undefined ? {} : { weight }) } as RewardSource);
+  };
+  for (const [index, path] of models.entries()) {
+    const { model, hash } = await roles.scorer(path);
+    const name = models.length === 1 ? `${kind} model` : `${kind} model ${index + 1}`;
+    if (index === 0 && bound !== undefined) {
+      const source: RewardBoundSource = { name: "reward bound", model, bound: await readBound(bound) };
+      add(source, `${hash}+${await fileHash(bound)}`);
+      continue;
+    }
+    const { rewardAggregate: aggregate, rewardK: k } = settings;
+    const how = { ...(aggregate === undefined ? {} : { aggregate }), ...(k === undefined ? {} : { k }) };
+    const source: RewardModelSource = { name, model, ...(isGold ? {} : how) };
+    add(source, hash);
+  }
+  for (const place of functions) {
+    const { name, score, hash } = await functionOf(place);
+    add({ name, score, timeout: settings.rewardTimeout, retries: settings.rewardRetries }, hash);
+  }
+  return { sources: [...sources, ...given], identity };
+}
+
+function listOf(sources: RewardSources | undefined): readonly RewardSource[] {
+  if (sources === undefined) return [];
+  return Array.isArray(sources) ? sources : [sources as RewardSource];
+}
+
+interface OpenValue {
+  readonly model: TrainableModel;
+  readonly identity: Readonly<Record<string, string>>;
+}
+
+async function openValue<Metrics extends SharedMetrics>(
+  { settings, value }: OpenOnlineRows<Metrics>,
+  roles: Roles,
+): Promise<OpenValue | undefined> {
+  if (value === undefined) return undefined;
+  const { from } = value;
+  if (isLoaded(from)) return { model: from, identity: {} };
+  const path = from ?? settings.rewardModel?.[0];
+  if (path === undefined) {
+    const text = "Expected a model that the value network starts from, as there is no reward model.";
+    throw fail("ATTUNE_OPTION", `${text} Give --value-model: the path of one, or "policy".`, {
+      details: { option: "value-model" },
+    });
+  }
+  const { model, hash } = path === "policy" ? await roles.valueOfPolicy() : await roles.valueFrom(path);
+  return { model, identity: { "value network": hash } };
+}
+
+/** A prompt with all its answers is the least that a batch holds. */
+function largestOf(
+  settings: OnlineSettings,
+  prompts: readonly RolloutPrompt[],
+  evaluation: readonly RolloutPrompt[] = [],
+): LargestBatch {
+  const { maxNewTokens, microBatchTokens, samples, evalSamples } = settings;
+  const longest = (list: readonly RolloutPrompt[]) =>
+    list.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const one = Math.max(longest(prompts), longest(evaluation)) + maxNewTokens;
+  const rows = Math.max(one, microBatchTokens);
+  return { rows, targets: rows + Math.max(samples, evalSamples) };
+}
+
+/** What training will take beyond what a model holds now. */
+function growth(model: TrainableModel, largest: LargestBatch): number {
+  return Math.max(0, model.plan({ ...largest, training: true }).total - model.memory().total);
+}
+
+const FEWEST_FOR_STOP_RULE = 256;
+
+function warningsOf(
+  settings: OnlineSettings,
+  measured: number | undefined,
+  gold: boolean,
+): readonly string[] {
+  if (!settings.stopRule) return [];
+  if (measured === undefined || !gold) {
+    const text = "Expected evaluation prompts and a gold score beside stop-rule: it compares gold scores.";
+    throw fail("ATTUNE_OPTION", `${text} Give --eval-data and --gold-model or --gold-function.`, {
+      details: { option: "stop-rule" },
+    });
+  }
+  if (measured >= FEWEST_FOR_STOP_RULE) return [];
+  return [
+    `The stop rule compares gold scores of ${measured} prompts; with fewer than ${FEWEST_FOR_STOP_RULE} it sees large changes only.`,
+  ];
+}
+
+function firstPrompts(
+  prompts: readonly RolloutPrompt[],
+  count: number,
+  maxPositions: number,
+): readonly Int32Array[] {
+  const found = new Map<string, Int32Array>();
+  for (const { ids } of prompts) {
+    if (found.size === count) break;
+    if (ids.length < maxPositions) found.set(ids.join(), ids);
+  }
+  return [...found.values()];
+}
+
+/** SHA-256 by path; rows in memory have none. */
+async function filesOf(data: RowSource | undefined): Promise<Readonly<Record<string, string>>> {
+  const paths = data === undefined ? undefined : pathsOf(data);
+  if (paths === undefined) return {};
+  const files = await hashFiles({ paths: await findFiles({ paths }) });
+  return Object.fromEntries(files.map(({ path, hash }) => [path, hash]));
+}

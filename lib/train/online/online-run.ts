@@ -1,0 +1,165 @@
+// What the loops of online trainers share: the request of a run, its reference, rollouts and watch, and what a checkpoint keeps
+// of them. Must not know how a policy is updated.
+
+import type { z } from "zod";
+import type { FrozenModel } from "../../engine/contract.js";
+import { logprobsOfRollout, type Numbers, type Rollout } from "../../rollout/index.js";
+import type { BetweenSteps, OwnState } from "../between-steps.js";
+import type { SharedMetrics } from "../metrics.js";
+import { systemClock } from "../run-types.js";
+import type { OpenWorkplace, Place } from "../workplace.js";
+import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-rows.js";
+import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
+import { type NextRollout, Rollouts } from "./rollouts.js";
+import { ScoreTreatment } from "./scored-rollout.js";
+import { Watch } from "./watch.js";
+
+export type OnlinePlace = Place & OnlineRows;
+
+export interface OnlineRequest<Metrics extends SharedMetrics>
+  extends Pick<OpenOnlineRows<Metrics>, "settings" | "value" | "texts"> {
+  readonly command: string;
+  readonly schema: z.ZodObject;
+  readonly separated: SeparatedOnline<Metrics>;
+}
+
+/** What `startTraining` opens. */
+export function onlineWorkplace<Metrics extends SharedMetrics>(
+  request: OnlineRequest<Metrics>,
+): OpenWorkplace<Metrics, OnlineRows> {
+  const { command, schema, settings, separated, ...own } = request;
+  const { inputs, values } = separated;
+  const { reference } = inputs;
+  return {
+    command,
+    schema,
+    settings,
+    inputs,
+    material: (opened) => openOnlineRows({ settings, inputs, ...own }, opened),
+    lengthGiven: values.maxLength !== undefined,
+    snapshots: reference === undefined ? 1 : 0,
+    reference,
+  };
+}
+
+export interface OnlineRunOptions {
+  readonly place: OnlinePlace;
+  readonly settings: OnlineSettings;
+  readonly between: BetweenSteps<SharedMetrics>;
+  /** Whether rollouts carry log-probs of the reference, or looks alone do. */
+  readonly compare: boolean;
+  readonly exactKl?: boolean;
+  readonly now?: () => number;
+}
+
+/** Plain JSON. */
+interface SavedRun {
+  readonly policyStep: number;
+  readonly moments: ScoreTreatment["state"];
+  readonly watch: Watch["state"];
+  readonly own: unknown;
+}
+
+/** Rollouts, watch and counters of a run; disposed at its end. */
+export class OnlineRun {
+  readonly reference: FrozenModel;
+  readonly scores: ScoreTreatment;
+  readonly watch: Watch;
+  readonly #options: OnlineRunOptions;
+  readonly #rollouts: Rollouts;
+  readonly #snapshot: FrozenModel | undefined;
+  #policyStep = 0;
+  #step = 0;
+
+  private constructor(options: OnlineRunOptions, reference: FrozenModel, snapshot: FrozenModel | undefined) {
+    const { place, settings, between, compare, exactKl = false, now = systemClock.now } = options;
+    this.#options = options;
+    this.#snapshot = snapshot;
+    this.reference = reference;
+    this.scores = new ScoreTreatment(settings);
+    this.watch = new Watch({ place, settings, reference, between });
+    this.#rollouts = new Rollouts({
+      place,
+      settings,
+      // Without evaluation prompts the rollouts are what is looked at.
+      reference: compare || place.evaluation === undefined ? reference : undefined,
+      exactKl,
+      now,
+      onProgress: (progress) => between.progress({ step: this.#step + 1, ...progress }),
+    });
+  }
+
+  /** Takes the copy of the start that the policy is compared with: before later weights are put into the model. */
+  static async open(options: OnlineRunOptions): Promise<OnlineRun> {
+    const { reference, model } = options.place;
+    if (reference !== undefined) return new OnlineRun(options, reference.model, undefined);
+    const snapshot = await model.snapshot();
+    return new OnlineRun(options, snapshot, snapshot);
+  }
+
+  /** Optimiser steps taken so far. */
+  get policyStep(): number {
+    return this.#policyStep;
+  }
+
+  /** Evaluates the start, or goes on from a checkpoint. `own`: what the algorithm keeps besides. */
+  async begin(own: OwnState): Promise<void> {
+    const { between } = this.#options;
+    const state: OwnState = {
+      save: (): SavedRun => ({
+        policyStep: this.#policyStep,
+        moments: this.scores.state,
+        watch: this.watch.state,
+        own: own.save(),
+      }),
+      restore: async (saved, folder) => {
+        // Of the best step only the weights come back.
+        if (folder === undefined) return;
+        // What `save` of this very loop wrote.
+        const { policyStep, moments, watch, own: kept } = saved as SavedRun;
+        this.#policyStep = policyStep;
+        this.scores.restore(moments);
+        this.watch.restore(watch);
+        await own.restore(kept, folder);
+        const step = this.#options.place.earlier?.record.step ?? 0;
+        if (this.#options.settings.replay === undefined) await this.#rollouts.restore(folder, step);
+      },
+      files: async () => [...((await own.files?.()) ?? []), ...(await this.#rollouts.files())],
+    };
+    await between.begin((step) => this.watch.evaluate(step), state, this.watch.judge);
+  }
+
+  /** The rollout of a step, counted from 0. */
+  async next(step: number): Promise<NextRollout> {
+    this.#step = step;
+    return this.#rollouts.next({ step, policyStep: this.#policyStep });
+  }
+
+  /** [tokens] log-probs under the policy of now; undefined where the rollout is its own. */
+  async startLogprobs({ rollout, staleness }: NextRollout): Promise<Numbers | undefined> {
+    if (staleness === 0) return undefined;
+    const { place, settings } = this.#options;
+    const { microBatchTokens } = settings;
+    return logprobsOfRollout({ model: place.model, rollout, microBatchTokens, ...place.job });
+  }
+
+  /** Shows how far the updates of a step are. */
+  progress(done: number, total: number): void {
+    this.#options.between.progress({ step: this.#step + 1, phase: "update", done, total });
+  }
+
+  /** Counts the optimiser steps of an update. */
+  took(optimizerSteps: number): void {
+    this.#policyStep += optimizerSteps;
+  }
+
+  /** Metrics of a rollout that look for over-optimisation; raises alarms where there are no evaluation prompts. */
+  observe(step: number, rollout: Rollout): Readonly<Record<string, number>> {
+    return rollout.finish.length < 2 ? {} : this.watch.observe(step, rollout);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#rollouts.dispose();
+    await this.#snapshot?.dispose();
+  }
+}

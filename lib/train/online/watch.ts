@@ -1,0 +1,217 @@
+// Looks at an online run: fresh answers to the evaluation prompts, or the rollouts themselves where there are none, measured
+// for signs of over-optimisation (Gao, Schulman, Hilton 2022, arXiv 2210.10760). Must not train.
+
+import type { FrozenModel } from "../../engine/contract.js";
+import { fail } from "../../errors/index.js";
+import {
+  type Answer,
+  OverOptimisationAlarms,
+  OverOptimisationStop,
+  overOptimisationMetrics,
+  type WatchedStep,
+  watchedStep,
+} from "../../evaluate/index.js";
+import {
+  endedOf,
+  type Rollout,
+  rewardMetrics,
+  sampleIds,
+  sampleRollout,
+  scoreRollout,
+} from "../../rollout/index.js";
+import type { BetweenSteps } from "../between-steps.js";
+import type { StopJudge } from "../early-stop.js";
+import type { SharedMetrics } from "../metrics.js";
+import type { Alarm } from "../run-types.js";
+import type { Place } from "../workplace.js";
+import type { OnlineRows } from "./online-rows.js";
+import type { OnlineSettings } from "./online-settings.js";
+import { samplingOf } from "./rollouts.js";
+
+export interface WatchOptions {
+  readonly place: Place & OnlineRows;
+  readonly settings: OnlineSettings;
+  readonly reference: FrozenModel;
+  readonly between: Pick<BetweenSteps<SharedMetrics>, "alarm" | "endAfterThisStep" | "progress">;
+}
+
+/** Draws of looks: no rollout has this number, and every look draws alike, so that looks differ by the policy only. */
+const LOOK_NUMBER = 0xffff_ffff;
+const FEWEST_PROMPTS = 2;
+
+/** Part of a checkpoint: plain JSON. */
+interface WatchState {
+  readonly alarms: OverOptimisationAlarms["state"];
+  readonly stop: OverOptimisationStop["state"];
+  readonly start: WatchedStep | undefined;
+  /** [prompts] gold score of the start. */
+  readonly startGold: readonly number[] | undefined;
+}
+
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #alarms: OverOptimisationAlarms;
+  readonly #stop: OverOptimisationStop;
+  #start: WatchedStep | undefined;
+  #startGold: readonly number[] | undefined;
+  #last: { readonly step: number; readonly kl: number; readonly gold: Float64Array } | undefined;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    const { klBudget } = options.settings;
+    this.#alarms = new OverOptimisationAlarms({ klBudget });
+    this.#stop = new OverOptimisationStop({ klBudget, leastPrompts: FEWEST_PROMPTS });
+  }
+
+  get state(): WatchState {
+    return {
+      alarms: this.#alarms.state,
+      stop: this.#stop.state,
+      start: this.#start,
+      startGold: this.#startGold,
+    };
+  }
+
+  restore({ alarms, stop, start, startGold }: WatchState): void {
+    this.#alarms.restore(alarms);
+    this.#stop.restore(stop);
+    this.#start = start;
+    this.#startGold = startGold;
+  }
+
+  /** Judges evaluations by their gold score; undefined unless `stopRule` asks for it. */
+  get judge(): StopJudge | undefined {
+    if (!this.#options.settings.stopRule) return undefined;
+    const rule = this.#stop;
+    return {
+      observe: ({ step }) => {
+        if (this.#last?.step !== step) throw fail("ATTUNE_INTERNAL", `No look at step ${step}.`);
+        const { best, stop } = rule.observe(this.#last);
+        return { best, ends: stop !== undefined };
+      },
+      // `state` of this class keeps it.
+      state: undefined,
+      restore: () => undefined,
+    };
+  }
+
+  /** Fresh answers to the evaluation prompts, scored by what is optimised and by gold. Keys with `eval_`. */
+  async evaluate(step: number): Promise<Record<`eval_${string}`, number>> {
+    const { place, settings, reference } = this.#options;
+    const { model, evaluation: prompts = [], rewards, gold, tokenizer, job } = place;
+    const sampled = await sampleRollout({
+      policy: model,
+      reference,
+      prompts,
+      sampling: { ...samplingOf(settings), samples: settings.evalSamples },
+      seed: settings.seed,
+      number: LOOK_NUMBER,
+      microBatchTokens: settings.microBatchTokens,
+      ...job,
+      onProgress: (progress) => this.#options.between.progress({ step, ...progress }),
+    });
+    const shared = { rollout: sampled, prompts, tokenizer, ...job };
+    const proxy = await scoreRollout({ ...shared, rewards });
+    const golden = gold === undefined ? undefined : await scoreRollout({ ...shared, rewards: gold });
+    const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
+    this.#raise(look);
+    const entries = Object.entries({ ...metrics, ...rewardMetrics(proxy) });
+    return Object.fromEntries(entries.map(([key, value]) => [`eval_${key}`, value]));
+  }
+
+  /** What a rollout says of the policy; alarms come from here where there are no evaluation prompts. */
+  observe(step: number, rollout: Rollout): Readonly<Record<string, number>> {
+    if (this.#options.place.evaluation !== undefined) {
+      const look = lookAt({ step, rollout, golden: undefined, wins: undefined });
+      return overOptimisationMetrics(look, look);
+    }
+    const { metrics, look } = this.#measure({ step, rollout, golden: undefined });
+    this.#raise(look);
+    return metrics;
+  }
+
+  #measure({ step, rollout, golden }: Omit<Measured, "wins">) {
+    const perPrompt = golden === undefined ? undefined : promptMeans(golden);
+    if (perPrompt !== undefined) this.#startGold ??= Array.from(perPrompt);
+    const start = this.#startGold;
+    const wins =
+      perPrompt === undefined || start === undefined || this.#start === undefined
+        ? undefined
+        : perPrompt.map((score, prompt) => 0.5 + 0.5 * Math.sign(score - (start[prompt] ?? score)));
+    const look = lookAt({ step, rollout, golden, wins });
+    this.#start ??= look;
+    const kl = look.kl?.mean ?? Number.NaN;
+    if (perPrompt !== undefined) this.#last = { step, kl, gold: perPrompt };
+    const measured = {
+      ...overOptimisationMetrics(look, this.#start),
+      ...(look.kl === undefined ? {} : { kl }),
+      ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
+    };
+    return { look, metrics: measured };
+  }
+
+  #raise(look: WatchedStep): void {
+    const { between, settings } = this.#options;
+    for (const alarm of this.#alarms.observe(look)) {
+      between.alarm(alarm satisfies Alarm);
+      if (settings.stopOn?.includes(alarm.name)) between.endAfterThisStep();
+    }
+  }
+}
+
+interface Measured {
+  readonly step: number;
+  readonly rollout: Rollout;
+  readonly golden: Rollout | undefined;
+  /** [prompts] */
+  readonly wins: Float64Array | undefined;
+}
+
+function lookAt({ step, rollout, golden, wins }: Measured): WatchedStep {
+  const { starts, logprobs, referenceLogprobs } = rollout;
+  const count = rollout.finish.length;
+  const sumsOf = (value: (token: number) => number) =>
+    Float64Array.from({ length: count }, (_, sample) => {
+      let sum = 0;
+      for (let token = starts[sample] ?? 0; token < (starts[sample + 1] ?? 0); token++) sum += value(token);
+      return sum;
+    });
+  const lengths = Float64Array.from({ length: count }, (_, i) => (starts[i + 1] ?? 0) - (starts[i] ?? 0));
+  const kl = referenceLogprobs && sumsOf((token) => (logprobs[token] ?? 0) - (referenceLogprobs[token] ?? 0));
+  const surprise = sumsOf((token) => -(logprobs[token] ?? 0));
+  // A source that gave no reward counts as the mean of the others.
+  return watchedStep({
+    step,
+    answers: answersOf(rollout),
+    proxy: filled(rollout.scores),
+    ...(golden === undefined ? {} : { gold: filled(golden.scores) }),
+    ...(kl === undefined ? {} : { kl }),
+    entropy: surprise.map((sum, i) => sum / Math.max(1, lengths[i] ?? 1)),
+    ...(wins === undefined ? {} : { wins }),
+  });
+}
+
+/** [prompts][samples]; ids stand for texts. */
+function answersOf(rollout: Rollout): Answer[][] {
+  const ended = endedOf(rollout);
+  return Array.from(rollout.promptRows, (_, prompt) =>
+    Array.from({ length: rollout.samples }, (_, i): Answer => {
+      const sample = prompt * rollout.samples + i;
+      const ids = sampleIds(rollout, sample).completion;
+      return { text: ids.join(" "), ids, length: ids.length, ended: ended[sample] === 1 };
+    }),
+  );
+}
+
+function filled(scores: Float64Array): Float64Array {
+  const known = scores.filter((score) => !Number.isNaN(score));
+  const mean = known.reduce((sum, score) => sum + score, 0) / Math.max(1, known.length);
+  return scores.map((score) => (Number.isNaN(score) ? mean : score));
+}
+
+function promptMeans({ scores, samples, promptRows }: Rollout): Float64Array {
+  return Float64Array.from(promptRows, (_, prompt) => {
+    const own = filled(scores).subarray(prompt * samples, (prompt + 1) * samples);
+    return own.reduce((sum, score) => sum + score, 0) / samples;
+  });
+}

@@ -1,0 +1,252 @@
+// PPO for language models (Schulman et al. 2017, arXiv 1707.06347; Huang et al. 2024, arXiv 2403.17031), with a KL penalty to a
+// reference and, where asked for, pre-training gradients (PPO-ptx, arXiv 2203.02155). One linear loop.
+// Must not import another trainer's loop.
+
+import { type RowSource, stepRows } from "../data/index.js";
+import type { TrainableModel } from "../engine/contract.js";
+import { fail } from "../errors/index.js";
+import { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions } from "../options/index.js";
+import { controlKl, type KlController } from "../rollout/index.js";
+import type { BetweenSteps } from "./between-steps.js";
+import type { PpoMetrics } from "./metrics.js";
+import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
+import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
+import { answerRows } from "./online/policy-pass.js";
+import { promptsAt } from "./online/rollouts.js";
+import { rolloutMetrics } from "./online/scored-rollout.js";
+import { ppoObjective } from "./ppo-objective.js";
+import { type PtxTexts, ppoUpdate, type UpdateSums } from "./ppo-update.js";
+import { dataNames, type TrainRun } from "./run-types.js";
+import { scheduleMultiplier } from "./schedule.js";
+import { resolveSettings, type SharedSettings } from "./settings.js";
+import type { StepLog } from "./step-log.js";
+import { startTraining } from "./training.js";
+
+/** Numbers by their defaults in docs/cli/ppo.md, and what the run works on. */
+export type PpoOptions = Omit<
+  PpoSettingsInput,
+  "model" | "data" | "evalData" | "reference" | "valueModel" | "ptxData"
+> &
+  OnlineInputs<PpoMetrics> & {
+    /**
+     * What the value network starts from: a path, "policy" (a new head on the policy's weights), or a model with one score head,
+     * which is then trained in place. Default: the first reward model that is named by path.
+     */
+    readonly valueModel?: string | TrainableModel;
+    /** Texts of pre-training: paths, or the rows themselves. */
+    readonly ptxData?: RowSource;
+  };
+
+type Settings = PpoSettings & SharedSettings;
+
+/**
+ * Trains a policy on rewards of answers that it samples itself. Returns at once; the run goes on by itself.
+ * @throws ATTUNE_OPTION at once; what goes wrong later rejects `run.result`
+ */
+export function ppo(options: PpoOptions): TrainRun<PpoMetrics> {
+  const { valueModel, ptxData, ...others } = options;
+  const separated = separateOnline<PpoMetrics>(others);
+  const { inputs } = separated;
+  const values = {
+    ...separated.values,
+    valueModel: typeof valueModel === "object" ? "(a model in memory)" : valueModel,
+    ptxData: dataNames(ptxData),
+  };
+  const command = "ppo";
+  const rates = ppoLearningRates;
+  const settings = resolveSettings({ command, schema: ppoOptions, inputs, values, rates });
+  checkSettings(settings);
+  const own = { value: { from: valueModel }, ...(ptxData === undefined ? {} : { texts: ptxData }) };
+  const request = { command, schema: ppoOptions, settings, separated, ...own };
+  return startTraining(onlineWorkplace(request), (place, log, between) =>
+    loop({ place, settings, log, between, now: inputs.clock?.now }),
+  );
+}
+
+/** Throws ATTUNE_OPTION for what contradicts itself. */
+function checkSettings({
+  kl,
+  temperature,
+  klTarget,
+  beta,
+  ptxWeight,
+  ptxData,
+  samples,
+  batchSize,
+  minibatches,
+}: Settings) {
+  const refuse = (option: string, text: string) => fail("ATTUNE_OPTION", text, { details: { option } });
+  if (kl === "full" && temperature !== 1)
+    throw refuse(
+      "kl",
+      `Expected temperature 1 beside kl full, which is of undivided logits, but received ${temperature}.`,
+    );
+  if (klTarget !== undefined && beta === 0)
+    throw refuse("beta", "Expected beta above 0 beside kl-target: an adaptive coefficient is multiplied.");
+  if (ptxWeight !== undefined && ptxData === undefined)
+    throw refuse("ptx-weight", "Expected ptx-data beside ptx-weight: there are no texts to weigh.");
+  if (minibatches > batchSize * samples)
+    throw refuse(
+      "minibatches",
+      `Expected at most ${batchSize * samples} minibatches, the answers of a step, but received ${minibatches}.`,
+    );
+}
+
+interface LoopParts {
+  readonly place: OnlinePlace;
+  readonly settings: Settings;
+  readonly log: StepLog<PpoMetrics>;
+  readonly between: BetweenSteps<PpoMetrics>;
+  readonly now: (() => number) | undefined;
+}
+
+async function loop({
+  place,
+  settings,
+
+  log,
+  between,
+  now = () => performance.now(),
+}: LoopParts): Promise<void> {
+  const { model: policy, value, job } = place;
+  if (value === undefined) throw new Error("a run without a value network");
+  const ptx = orderedTexts(place, settings);
+  let run: OnlineRun | undefined;
+  try {
+    const exactKl = settings.kl === "full";
+    run = await OnlineRun.open({ place, settings, between, compare: true, exactKl, now });
+    let controller = startController(settings);
+    await run.begin({
+      save: () => ({ controller, ptxSteps: ptx?.steps }),
+      restore: async (saved, folder) => {
+        // What `save` of this very loop wrote.
+        const kept = saved as { readonly controller: KlController; readonly ptxSteps?: number };
+        controller = kept.controller;
+        ptx?.goOn(kept.ptxSteps ?? 0);
+        await value.loadState(`${folder}/${valueState}`, job);
+      },
+      files: () => [
+        {
+          name: valueState,
+          bytes: 12 * value.trainableParameters,
+          save: (path) => value.saveState(path, job),
+        },
+      ],
+    });
+    for (const planned of place.plan()) {
+      const { step, epoch, rows } = planned;
+      const next = await run.next(step);
+      const { rollout, staleness } = next;
+      const begun = now();
+      const scores = run.scores.treated(rollout);
+      const objective = ppoObjective({ rollout, scores, controller, settings });
+      const rate = scheduleMultiplier(step, place.schedule);
+      const rates = {
+        policy: settings.learningRate * rate,
+        value: (settings.valueLearningRate ?? settings.learningRate) * rate,
+      };
+      const updated = await ppoUpdate({
+        policy,
+        value,
+        ptx,
+        rollout,
+        data: answerRows(rollout, promptsAt(place.prompts, rows)),
+        objective,
+        startLogprobs: await run.startLogprobs(next),
+        settings,
+        rates,
+        job,
+        step: step + 1,
+        onProgress: (done, total) => run?.progress(done, total),
+      });
+      run.took(updated.optimizerSteps);
+      const coefficient = controller.coefficient;
+      controller = controlKl(controller, { kl: objective.kl, episodes: rollout.finish.length });
+      log.finish(epoch, {
+        ...updateMetrics(updated, settings),
+        ...objective.metrics,
+        "objective/kl_coef": coefficient,
+        ...rolloutMetrics(rollout),
+        ...run.observe(step + 1, rollout),
+        episode: (step + 1) * rollout.finish.length,
+        staleness,
+        learning_rate: rates.policy,
+        "time/rollout_ms": next.times.rollout,
+        "time/scoring_ms": next.times.scoring,
+        "time/update_ms": now() - begun,
+      });
+      if (await between.after(planned)) return;
+    }
+  } finally {
+    await run?.dispose();
+  }
+}
+
+const valueState = "value.safetensors";
+
+function startController({ beta, klTarget, klHorizon }: Settings): KlController {
+  return klTarget === undefined
+    ? { kind: "fixed", coefficient: beta }
+    : { kind: "adaptive", coefficient: beta, target: klTarget, horizon: klHorizon };
+}
+
+/** Means over the minibatches of a step. */
+function updateMetrics(updated: UpdateSums, { valueWeight, ptxWeight = 1 }: Settings) {
+  const { policy, value, minibatches, ptxLoss, optimizerSteps } = updated;
+  const mean = policy.ratios === 0 ? 1 : policy.ratio / policy.ratios;
+  const perToken = (sum: number) => (policy.count === 0 ? 0 : sum / policy.count);
+  const steps = Math.max(1, optimizerSteps);
+  const valueLoss = valueWeight === 0 ? 0 : value.loss / (valueWeight * steps);
+  const policyLoss = policy.loss / Math.max(1, minibatches);
+  const entropy = perToken(policy.entropy);
+  return {
+    loss: policyLoss + valueWeight * valueLoss + (ptxLoss === undefined ? 0 : ptxWeight * ptxLoss),
+    "loss/policy": policyLoss,
+    "loss/value": valueLoss,
+    ...(ptxLoss === undefined ? {} : { ptx_loss: ptxLoss }),
+    entropy,
+    "policy/entropy": entropy,
+    "policy/approxkl": perToken(policy.approxKl),
+    "policy/clipfrac": policy.ratios === 0 ? 0 : policy.clipped / policy.ratios,
+    "val/clipfrac": value.count === 0 ? 0 : value.clipped / value.count,
+    "val/ratio": mean,
+    "val/ratio_var": policy.ratios === 0 ? 0 : Math.max(0, policy.ratioSquared / policy.ratios - mean * mean),
+    grad_norm: updated.gradNorm,
+    "value/grad_norm": updated.valueGradNorm,
+    optimizer_steps: optimizerSteps,
+    skipped_minibatches: updated.skipped,
+    stopped_early: updated.stopped ? 1 : 0,
+    tokens: policy.tokens + updated.ptxTokens,
+    tokens_computed: policy.trunkRows + updated.ptxTrunkRows,
+  };
+}
+
+interface OrderedTexts extends PtxTexts {
+  /** Optimiser steps that took texts. */
+  readonly steps: number;
+  goOn(steps: number): void;
+}
+
+/** Texts in an order of their own; the rows of an optimiser step are found by its number. */
+function orderedTexts({ texts }: OnlinePlace, settings: Settings): OrderedTexts | undefined {
+  if (texts === undefined) return undefined;
+  const { ptxBatchSize: batchSize, seed } = settings;
+  const order = { rowCount: texts.length, batchSize, seed: seed + 1, shuffle: true };
+  let steps = 0;
+  let iterator = stepRows(order);
+  return {
+    data: texts,
+    get steps() {
+      return steps;
+    },
+    next() {
+      steps += 1;
+      // Epochs have no end.
+      return iterator.next().value?.rows ?? new Int32Array(0);
+    },
+    goOn(from) {
+      steps = from;
+      iterator = stepRows({ ...order, from });
+    },
+  };
+}
