@@ -1,5 +1,5 @@
 // `npm run bench [SUITE…] [-- --json FILE]`: benny suites, each in a process of its own, with the machine line;
-// `npm run bench decode -- --model PATH …`: sampling speed of a real model.
+// `npm run bench decode -- --model PATH …`: sampling speed of a real model; `npm run bench ppo -- …`: iterations of PPO.
 // Kernel rates come from the C++ runner (build-cmake/…/attune-tool bench NAME); this measures what TypeScript sees.
 
 import { spawnSync } from "node:child_process";
@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { machineLine } from "../lib/train/machine.js";
 import { benchDecode } from "./decode.js";
+import { benchPpo } from "./ppo-iteration.js";
 import { suites } from "./suites.js";
 
 interface SuiteReport {
@@ -52,6 +53,8 @@ if (args[0] === "--suite") {
   await runSuite(args[1] ?? "");
 } else if (args[0] === "decode") {
   await benchDecode(args.slice(1));
+} else if (args[0] === "ppo") {
+  await benchPpo(args.slice(1));
 } else {
   const json = args.indexOf("--json");
   const file = json < 0 ? undefined : args[json + 1];

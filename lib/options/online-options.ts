@@ -67,6 +67,11 @@ export function onlineOptions(defaults: {
         "answers decoded at once; it changes speed and memory, never an answer",
         { group: "Sampling", value: "N" },
       ),
+      ignoreEos: option(
+        z.boolean().default(false),
+        "sample beyond the end of an answer, always max-new-tokens: for measuring speed",
+        { group: "Sampling" },
+      ),
       maxStaleness: option(
         z.number().int().min(0).default(0),
         "optimiser steps that may lie between sampling and use: above 0 the next rollout is sampled before the update and " +

@@ -183,8 +183,9 @@ export class Rollouts {
 
 /** How a run samples, for rollouts and looks alike. */
 export function samplingOf(settings: OnlineSettings) {
-  const { maxNewTokens, temperature, samples, decodeBatch } = settings;
-  return { maxNewTokens, temperature, samples, batchSize: decodeBatch } as const;
+  const { maxNewTokens, temperature, samples, decodeBatch, ignoreEos } = settings;
+  const stop = ignoreEos ? { stopTokens: [] } : {};
+  return { maxNewTokens, temperature, samples, batchSize: decodeBatch, ...stop } as const;
 }
 
 /** Prompts by their positions. Throws RangeError. */
