@@ -222,6 +222,11 @@ const watchOptions = {
     group: "Evaluation",
     value: "N",
   }),
+  bestOf: option(
+    z.number().int().min(0).default(8),
+    "answers of the start to each evaluation prompt, of which the best by score are the baseline that a run is compared to; 0 none",
+    { group: "Evaluation", value: "N" },
+  ),
   klBudget: option(
     z.number().positive().default(50),
     "nats per answer that the policy may be away from its reference; beyond them the alarm kl-budget is raised",

@@ -9,7 +9,13 @@ import { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions }
 import { controlKl, type KlController } from "../rollout/index.js";
 import type { BetweenSteps } from "./between-steps.js";
 import type { PpoMetrics } from "./metrics.js";
-import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
+import {
+  type OnlineDetails,
+  type OnlinePlace,
+  OnlineRun,
+  onlineDetails,
+  onlineWorkplace,
+} from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { answerRows } from "./online/policy-pass.js";
 import { promptsAt } from "./online/rollouts.js";
@@ -58,8 +64,11 @@ export function ppo(options: PpoOptions): TrainRun<PpoMetrics> {
   checkSettings(settings);
   const own = { value: { from: valueModel }, ...(ptxData === undefined ? {} : { texts: ptxData }) };
   const request = { command, schema: ppoOptions, settings, separated, ...own };
-  return startTraining(onlineWorkplace(request), (place, log, between) =>
-    loop({ place, settings, log, between, now: inputs.clock?.now }),
+  const found = onlineDetails();
+  return startTraining(
+    onlineWorkplace(request),
+    (place, log, between) => loop({ place, settings, log, between, now: inputs.clock?.now, found }),
+    found.afterwards,
   );
 }
 
@@ -98,6 +107,7 @@ interface LoopParts {
   readonly log: StepLog<PpoMetrics>;
   readonly between: BetweenSteps<PpoMetrics>;
   readonly now: (() => number) | undefined;
+  readonly found: OnlineDetails;
 }
 
 async function loop({
@@ -178,6 +188,7 @@ async function loop({
       if (await between.after(planned)) return;
     }
   } finally {
+    found.take(run);
     await run?.dispose();
   }
 }

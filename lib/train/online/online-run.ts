@@ -12,7 +12,7 @@ import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-r
 import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
 import { type NextRollout, Rollouts } from "./rollouts.js";
 import { ScoreTreatment } from "./scored-rollout.js";
-import { Watch } from "./watch.js";
+import { Watch, type WatchSummary } from "./watch.js";
 
 export type OnlinePlace = Place & OnlineRows;
 
@@ -162,4 +162,21 @@ export class OnlineRun {
     await this.#rollouts.dispose();
     await this.#snapshot?.dispose();
   }
+}
+
+/** What an online run adds to run.json and to its result. */
+export interface OnlineDetails {
+  /** Takes over what the watch of a run found, when its loop ends. */
+  take(run: OnlineRun | undefined): void;
+  readonly afterwards: () => Promise<Readonly<Record<string, unknown>>>;
+}
+
+export function onlineDetails(): OnlineDetails {
+  let overopt: WatchSummary | undefined;
+  return {
+    take: (run) => {
+      overopt = run?.watch.summary;
+    },
+    afterwards: async () => (overopt === undefined ? {} : { overopt }),
+  };
 }

@@ -2,9 +2,11 @@
 // for signs of over-optimisation (Gao, Schulman, Hilton 2022, arXiv 2210.10760). Must not train.
 
 import type { FrozenModel } from "../../engine/contract.js";
-import { fail } from "../../errors/index.js";
+import { AttuneError, fail } from "../../errors/index.js";
 import {
   type Answer,
+  bestOfNCurve,
+  fitGoldCurve,
   OverOptimisationAlarms,
   OverOptimisationStop,
   overOptimisationMetrics,
@@ -37,7 +39,30 @@ export interface WatchOptions {
 
 /** Draws of looks: no rollout has this number, and every look draws alike, so that looks differ by the policy only. */
 const LOOK_NUMBER = 0xffff_ffff;
+const BASELINE_NUMBER = 0xffff_fffe;
 const FEWEST_PROMPTS = 2;
+
+/** Best-of-N of the start: plain JSON. */
+export interface BaselinePoint {
+  readonly n: number;
+  /** Bound of what choosing costs, nats. */
+  readonly kl: number;
+  /** Mean over prompts. */
+  readonly proxy: number;
+  readonly gold?: number;
+}
+
+/** What a finished run says of over-optimisation, in run.json. */
+export interface WatchSummary {
+  /** R(d) = d (a - b log d), d = sqrt(KL), of the gold score above that of the start; null where it cannot be fitted. */
+  readonly goldCurve: {
+    readonly a: number;
+    readonly b: number;
+    /** Where it is highest. */
+    readonly peak?: { readonly sqrtKl: number; readonly gain: number };
+  } | null;
+  readonly bestOfN: readonly BaselinePoint[];
+}
 
 /** Part of a checkpoint: plain JSON. */
 interface WatchState {
@@ -46,6 +71,9 @@ interface WatchState {
   readonly start: WatchedStep | undefined;
   /** [prompts] gold score of the start. */
   readonly startGold: readonly number[] | undefined;
+  /** Gold scores of later looks at their distance: what the curve is fitted to. */
+  readonly points: readonly { readonly kl: number; readonly gold: readonly number[] }[];
+  readonly baseline: readonly BaselinePoint[];
 }
 
 export class Watch {
@@ -54,6 +82,8 @@ export class Watch {
   readonly #stop: OverOptimisationStop;
   #start: WatchedStep | undefined;
   #startGold: readonly number[] | undefined;
+  #points: WatchState["points"] = [];
+  #baseline: readonly BaselinePoint[] = [];
   #last: { readonly step: number; readonly kl: number; readonly gold: Float64Array } | undefined;
 
   constructor(options: WatchOptions) {
@@ -69,14 +99,26 @@ export class Watch {
       stop: this.#stop.state,
       start: this.#start,
       startGold: this.#startGold,
+      points: this.#points,
+      baseline: this.#baseline,
     };
   }
 
-  restore({ alarms, stop, start, startGold }: WatchState): void {
+  restore({ alarms, stop, start, startGold, points, baseline }: WatchState): void {
     this.#alarms.restore(alarms);
     this.#stop.restore(stop);
     this.#start = start;
     this.#startGold = startGold;
+    this.#points = points;
+    this.#baseline = baseline;
+  }
+
+  get summary(): WatchSummary {
+    const [start, points] = [this.#startGold, this.#points];
+    return {
+      goldCurve: start === undefined ? null : curveOf(start, points, this.#options.settings.seed),
+      bestOfN: this.#baseline,
+    };
   }
 
   /** Judges evaluations by their gold score; undefined unless `stopRule` asks for it. */
@@ -97,26 +139,58 @@ export class Watch {
 
   /** Fresh answers to the evaluation prompts, scored by what is optimised and by gold. Keys with `eval_`. */
   async evaluate(step: number): Promise<Record<`eval_${string}`, number>> {
-    const { place, settings, reference } = this.#options;
+    const { settings } = this.#options;
+    if (step === 0 && settings.bestOf > 1) this.#baseline = await this.#bestOfStart();
+    const { proxy, golden } = await this.#answer({
+      step,
+      number: LOOK_NUMBER,
+      samples: settings.evalSamples,
+    });
+    const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
+    this.#raise(look);
+    const entries = Object.entries({ ...metrics, ...rewardMetrics(proxy) });
+    return Object.fromEntries(entries.map(([key, value]) => [`eval_${key}`, value]));
+  }
+
+  /** Answers to all evaluation prompts with both of their scores. */
+  async #answer({ step, number, samples }: Asked): Promise<Answered> {
+    const { place, settings, reference, between } = this.#options;
     const { model, evaluation: prompts = [], rewards, gold, tokenizer, job } = place;
     const sampled = await sampleRollout({
       policy: model,
       reference,
       prompts,
-      sampling: { ...samplingOf(settings), samples: settings.evalSamples },
+      sampling: { ...samplingOf(settings), samples },
       seed: settings.seed,
-      number: LOOK_NUMBER,
+      number,
       microBatchTokens: settings.microBatchTokens,
       ...job,
-      onProgress: (progress) => this.#options.between.progress({ step, ...progress }),
+      onProgress: (progress) => between.progress({ step, ...progress }),
     });
     const shared = { rollout: sampled, prompts, tokenizer, ...job };
     const proxy = await scoreRollout({ ...shared, rewards });
     const golden = gold === undefined ? undefined : await scoreRollout({ ...shared, rewards: gold });
-    const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
-    this.#raise(look);
-    const entries = Object.entries({ ...metrics, ...rewardMetrics(proxy) });
-    return Object.fromEntries(entries.map(([key, value]) => [`eval_${key}`, value]));
+    return { proxy, golden };
+  }
+
+  /** The best of 1, 2, 4 … answers of the start by their score. */
+  async #bestOfStart(): Promise<readonly BaselinePoint[]> {
+    const { bestOf: samples, seed } = this.#options.settings;
+    const { proxy, golden } = await this.#answer({ step: 0, number: BASELINE_NUMBER, samples });
+    const scores = filled(proxy.scores);
+    const gold = golden === undefined ? scores : filled(golden.scores);
+    const ofPrompt = (all: Float64Array, prompt: number) =>
+      all.subarray(prompt * samples, (prompt + 1) * samples);
+    const prompts = Array.from(proxy.promptRows, (_, prompt) => ({
+      proxy: ofPrompt(scores, prompt),
+      gold: ofPrompt(gold, prompt),
+    }));
+    return bestOfNCurve({ prompts, seed, draws: 100 }).map(({ n, kl, proxy: reward, gold: truth }) => ({
+      n,
+      kl,
+      proxy: reward.mean,
+      ...(golden === undefined ? {} : { gold: truth.mean }),
+    }));
   }
 
   /** What a rollout says of the policy; alarms come from here where there are no evaluation prompts. */
@@ -141,7 +215,10 @@ export class Watch {
     const look = lookAt({ step, rollout, golden, wins });
     this.#start ??= look;
     const kl = look.kl?.mean ?? Number.NaN;
-    if (perPrompt !== undefined) this.#last = { step, kl, gold: perPrompt };
+    if (perPrompt !== undefined) {
+      this.#last = { step, kl, gold: perPrompt };
+      if (step > 0) this.#points = [...this.#points, { kl, gold: Array.from(perPrompt) }];
+    }
     const measured = {
       ...overOptimisationMetrics(look, this.#start),
       ...(look.kl === undefined ? {} : { kl }),
@@ -157,6 +234,19 @@ export class Watch {
       if (settings.stopOn?.includes(alarm.name)) between.endAfterThisStep();
     }
   }
+}
+
+interface Asked {
+  readonly step: number;
+  /** Of the draws. */
+  readonly number: number;
+  /** Of each prompt. */
+  readonly samples: number;
+}
+
+interface Answered {
+  readonly proxy: Rollout;
+  readonly golden: Rollout | undefined;
 }
 
 interface Measured {
@@ -214,4 +304,21 @@ function promptMeans({ scores, samples, promptRows }: Rollout): Float64Array {
     const own = filled(scores).subarray(prompt * samples, (prompt + 1) * samples);
     return own.reduce((sum, score) => sum + score, 0) / samples;
   });
+}
+
+/** Null where the looks lie too close to the start, or are too few. */
+function curveOf(
+  start: readonly number[],
+  points: WatchState["points"],
+  seed: number,
+): WatchSummary["goldCurve"] {
+  try {
+    const { a, b, peak } = fitGoldCurve({ method: "rl", points, start, seed, draws: 200 });
+    const found = { a: a.value, b: b.value };
+    if (peak === undefined) return found;
+    return { ...found, peak: { sqrtKl: peak.sqrtKl.value, gain: peak.gain.value } };
+  } catch (error) {
+    if (error instanceof AttuneError && error.code === "ATTUNE_DATA") return null;
+    throw error;
+  }
 }
