@@ -113,10 +113,10 @@ interface LoopParts {
 async function loop({
   place,
   settings,
-
   log,
   between,
   now = () => performance.now(),
+  found,
 }: LoopParts): Promise<void> {
   const { model: policy, value, job } = place;
   if (value === undefined) throw new Error("a run without a value network");
