@@ -31,7 +31,8 @@ import { samplingOf } from "./rollouts.js";
 export interface WatchOptions {
   readonly place: Place & OnlineRows;
   readonly settings: OnlineSettings;
-  readonly reference: FrozenModel;
+  /** Undefined: the KL is not measured. */
+  readonly reference: FrozenModel | undefined;
   readonly between: Pick<BetweenSteps<SharedMetrics>, "alarm" | "endAfterThisStep" | "progress">;
 }
 
@@ -115,7 +116,11 @@ export class Watch {
     const golden = gold === undefined ? undefined : await scoreRollout({ ...shared, rewards: gold });
     const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
     this.#raise(look);
-    const entries = Object.entries({ ...metrics, ...rewardMetrics(proxy) });
+    const measured = {
+      ...(look.kl === undefined ? {} : { kl: look.kl.mean }),
+      ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
+    };
+    const entries = Object.entries({ ...metrics, ...measured, ...rewardMetrics(proxy) });
     return Object.fromEntries(entries.map(([key, value]) => [`eval_${key}`, value]));
   }
 
@@ -142,12 +147,7 @@ export class Watch {
     this.#start ??= look;
     const kl = look.kl?.mean ?? Number.NaN;
     if (perPrompt !== undefined) this.#last = { step, kl, gold: perPrompt };
-    const measured = {
-      ...overOptimisationMetrics(look, this.#start),
-      ...(look.kl === undefined ? {} : { kl }),
-      ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
-    };
-    return { look, metrics: measured };
+    return { look, metrics: overOptimisationMetrics(look, this.#start) };
   }
 
   #raise(look: WatchedStep): void {
