@@ -13,9 +13,9 @@ The KL to the reference (the start, or --reference) is part of the loss, times -
 ${onlineWatch}
 
 Examples:
-  attune grpo --model runs/sft/model --data problems.jsonl --reward-function check.js --output runs/grpo --samples 8
+  attune grpo --model runs/sft/model --data problems.jsonl --reward-function check.mjs --output runs/grpo --samples 8
   attune grpo --model runs/sft/model --data prompts.jsonl --reward-model runs/reward/model --output runs/grpo --beta 0.04
-  attune grpo --model runs/sft/model --data problems.jsonl --reward-function check.js --output runs/gspo --ratio sequence \\
+  attune grpo --model runs/sft/model --data problems.jsonl --reward-function check.mjs --output runs/gspo --ratio sequence \\
     --clip-low 0.0003 --clip-high 0.0004`;
 
 export function grpoCommand(terminal: Terminal, ended: (code: number) => void): Command {

@@ -14,7 +14,7 @@ ${onlineWatch}
 
 Examples:
   attune online-dpo --model runs/sft/model --data prompts.jsonl --reward-model runs/reward/model --output runs/online
-  attune online-dpo --model runs/sft/model --data prompts.jsonl --reward-function rewards.js --output runs/ipo --loss ipo --samples 4`;
+  attune online-dpo --model runs/sft/model --data prompts.jsonl --reward-function rewards.mjs --output runs/ipo --loss ipo --samples 4`;
 
 export function onlineDpoCommand(terminal: Terminal, ended: (code: number) => void): Command {
   return trainingCommand({

@@ -7,7 +7,7 @@ Rows (one JSON object per line; text, or messages where the model has a chat tem
 
 What scores the answers (one or several; their weighted sum is the reward):
   --reward-model runs/reward/model        a model that attune reward trained
-  --reward-function rewards.js            a module of yours (FILE, or FILE#name):
+  --reward-function rewards.mjs            a module of yours (FILE, or FILE#name):
       export default function polite(samples) {
         return samples.map(({ text }) => (text.includes("please") ? 1 : 0));
       }                                   samples have prompt, text, finish, metadata; null: no reward; async works too`;

@@ -18,7 +18,7 @@ Examples:
   attune ppo --model runs/sft/model --data prompts.jsonl --reward-model runs/reward/model --output runs/ppo --batch-size 64
   attune ppo --model runs/sft/model --data prompts.jsonl --reward-model runs/reward/model --output runs/ppo --adapter-rank 16 \\
     --dtype bf16 --kl-target 6 --eval-data held-out.jsonl --gold-model runs/gold/model --eval-every 10
-  attune ppo --model runs/sft/model --data prompts.jsonl --reward-function rewards.js --value-model policy --output runs/ppo`;
+  attune ppo --model runs/sft/model --data prompts.jsonl --reward-function rewards.mjs --value-model policy --output runs/ppo`;
 
 export function ppoCommand(terminal: Terminal, ended: (code: number) => void): Command {
   return trainingCommand({

@@ -43,7 +43,7 @@ From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF
      attune evaluate --model tuned --data eval.jsonl --reference M --output runs/dpo/evaluation.json
   A model that learns from answers of its own, which that model scores, or a function of yours:
      attune ppo --model M --data prompts.jsonl --reward-model runs/reward/model --output runs/ppo
-     attune grpo --model M --data prompts.jsonl --reward-function rewards.js --output runs/grpo
+     attune grpo --model M --data prompts.jsonl --reward-function rewards.mjs --output runs/grpo
 
   OUTPUT/report.html shows how a run went; attune report RUN… compares several, and shows evaluations that lie in RUN.
   OUTPUT/metrics.jsonl has every step.

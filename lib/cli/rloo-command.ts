@@ -14,7 +14,7 @@ ${onlineWatch}
 
 Examples:
   attune rloo --model runs/sft/model --data prompts.jsonl --reward-model runs/reward/model --output runs/rloo --samples 4
-  attune rloo --model runs/sft/model --data prompts.jsonl --reward-function rewards.js --output runs/rloo --adapter-rank 16`;
+  attune rloo --model runs/sft/model --data prompts.jsonl --reward-function rewards.mjs --output runs/rloo --adapter-rank 16`;
 
 export function rlooCommand(terminal: Terminal, ended: (code: number) => void): Command {
   return trainingCommand({
