@@ -9,12 +9,16 @@ import { doctorCommand } from "./doctor-command.js";
 import { dpoCommand } from "./dpo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
 import { generateCommand } from "./generate-command.js";
+import { grpoCommand } from "./grpo-command.js";
 import { helpLayout } from "./help-layout.js";
 import { ktoCommand } from "./kto-command.js";
+import { onlineDpoCommand } from "./online-dpo-command.js";
+import { ppoCommand } from "./ppo-command.js";
 import { quickstartCommand } from "./quickstart-command.js";
 import { reportCommand } from "./report-command.js";
 import { exitCodes, reportError } from "./report-error.js";
 import { rewardCommand } from "./reward-command.js";
+import { rlooCommand } from "./rloo-command.js";
 import { scoreCommand } from "./score-command.js";
 import { sftCommand } from "./sft-command.js";
 import type { Terminal } from "./terminal.js";
@@ -37,6 +41,9 @@ From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF
   A model that scores answers, from pairs, rankings or ratings; and how good a model is on rows nobody trained on:
      attune reward --model M --data rankings.jsonl --output runs/reward
      attune evaluate --model tuned --data eval.jsonl --reference M --output runs/dpo/evaluation.json
+  A model that learns from answers of its own, which that model scores, or a function of yours:
+     attune ppo --model M --data prompts.jsonl --reward-model runs/reward/model --output runs/ppo
+     attune grpo --model M --data prompts.jsonl --reward-function rewards.mjs --output runs/grpo
 
   OUTPUT/report.html shows how a run went; attune report RUN… compares several, and shows evaluations that lie in RUN.
   OUTPUT/metrics.jsonl has every step.
@@ -70,6 +77,10 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
     dpoCommand,
     ktoCommand,
     rewardCommand,
+    ppoCommand,
+    rlooCommand,
+    grpoCommand,
+    onlineDpoCommand,
     generateCommand,
     evaluateCommand,
     scoreCommand,

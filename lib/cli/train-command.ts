@@ -54,23 +54,32 @@ export function stopOnInterrupt(
   });
 }
 
+/** What a run is judged by, where it has it; the proxy score is the reward of answers to evaluation prompts. */
+const shownMetrics = [
+  "loss",
+  "grad_norm",
+  "mean_token_accuracy",
+  "reward",
+  "overopt/gold",
+  "overopt/win_rate",
+  "objective/kl",
+  "kl",
+  "completions/mean_length",
+  "completions/clipped_ratio",
+  "rewards/accuracies",
+  "rewards/margins",
+  "accuracy",
+  "margin",
+  "mean_reward",
+];
+
 /** First and last step side by side, first and last evaluation too, then where everything is. */
 function summary<Metrics extends SharedMetrics>(
   result: TrainResult<Metrics>,
   page: string | undefined,
 ): string {
-  const shown = [
-    "loss",
-    "grad_norm",
-    "mean_token_accuracy",
-    "rewards/accuracies",
-    "rewards/margins",
-    "accuracy",
-    "margin",
-    "mean_reward",
-  ];
   const rowsOf = (first: object, last: object, prefix: string) =>
-    shown.flatMap((key) => {
+    shownMetrics.flatMap((key) => {
       const [before, after] = [first, last].map(
         (metrics) => (metrics as Record<string, number | undefined>)[`${prefix}${key}`],
       );

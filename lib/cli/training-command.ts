@@ -12,7 +12,10 @@ import type { Terminal } from "./terminal.js";
 import { followTraining } from "./train-command.js";
 
 /** Commands that train. */
-export type TrainingName = Extract<keyof typeof commandSchemas, "sft" | "dpo" | "kto" | "reward">;
+export type TrainingName = Extract<
+  keyof typeof commandSchemas,
+  "sft" | "dpo" | "kto" | "reward" | "ppo" | "rloo" | "grpo" | "online-dpo"
+>;
 
 export interface TrainingCommandOptions<Metrics extends SharedMetrics> {
   readonly name: TrainingName;

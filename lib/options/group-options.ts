@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { lossOptions } from "./dpo-options.js";
+import { pairwiseLossNames } from "./loss-names.js";
 import { onlineOptions } from "./online-options.js";
 import { option } from "./shared-options.js";
 
@@ -45,7 +46,7 @@ export const rlooOptions = z.strictObject({
   learningRate,
   beta: option(
     z.number().min(0).default(0.05),
-    "coefficient of the KL penalty on an answer's score: strength of the pull to the reference",
+    "coefficient of the KL penalty on the score of an answer: strength of the pull to the reference; at 0 the KL is measured on evaluation prompts alone",
     training,
   ),
   ratio: option(
@@ -75,7 +76,7 @@ export const grpoOptions = z.strictObject({
   learningRate,
   beta: option(
     z.number().min(0).default(0),
-    "coefficient of the KL to the reference (k3) in the loss; 0 keeps no reference",
+    "coefficient of the KL to the reference (k3) in the loss; at 0 the KL is measured on evaluation prompts alone",
     training,
   ),
   aggregate: option(
@@ -116,6 +117,11 @@ export const onlineDpoOptions = z.strictObject({
   ...onlineDpoShared.loop,
   learningRate,
   ...lossOptions,
+  loss: option(
+    z.array(z.enum(pairwiseLossNames)).min(1).default(["sigmoid"]),
+    `loss of a pair of answers (${pairwiseLossNames.join(", ")}), or several of them added up; docs/losses.md says what each is for`,
+    { group: "Training", value: "NAMES", separator: "," },
+  ),
   ...onlineDpoShared.adapter,
   ...onlineDpoShared.watch,
   ...onlineDpoShared.rest,

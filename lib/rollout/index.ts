@@ -10,7 +10,6 @@ export {
   stalenessWeights,
   type TokenAdvantages,
 } from "./advantages.js";
-export { type Aggregate, type Aggregation, type AggregationInput, aggregationOf } from "./aggregation.js";
 export {
   type BoundScore,
   boundScores,
@@ -107,5 +106,5 @@ export {
   treatMissingEos,
   withScores,
 } from "./score-treatment.js";
-export { lengthsOf, type Numbers, startsOf } from "./sequences.js";
+export { lengthsOf, type Numbers, ofTokens, startsOf, sumsOver } from "./sequences.js";
 export { penalisedScores, type TokenRewards, tokenRewards, type Whitening, whiten } from "./token-rewards.js";

@@ -22,7 +22,7 @@ export interface ObjectiveInput extends TokenKl {
   readonly coefficient: number;
 }
 
-/** Means over samples. */
+/** Means over samples; scores over those that have one, and missing where none has. */
 export interface ObjectiveMetrics {
   /** Of sum_t k_t as the estimator measures it, nats; the adaptive coefficient follows `meanAnswerKl`. */
   readonly "objective/kl": number;
@@ -31,9 +31,9 @@ export interface ObjectiveMetrics {
   readonly "objective/entropy": number;
   /** Of -beta sum_t k_t. */
   readonly "objective/non_score_reward": number;
-  readonly "objective/scores": number;
+  readonly "objective/scores"?: number;
   /** The two above together. */
-  readonly "objective/rlhf_reward": number;
+  readonly "objective/rlhf_reward"?: number;
 }
 
 /** Throws ATTUNE_SHAPE. */
@@ -44,14 +44,14 @@ export function objectiveMetrics(input: ObjectiveInput): ObjectiveMetrics {
   const meanSum = (values: Numbers) => meanOf(sumsOver(starts, (token) => values[token] ?? Number.NaN));
   const kl = meanSum(tokenKl(input));
   const penalty = -coefficient * kl;
-  const score = meanOf(scores);
+  const score = meanOf(Array.from(scores).filter(isReward));
   return {
     "objective/kl": kl,
     "objective/kl_coef": coefficient,
     "objective/entropy": -meanSum(logprobs),
     "objective/non_score_reward": penalty,
-    "objective/scores": score,
-    "objective/rlhf_reward": score + penalty,
+    ...known("objective/scores", score),
+    ...known("objective/rlhf_reward", score + penalty),
   };
 }
 

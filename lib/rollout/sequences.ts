@@ -47,6 +47,13 @@ function expectLengths(
   }
 }
 
+/** [tokens] the value of each one's sequence. */
+export function ofTokens(starts: Numbers, values: Numbers): Float64Array {
+  const spread = new Float64Array(starts[starts.length - 1] ?? 0);
+  for (let i = 0; i < values.length; i++) spread.fill(values[i] ?? Number.NaN, starts[i], starts[i + 1]);
+  return spread;
+}
+
 /** [sequences] sum of a value over each one's tokens, in double precision and in the order of tokens. */
 export function sumsOver(starts: Numbers, value: (token: number) => number): Float64Array {
   return Float64Array.from({ length: starts.length - 1 }, (_, i) => {

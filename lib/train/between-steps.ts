@@ -50,6 +50,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   #checkpoint: string | undefined;
   #failure: AttuneError | undefined;
   #ends = false;
+  #details: (() => Readonly<Record<string, unknown>>) | undefined;
 
   constructor(options: BetweenStepsOptions<Metrics>) {
     this.#options = options;
@@ -85,6 +86,15 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   /** Where a long step is. */
   progress(progress: Omit<ProgressEvent, "type">): void {
     this.#options.control.emit({ type: "progress", ...progress });
+  }
+
+  /** What the algorithm found besides, for run.json; asked for once the last step is taken. */
+  addDetails(details: () => Readonly<Record<string, unknown>>): void {
+    this.#details = details;
+  }
+
+  get details(): Readonly<Record<string, unknown>> | undefined {
+    return this.#details?.();
   }
 
   /** The run is done after this step, as if it had been the last one. */

@@ -16,6 +16,11 @@ import { sumsOverOrders, tooManyTied } from "./summed-ties.js";
 
 type LossValues = Pick<DpoSettings, LossParameter>;
 
+/** What names and tunes the losses of a run; some runs have no ties, cache or rankings. */
+export type LossSettings = LossValues &
+  Pick<DpoSettings, "loss" | "lossWeights"> &
+  Partial<Pick<DpoSettings, "reference" | "cache" | "ties" | "truncate">>;
+
 /** What the losses of a run need and how they are tuned. */
 export interface LossPlan {
   readonly names: readonly DpoLossName[];
@@ -41,7 +46,7 @@ export interface LossPlan {
  * @throws ATTUNE_OPTION for a parameter that acts on none of them, a default that is not the same for all, and mixtures
  * that cannot be formed
  */
-export function planLosses(settings: DpoSettings): LossPlan {
+export function planLosses(settings: LossSettings): LossPlan {
   const names = settings.loss;
   const [twice] = names.filter((name, i) => names.indexOf(name) < i);
   if (twice !== undefined) throw wrong("loss", `every loss once but found ${twice} twice`);
@@ -81,7 +86,7 @@ export function planLosses(settings: DpoSettings): LossPlan {
 }
 
 /** What belongs to a reference, where the losses have none. */
-function refuseReference({ loss, reference, cache }: DpoSettings, wanted: boolean): void {
+function refuseReference({ loss, reference, cache }: LossSettings, wanted: boolean): void {
   if (wanted) return;
   const found =
     reference !== undefined ? "reference" : cache !== undefined && cache !== "off" ? "cache" : undefined;
@@ -93,14 +98,14 @@ function isIn(name: DpoLossName, parameter: LossParameter): boolean {
   return dpoLosses[name].parameters[parameter] !== undefined;
 }
 
-function lossWeights({ loss, lossWeights: given }: DpoSettings, ranking: boolean): readonly number[] {
+function lossWeights({ loss, lossWeights: given }: LossSettings, ranking: boolean): readonly number[] {
   if (given === undefined) return [];
   if (ranking) throw unused("loss-weights", "a loss of rankings stands alone", "Leave it out.");
   if (given.length === loss.length) return given;
   throw wrong("loss-weights", `one number per loss (${loss.join(",")}) but received ${given.length}`);
 }
 
-function lossValues(settings: DpoSettings): LossValues {
+function lossValues(settings: LossSettings): LossValues {
   const { loss: names } = settings;
   const values: Partial<Record<LossParameter, number | string>> = {};
   for (const parameter of lossParameters) {
@@ -116,7 +121,7 @@ function lossValues(settings: DpoSettings): LossValues {
   return filled;
 }
 
-function parameterValue(parameter: LossParameter, settings: DpoSettings): number | string | undefined {
+function parameterValue(parameter: LossParameter, settings: LossSettings): number | string | undefined {
   const { loss: names } = settings;
   const given = settings[parameter];
   const users = names.filter((name) => isIn(name, parameter));
@@ -152,7 +157,7 @@ function refuseDivergence(divergence: DpoSettings["fDivergence"], names: readonl
   throw unused("f-divergence", `${refusing} has no place for it`, `These have: ${others}.`);
 }
 
-function tiesOf({ loss: names, ties }: DpoSettings): DpoSettings["ties"] {
+function tiesOf({ loss: names, ties }: LossSettings): DpoSettings["ties"] {
   const [name = "sigmoid"] = names;
   const known: readonly string[] = dpoLosses[name].ties;
   const [standard] = dpoLosses[name].ties;

@@ -68,7 +68,8 @@ export interface KtoMetrics extends TokenMetrics {
 
 /** What every trainer on answers of its own logs; what a run does not have is left out. docs/metrics.md defines each. */
 export interface OnlineMetrics extends SharedMetrics {
-  readonly entropy: number;
+  /** Of the updates; missing where there was nothing to update with. */
+  readonly entropy?: number;
   /** Mean weighted score of the answers, as the sources gave it. */
   readonly reward?: number;
   readonly "completions/mean_length": number;
@@ -91,6 +92,42 @@ export interface PpoMetrics extends OnlineMetrics {
   readonly "policy/clipfrac": number;
   readonly "loss/policy": number;
   readonly "loss/value": number;
+}
+
+/** Of policies whose ratios are clipped. */
+interface ClipMetrics extends OnlineMetrics {
+  readonly "policy/approxkl": number;
+  readonly "policy/clipfrac": number;
+  /** Shares of ratios below and above their range whose advantage pushes them further. */
+  readonly "clip_ratio/low_mean": number;
+  readonly "clip_ratio/high_mean": number;
+  /** Mean over prompts of the standard deviation of their answers' scores. */
+  readonly reward_std?: number;
+  readonly frac_reward_zero_std?: number;
+}
+
+export interface RlooMetrics extends ClipMetrics {
+  /** Of beta above 0: mean over answers, nats. */
+  readonly "objective/kl"?: number;
+}
+
+export interface GrpoMetrics extends ClipMetrics {
+  /** Of beta above 0: k3 to the reference during the updates, mean over tokens, nats. */
+  readonly kl?: number;
+}
+
+export interface OnlineDpoMetrics extends OnlineMetrics {
+  /** Prompts whose best and worst answer made a pair, and those whose answers score the same. */
+  readonly "count/pairs": number;
+  readonly "count/ties": number;
+  /** Mean over the pairs of the best score minus the worst; missing without a pair, as all below. */
+  readonly "objective/scores_margin"?: number;
+  readonly "rewards/chosen"?: number;
+  readonly "rewards/rejected"?: number;
+  readonly "rewards/margins"?: number;
+  readonly "rewards/accuracies"?: number;
+  readonly "logps/chosen"?: number;
+  readonly "logps/rejected"?: number;
 }
 
 /** Of rows that are not trained on: the keys of training behind `eval_`. `step` counts the steps before, from 0. */

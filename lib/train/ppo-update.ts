@@ -4,28 +4,15 @@
 import { packStep, type TokenisedRows } from "../data/index.js";
 import type { JobOptions, PolicyLoss, TrainableModel, ValueLoss } from "../engine/contract.js";
 import type { PpoSettings } from "../options/index.js";
-import { minibatchesOf, type Numbers, type Rollout, valuesOfTargets } from "../rollout/index.js";
+import { type Numbers, type Rollout, valuesOfTargets } from "../rollout/index.js";
 import { targetsOf } from "./batch-columns.js";
-import { finiteStep, notFinite } from "./not-finite.js";
+import { finiteStep } from "./not-finite.js";
 import { minibatchCounts, policyParts } from "./online/policy-loss.js";
-import {
-  addSums,
-  firstTokens,
-  noPolicyPass,
-  noValuePass,
-  type PolicyPass,
-  policyPass,
-  type ValuePass,
-  valuePass,
-} from "./online/policy-pass.js";
+import { addSums, firstTokens, noValuePass, type ValuePass, valuePass } from "./online/policy-pass.js";
+import { meanOf, optimise, type PolicyUpdateSums, policyUpdate } from "./online/policy-update.js";
 import type { PpoObjective } from "./ppo-objective.js";
 import type { SharedSettings } from "./settings.js";
 import { termScale } from "./term-means.js";
-
-/** A mean ratio beyond which a minibatch teaches nothing that can be trusted. */
-const LARGEST_MEAN_RATIO = 10;
-/** How far the policy may move in one rollout, in target KLs. */
-const KL_SLACK = 1.5;
 
 /** Pre-training texts, and the order in which updates take them. */
 export interface PtxTexts {
@@ -52,96 +39,55 @@ export interface PpoUpdate {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-export interface UpdateSums {
-  readonly policy: PolicyPass;
+export interface UpdateSums extends PolicyUpdateSums {
   readonly value: ValuePass;
+  /** Of the value network before clipping, a mean over optimiser steps; 0 without any. */
+  readonly valueGradNorm: number;
   /** Nats per token of pre-training texts; undefined without. */
   readonly ptxLoss: number | undefined;
-  /** Before clipping, means over optimiser steps; 0 without any. */
-  readonly gradNorm: number;
-  readonly valueGradNorm: number;
-  readonly optimizerSteps: number;
-  /** Minibatches left out because their mean ratio was too large. */
-  readonly skipped: number;
-  /** The policy moved beyond `targetKl`; later minibatches were left out. */
-  readonly stopped: boolean;
-  /** Minibatches whose losses were computed. */
-  readonly minibatches: number;
   readonly ptxTokens: number;
   readonly ptxTrunkRows: number;
 }
 
 /** Takes all optimiser steps of a rollout. Throws ATTUNE_NOT_FINITE, with the weights of the last sound step. */
 export async function ppoUpdate(update: PpoUpdate): Promise<UpdateSums> {
-  const { rollout, settings, onProgress } = update;
-  const { updateEpochs: epochs, minibatches, seed, targetKl } = settings;
-  const samples = rollout.finish.length;
-  const total = epochs * minibatches;
-  const policies: PolicyPass[] = [];
-  const values: ValuePass[] = [];
-  const norms = { policy: [] as number[], value: [] as number[] };
-  const ptx = { loss: 0, tokens: 0, trunkRows: 0, steps: 0 };
-  let [skipped, stopped] = [0, false];
-  for (const { rows } of minibatchesOf({ samples, rollout: rollout.number, epochs, minibatches, seed })) {
-    const pass = await policyMinibatch(update, rows);
-    policies.push(pass);
-    stopped = targetKl !== undefined && pass.approxKl / pass.count > KL_SLACK * targetKl;
-    const leaveOut = stopped || pass.ratio / pass.ratios > LARGEST_MEAN_RATIO;
-    if (leaveOut) await update.policy.clearGradients();
-    if (stopped) break;
-    if (leaveOut) skipped += 1;
-    else {
-      const text = await ptxMinibatch(update);
-      if (text !== undefined) {
-        ptx.loss += text.loss;
-        ptx.tokens += text.tokens;
-        ptx.trunkRows += text.trunkRows;
-        ptx.steps += 1;
-      }
-      norms.policy.push(await optimise(update, "policy", rows));
-      if (settings.valueWeight > 0) {
-        values.push(await valueMinibatch(update, rows));
-        norms.value.push(await optimise(update, "value", rows));
-      }
-    }
-    onProgress(policies.length, total);
-  }
-  return {
-    policy: addSums(policies, noPolicyPass),
-    value: addSums(values, noValuePass),
-    ptxLoss: ptx.steps === 0 ? undefined : ptx.loss / ptx.steps,
-    gradNorm: meanOf(norms.policy),
-    valueGradNorm: meanOf(norms.value),
-    optimizerSteps: norms.policy.length,
-    skipped,
-    stopped,
-    minibatches: policies.length,
-    ptxTokens: ptx.tokens,
-    ptxTrunkRows: ptx.trunkRows,
-  };
-}
-
-async function policyMinibatch(update: PpoUpdate, rows: Int32Array): Promise<PolicyPass> {
-  const { policy: model, data, rollout, objective, startLogprobs, settings, job, step } = update;
-  const { clipLow, clipHigh, entropyWeight, reduction: mean, microBatchTokens } = settings;
-  const counts = minibatchCounts(rollout, rows);
+  const { policy, value, rollout, objective, startLogprobs, settings, rates } = update;
+  const { clipLow, clipHigh, entropyWeight, reduction: mean, targetKl, valueWeight } = settings;
   const { advantages } = objective;
-  const parts = { rollout, advantages, startLogprobs, counts, mean, ratio: "token" } as const;
-  return policyPass({
-    model,
-    data,
-    rows,
-    microBatchTokens,
-    job,
-    step,
-    lossOf: (batch): PolicyLoss => ({
-      ...policyParts(batch, parts),
+  const values: ValuePass[] = [];
+  const valueNorms: number[] = [];
+  const texts: TextPass[] = [];
+  const updated = await policyUpdate({
+    ...update,
+    model: policy,
+    learningRate: rates.policy,
+    targetKl,
+    lossOf: (batch, counts): PolicyLoss => ({
+      ...policyParts(batch, { rollout, advantages, startLogprobs, counts, mean, ratio: "token" }),
       form: "clip",
       clipLow,
       clipHigh,
       entropyWeight,
     }),
+    joins: async () => {
+      const pass = await ptxMinibatch(update);
+      if (pass !== undefined) texts.push(pass);
+    },
+    follows: async (samples) => {
+      if (valueWeight === 0) return;
+      values.push(await valueMinibatch(update, samples));
+      valueNorms.push(await optimise({ ...update, model: value, learningRate: rates.value }, samples));
+    },
   });
+  const { loss, tokens, trunkRows } = addSums(texts, { loss: 0, tokens: 0, trunkRows: 0 });
+  return {
+    ...updated,
+    value: addSums(values, noValuePass),
+    valueGradNorm: meanOf(valueNorms),
+    ptxLoss: texts.length === 0 ? undefined : loss / texts.length,
+    ptxTokens: tokens,
+    ptxTrunkRows: trunkRows,
+  };
 }
 
 async function valueMinibatch(update: PpoUpdate, rows: Int32Array): Promise<ValuePass> {
@@ -200,19 +146,4 @@ async function ptxMinibatch({
     sums.trunkRows += result.trunkRows;
   }
   return sums;
-}
-
-/** Returns the gradient's norm before clipping. */
-async function optimise(update: PpoUpdate, which: "policy" | "value", rows: Int32Array): Promise<number> {
-  const { settings, rates, step, data } = update;
-  const { weightDecay, maxGradNorm, adamEpsilon: epsilon } = settings;
-  const learningRate = rates[which];
-  const options = { learningRate, weightDecay, maxGradNorm, epsilon };
-  const { gradNorm, finite } = await update[which].update(options);
-  if (!finite) throw notFinite({ what: "gradient", step, data, rows });
-  return gradNorm;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -9,15 +9,10 @@ import { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions }
 import { controlKl, type KlController } from "../rollout/index.js";
 import type { BetweenSteps } from "./between-steps.js";
 import type { PpoMetrics } from "./metrics.js";
-import {
-  type OnlineDetails,
-  type OnlinePlace,
-  OnlineRun,
-  onlineDetails,
-  onlineWorkplace,
-} from "./online/online-run.js";
+import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { answerRows } from "./online/policy-pass.js";
+import { checkMinibatches, policyMetrics } from "./online/policy-update.js";
 import { promptsAt } from "./online/rollouts.js";
 import { rolloutMetrics } from "./online/scored-rollout.js";
 import { ppoObjective } from "./ppo-objective.js";
@@ -63,12 +58,9 @@ export function ppo(options: PpoOptions): TrainRun<PpoMetrics> {
   const settings = resolveSettings({ command, schema: ppoOptions, inputs, values, rates });
   checkSettings(settings);
   const own = { value: { from: valueModel }, ...(ptxData === undefined ? {} : { texts: ptxData }) };
-  const request = { command, schema: ppoOptions, settings, separated, ...own };
-  const found = onlineDetails();
-  return startTraining(
-    onlineWorkplace(request),
-    (place, log, between) => loop({ place, settings, log, between, now: inputs.clock?.now, found }),
-    found.afterwards,
+  const request = { command, schema: ppoOptions, compares: true, settings, separated, ...own };
+  return startTraining(onlineWorkplace(request), (place, log, between) =>
+    loop({ place, settings, log, between, now: inputs.clock?.now }),
   );
 }
 
@@ -94,11 +86,7 @@ function checkSettings({
     throw refuse("beta", "Expected beta above 0 beside kl-target: an adaptive coefficient is multiplied.");
   if (ptxWeight !== undefined && ptxData === undefined)
     throw refuse("ptx-weight", "Expected ptx-data beside ptx-weight: there are no texts to weigh.");
-  if (minibatches > batchSize * samples)
-    throw refuse(
-      "minibatches",
-      `Expected at most ${batchSize * samples} minibatches, the answers of a step, but received ${minibatches}.`,
-    );
+  checkMinibatches({ minibatches }, batchSize * samples, "answers");
 }
 
 interface LoopParts {
@@ -107,7 +95,6 @@ interface LoopParts {
   readonly log: StepLog<PpoMetrics>;
   readonly between: BetweenSteps<PpoMetrics>;
   readonly now: (() => number) | undefined;
-  readonly found: OnlineDetails;
 }
 
 async function loop({
@@ -116,7 +103,6 @@ async function loop({
   log,
   between,
   now = () => performance.now(),
-  found,
 }: LoopParts): Promise<void> {
   const { model: policy, value, job } = place;
   if (value === undefined) throw new Error("a run without a value network");
@@ -124,7 +110,7 @@ async function loop({
   let run: OnlineRun | undefined;
   try {
     const exactKl = settings.kl === "full";
-    run = await OnlineRun.open({ place, settings, between, compare: true, exactKl, now });
+    run = await OnlineRun.open({ place, settings, between, compares: true, exactKl, now });
     let controller = startController(settings);
     await run.begin({
       save: () => ({ controller, ptxSteps: ptx?.steps }),
@@ -169,7 +155,7 @@ async function loop({
         step: step + 1,
         onProgress: (done, total) => run?.progress(done, total),
       });
-      run.took(updated.optimizerSteps);
+      run.took(updated.gradNorms.length);
       const coefficient = controller.coefficient;
       controller = controlKl(controller, { kl: objective.kl, episodes: rollout.finish.length });
       log.finish(epoch, {
@@ -188,7 +174,6 @@ async function loop({
       if (await between.after(planned)) return;
     }
   } finally {
-    found.take(run);
     await run?.dispose();
   }
 }
@@ -203,32 +188,20 @@ function startController({ beta, klTarget, klHorizon }: Settings): KlController 
 
 /** Means over the minibatches of a step. */
 function updateMetrics(updated: UpdateSums, { valueWeight, ptxWeight = 1 }: Settings) {
-  const { policy, value, minibatches, ptxLoss, optimizerSteps } = updated;
-  const mean = policy.ratios === 0 ? 1 : policy.ratio / policy.ratios;
-  const perToken = (sum: number) => (policy.count === 0 ? 0 : sum / policy.count);
-  const steps = Math.max(1, optimizerSteps);
+  const { value, ptxLoss, gradNorms, stopped } = updated;
+  const metrics = policyMetrics(updated);
+  const steps = Math.max(1, gradNorms.length);
   const valueLoss = valueWeight === 0 ? 0 : value.loss / (valueWeight * steps);
-  const policyLoss = policy.loss / Math.max(1, minibatches);
-  const entropy = perToken(policy.entropy);
   return {
-    loss: policyLoss + valueWeight * valueLoss + (ptxLoss === undefined ? 0 : ptxWeight * ptxLoss),
-    "loss/policy": policyLoss,
+    ...metrics,
+    loss: metrics.loss + valueWeight * valueLoss + (ptxLoss === undefined ? 0 : ptxWeight * ptxLoss),
     "loss/value": valueLoss,
     ...(ptxLoss === undefined ? {} : { ptx_loss: ptxLoss }),
-    entropy,
-    "policy/entropy": entropy,
-    "policy/approxkl": perToken(policy.approxKl),
-    "policy/clipfrac": policy.ratios === 0 ? 0 : policy.clipped / policy.ratios,
     "val/clipfrac": value.count === 0 ? 0 : value.clipped / value.count,
-    "val/ratio": mean,
-    "val/ratio_var": policy.ratios === 0 ? 0 : Math.max(0, policy.ratioSquared / policy.ratios - mean * mean),
-    grad_norm: updated.gradNorm,
     "value/grad_norm": updated.valueGradNorm,
-    optimizer_steps: optimizerSteps,
-    skipped_minibatches: updated.skipped,
-    stopped_early: updated.stopped ? 1 : 0,
-    tokens: policy.tokens + updated.ptxTokens,
-    tokens_computed: policy.trunkRows + updated.ptxTrunkRows,
+    stopped_early: stopped ? 1 : 0,
+    tokens: metrics.tokens + updated.ptxTokens,
+    tokens_computed: metrics.tokens_computed + updated.ptxTrunkRows,
   };
 }
 

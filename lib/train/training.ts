@@ -104,7 +104,7 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
   if (totals === undefined) throw new Error("a run without a step");
   const status = log.done >= steps || between.endedEarly ? "done" : "interrupted";
   const bestStep = status === "done" ? await between.finish() : undefined;
-  const details = status === "done" ? await afterwards?.(place) : undefined;
+  const details = status === "done" ? ((await afterwards?.(place)) ?? between.details) : undefined;
   await model.save(folder.modelFolder);
   control.emit({ type: "saved", folder: folder.modelFolder });
   if (between.failure !== undefined) throw between.failure;

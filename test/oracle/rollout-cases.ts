@@ -67,7 +67,7 @@ export function checkTokenRewardCase(one: LossCase, inputs: RolloutInputs): void
     ["objective_scores", "objective/scores"],
     ["objective_rlhf_reward", "objective/rlhf_reward"],
   ] as const)
-    compare.within("objective", metrics[ours], numberOf(one, theirs), tolerance, theirs);
+    compare.within("objective", metrics[ours] ?? Number.NaN, numberOf(one, theirs), tolerance, theirs);
 }
 
 function rewardsOf({ params }: Pick<LossCase, "params">, inputs: RolloutInputs) {

@@ -2,7 +2,6 @@
 
 import { expect } from "chai";
 import {
-  aggregationOf,
   clipScores,
   controlKl,
   generalisedAdvantages,
@@ -192,27 +191,5 @@ describe("the coefficient of the KL penalty", () => {
     expect(controlKl(adaptive, { kl: -60, episodes: 10 }).coefficient).to.be.closeTo(0.98, 1e-15);
     expect(controlKl(adaptive, { kl: 6, episodes: 10 }).coefficient).to.equal(1);
     return expectFailure(() => controlKl(adaptive, { kl: none, episodes: 1 }), "ATTUNE_NOT_FINITE", "KL");
-  });
-});
-
-describe("aggregation", () => {
-  const lengths = [2, 3];
-  const losses = [
-    [1, 3],
-    [5, 5, 5],
-  ];
-  const loss = (aggregate: "dapo" | "bnpo" | "grpo" | "dr_grpo") => {
-    const { normaliser, weights } = aggregationOf({ aggregate, lengths, maxNewTokens: 10 });
-    const sums = losses.map((row) => row.reduce((sum, value) => sum + value, 0));
-    return sums.reduce((sum, value, i) => sum + value * (weights[i] ?? none), 0) / normaliser;
-  };
-
-  it("gives the means that its names say", () => {
-    expect(loss("dapo")).to.be.closeTo(19 / 5, 1e-15);
-    expect(loss("bnpo")).to.be.closeTo(19 / 5, 1e-15);
-    expect(loss("grpo")).to.be.closeTo((2 + 5) / 2, 1e-15);
-    expect(loss("dr_grpo")).to.be.closeTo(19 / 20, 1e-15);
-    const { normaliser, weights } = aggregationOf({ aggregate: "rloo", lengths, maxNewTokens: 10 });
-    expect([normaliser, ...weights]).to.deep.equal([2, 1, 1]);
   });
 });

@@ -6,6 +6,7 @@ import { expect } from "chai";
 
 /** Metrics that depend on time and memory, not on the mathematics. */
 const timed: ReadonlySet<string> = new Set(["step_ms", "tokens_per_second", "peak_rss_bytes", "eval_ms"]);
+const isTimed = (key: string) => timed.has(key) || key.startsWith("time/");
 
 /** The lines of an output's metrics.jsonl without what depends on the clock. */
 export function timelessMetrics(output: string): readonly Record<string, unknown>[] {
@@ -15,7 +16,7 @@ export function timelessMetrics(output: string): readonly Record<string, unknown
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .map((line) => Object.fromEntries(Object.entries(line).filter(([key]) => !timed.has(key))));
+    .map((line) => Object.fromEntries(Object.entries(line).filter(([key]) => !isTimed(key))));
 }
 
 /** Bytes of the trained weights: those of a model or of an adapter. */

@@ -59,6 +59,8 @@ export interface OpenOnlineRows<Metrics extends SharedMetrics> {
   readonly value?: { readonly from: string | TrainableModel | undefined };
   /** Texts of pre-training that join the updates. */
   readonly texts?: RowSource;
+  /** Answers to a prompt that updates cannot take apart: 2 of pairs. Default 1. */
+  readonly answersTogether?: number;
 }
 
 /** Nothing stays open when it throws. Throws ATTUNE_OPTION without a reward, and what opening rows and models throws. */
@@ -93,7 +95,8 @@ export async function openOnlineRows<Metrics extends SharedMetrics>(
     const { batchSize: count, seed, shuffle, epochs } = settings;
     const promptCount = training.prompts.length;
     const order = promptOrder({ promptCount, count, seed, shuffle });
-    const largest = largestOf(settings, training.prompts, measured?.prompts);
+    const lists = [training.prompts, measured?.prompts ?? []];
+    const largest = largestOf(settings, lists, request.answersTogether);
     return {
       counts: training.counts,
       evaluationCounts: measured?.counts,
@@ -281,16 +284,15 @@ async function openValue<Metrics extends SharedMetrics>(
   return { model, identity: { "value network": hash } };
 }
 
-/** A prompt with all its answers is the least that a batch holds. */
+/** A prompt with the answers that stay together is the least that a batch holds. */
 function largestOf(
   settings: OnlineSettings,
-  prompts: readonly RolloutPrompt[],
-  evaluation: readonly RolloutPrompt[] = [],
+  lists: readonly (readonly RolloutPrompt[])[],
+  answersTogether = 1,
 ): LargestBatch {
   const { maxNewTokens, microBatchTokens, samples, evalSamples } = settings;
-  const longest = (list: readonly RolloutPrompt[]) =>
-    list.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const one = Math.max(longest(prompts), longest(evaluation)) + maxNewTokens;
+  const longest = lists.flat().reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const one = longest + answersTogether * maxNewTokens;
   const rows = Math.max(one, microBatchTokens);
   return { rows, targets: rows + Math.max(samples, evalSamples) };
 }

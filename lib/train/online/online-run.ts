@@ -12,14 +12,16 @@ import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-r
 import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
 import { type NextRollout, Rollouts } from "./rollouts.js";
 import { ScoreTreatment } from "./scored-rollout.js";
-import { Watch, type WatchSummary } from "./watch.js";
+import { Watch } from "./watch.js";
 
 export type OnlinePlace = Place & OnlineRows;
 
 export interface OnlineRequest<Metrics extends SharedMetrics>
-  extends Pick<OpenOnlineRows<Metrics>, "settings" | "value" | "texts"> {
+  extends Pick<OpenOnlineRows<Metrics>, "settings" | "value" | "texts" | "answersTogether"> {
   readonly command: string;
   readonly schema: z.ZodObject;
+  /** Whether training compares with a reference; looks at evaluation prompts do in any case. */
+  readonly compares: boolean;
   readonly separated: SeparatedOnline<Metrics>;
 }
 
@@ -27,7 +29,7 @@ export interface OnlineRequest<Metrics extends SharedMetrics>
 export function onlineWorkplace<Metrics extends SharedMetrics>(
   request: OnlineRequest<Metrics>,
 ): OpenWorkplace<Metrics, OnlineRows> {
-  const { command, schema, settings, separated, ...own } = request;
+  const { command, schema, compares, settings, separated, ...own } = request;
   const { inputs, values } = separated;
   const { reference } = inputs;
   return {
@@ -37,7 +39,7 @@ export function onlineWorkplace<Metrics extends SharedMetrics>(
     inputs,
     material: (opened) => openOnlineRows({ settings, inputs, ...own }, opened),
     lengthGiven: values.maxLength !== undefined,
-    snapshots: reference === undefined ? 1 : 0,
+    snapshots: reference === undefined && (compares || inputs.evalData !== undefined) ? 1 : 0,
     reference,
   };
 }
@@ -46,8 +48,10 @@ export interface OnlineRunOptions {
   readonly place: OnlinePlace;
   readonly settings: OnlineSettings;
   readonly between: BetweenSteps<SharedMetrics>;
-  /** Whether rollouts carry log-probs of the reference, or looks alone do. */
-  readonly compare: boolean;
+  /** Whether training compares with a reference, as the request said. */
+  readonly compares: boolean;
+  /** Whether rollouts carry log-probs of the reference; default `compares`. */
+  readonly measures?: boolean;
   readonly exactKl?: boolean;
   readonly now?: () => number;
 }
@@ -62,7 +66,8 @@ interface SavedRun {
 
 /** Rollouts, watch and counters of a run; disposed at its end. */
 export class OnlineRun {
-  readonly reference: FrozenModel;
+  /** Undefined where nothing compares with one: neither training nor looks at evaluation prompts. */
+  readonly reference: FrozenModel | undefined;
   readonly scores: ScoreTreatment;
   readonly watch: Watch;
   readonly #options: OnlineRunOptions;
@@ -71,8 +76,13 @@ export class OnlineRun {
   #policyStep = 0;
   #step = 0;
 
-  private constructor(options: OnlineRunOptions, reference: FrozenModel, snapshot: FrozenModel | undefined) {
-    const { place, settings, between, compare, exactKl = false, now = systemClock.now } = options;
+  private constructor(
+    options: OnlineRunOptions,
+    reference: FrozenModel | undefined,
+    snapshot: FrozenModel | undefined,
+  ) {
+    const { place, settings, between, compares, exactKl = false, now = systemClock.now } = options;
+    const { measures = compares } = options;
     this.#options = options;
     this.#snapshot = snapshot;
     this.reference = reference;
@@ -81,8 +91,7 @@ export class OnlineRun {
     this.#rollouts = new Rollouts({
       place,
       settings,
-      // Without evaluation prompts the rollouts are what is looked at.
-      reference: compare || place.evaluation === undefined ? reference : undefined,
+      reference: measures ? reference : undefined,
       exactKl,
       now,
       onProgress: (progress) => between.progress({ step: this.#step + 1, ...progress }),
@@ -91,8 +100,9 @@ export class OnlineRun {
 
   /** Takes the copy of the start that the policy is compared with: before later weights are put into the model. */
   static async open(options: OnlineRunOptions): Promise<OnlineRun> {
-    const { reference, model } = options.place;
+    const { reference, model, evaluation } = options.place;
     if (reference !== undefined) return new OnlineRun(options, reference.model, undefined);
+    if (!options.compares && evaluation === undefined) return new OnlineRun(options, undefined, undefined);
     const snapshot = await model.snapshot();
     return new OnlineRun(options, snapshot, snapshot);
   }
@@ -126,6 +136,7 @@ export class OnlineRun {
       },
       files: async () => [...((await own.files?.()) ?? []), ...(await this.#rollouts.files())],
     };
+    between.addDetails(() => ({ overopt: this.watch.summary }));
     await between.begin((step) => this.watch.evaluate(step), state, this.watch.judge);
   }
 
@@ -162,21 +173,4 @@ export class OnlineRun {
     await this.#rollouts.dispose();
     await this.#snapshot?.dispose();
   }
-}
-
-/** What an online run adds to run.json and to its result. */
-export interface OnlineDetails {
-  /** Takes over what the watch of a run found, when its loop ends. */
-  take(run: OnlineRun | undefined): void;
-  readonly afterwards: () => Promise<Readonly<Record<string, unknown>>>;
-}
-
-export function onlineDetails(): OnlineDetails {
-  let overopt: WatchSummary | undefined;
-  return {
-    take: (run) => {
-      overopt = run?.watch.summary;
-    },
-    afterwards: async () => (overopt === undefined ? {} : { overopt }),
-  };
 }

@@ -33,7 +33,8 @@ import { samplingOf } from "./rollouts.js";
 export interface WatchOptions {
   readonly place: Place & OnlineRows;
   readonly settings: OnlineSettings;
-  readonly reference: FrozenModel;
+  /** Undefined: the KL is not measured. */
+  readonly reference: FrozenModel | undefined;
   readonly between: Pick<BetweenSteps<SharedMetrics>, "alarm" | "endAfterThisStep" | "progress">;
 }
 
@@ -148,7 +149,11 @@ export class Watch {
     });
     const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
     this.#raise(look);
-    const entries = Object.entries({ ...metrics, ...rewardMetrics(proxy) });
+    const measured = {
+      ...(look.kl === undefined ? {} : { kl: look.kl.mean }),
+      ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
+    };
+    const entries = Object.entries({ ...metrics, ...measured, ...rewardMetrics(proxy) });
     return Object.fromEntries(entries.map(([key, value]) => [`eval_${key}`, value]));
   }
 
@@ -219,12 +224,7 @@ export class Watch {
       this.#last = { step, kl, gold: perPrompt };
       if (step > 0) this.#points = [...this.#points, { kl, gold: Array.from(perPrompt) }];
     }
-    const measured = {
-      ...overOptimisationMetrics(look, this.#start),
-      ...(look.kl === undefined ? {} : { kl }),
-      ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
-    };
-    return { look, metrics: measured };
+    return { look, metrics: overOptimisationMetrics(look, this.#start) };
   }
 
   #raise(look: WatchedStep): void {
