@@ -2,19 +2,21 @@
 // reference and, where asked for, pre-training gradients (PPO-ptx, arXiv 2203.02155). One linear loop.
 // Must not import another trainer's loop.
 
+import { join } from "node:path";
 import { type RowSource, stepRows } from "../data/index.js";
-import type { TrainableModel } from "../engine/contract.js";
+import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { fail } from "../errors/index.js";
 import { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions } from "../options/index.js";
 import { controlKl, type KlController } from "../rollout/index.js";
-import type { BetweenSteps } from "./between-steps.js";
+import type { BetweenSteps, OwnState } from "./between-steps.js";
+import type { StateFile } from "./checkpoints.js";
 import type { PpoMetrics } from "./metrics.js";
 import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, policyMetrics } from "./online/policy-update.js";
 import { promptsAt } from "./online/rollouts.js";
-import { rolloutMetrics } from "./online/scored-rollout.js";
+import { stateBytes } from "./plan-room.js";
 import { ppoObjective } from "./ppo-objective.js";
 import { type PtxTexts, ppoUpdate, type UpdateSums } from "./ppo-update.js";
 import { dataNames, type TrainRun } from "./run-types.js";
@@ -111,31 +113,14 @@ async function loop({
   try {
     const exactKl = settings.kl === "full";
     run = await OnlineRun.open({ place, settings, between, compares: true, exactKl, now });
-    let controller = startController(settings);
-    await run.begin({
-      save: () => ({ controller, ptxSteps: ptx?.steps }),
-      restore: async (saved, folder) => {
-        // What `save` of this very loop wrote.
-        const kept = saved as { readonly controller: KlController; readonly ptxSteps?: number };
-        controller = kept.controller;
-        ptx?.goOn(kept.ptxSteps ?? 0);
-        await value.loadState(`${folder}/${valueState}`, job);
-      },
-      files: () => [
-        {
-          name: valueState,
-          bytes: 12 * value.trainableParameters,
-          save: (path) => value.saveState(path, job),
-        },
-      ],
-    });
+    const own = new PpoState({ settings, value, ptx, job });
+    await run.begin(own);
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout, staleness } = next;
-      const begun = now();
+      const { rollout } = next;
       const scores = run.scores.treated(rollout);
-      const objective = ppoObjective({ rollout, scores, controller, settings });
+      const objective = ppoObjective({ rollout, scores, controller: own.controller, settings });
       const rate = scheduleMultiplier(step, place.schedule);
       const rates = {
         policy: settings.learningRate * rate,
@@ -156,20 +141,12 @@ async function loop({
         onProgress: (done, total) => run?.progress(done, total),
       });
       run.took(updated.gradNorms.length);
-      const coefficient = controller.coefficient;
-      controller = controlKl(controller, { kl: objective.kl, episodes: rollout.finish.length });
+      own.control(objective.kl, rollout.finish.length);
       log.finish(epoch, {
         ...updateMetrics(updated, settings),
         ...objective.metrics,
-        "objective/kl_coef": coefficient,
-        ...rolloutMetrics(rollout),
-        ...run.observe(step + 1, rollout),
-        episode: (step + 1) * rollout.finish.length,
-        staleness,
+        ...run.metrics(next),
         learning_rate: rates.policy,
-        "time/rollout_ms": next.times.rollout,
-        "time/scoring_ms": next.times.scoring,
-        "time/update_ms": now() - begun,
       });
       if (await between.after(planned)) return;
     }
@@ -179,6 +156,55 @@ async function loop({
 }
 
 const valueState = "value.safetensors";
+
+interface StateParts {
+  readonly settings: Settings;
+  readonly value: TrainableModel;
+  readonly ptx: OrderedTexts | undefined;
+  readonly job: JobOptions;
+}
+
+/** What PPO keeps beside the policy: the value network, the coefficient of the KL, and its place in the texts. */
+class PpoState implements OwnState {
+  readonly #parts: StateParts;
+  #controller: KlController;
+
+  constructor(parts: StateParts) {
+    this.#parts = parts;
+    this.#controller = startController(parts.settings);
+  }
+
+  get controller(): KlController {
+    return this.#controller;
+  }
+
+  /** After a rollout whose answers were that far from the reference (nats). */
+  control(kl: number, episodes: number): void {
+    this.#controller = controlKl(this.#controller, { kl, episodes });
+  }
+
+  save(): unknown {
+    return { controller: this.#controller, ptxSteps: this.#parts.ptx?.steps };
+  }
+
+  async restore(saved: unknown, folder: string | undefined): Promise<void> {
+    const { value, ptx, job } = this.#parts;
+    // What `save` of this very class wrote.
+    const { controller, ptxSteps = 0 } = saved as {
+      readonly controller: KlController;
+      readonly ptxSteps?: number;
+    };
+    this.#controller = controller;
+    ptx?.goOn(ptxSteps);
+    if (folder !== undefined) await value.loadState(join(folder, valueState), job);
+  }
+
+  files(): readonly StateFile[] {
+    const { value, job } = this.#parts;
+    const save = (path: string) => value.saveState(path, job);
+    return [{ name: valueState, bytes: stateBytes(value), save }];
+  }
+}
 
 function startController({ beta, klTarget, klHorizon }: Settings): KlController {
   return klTarget === undefined

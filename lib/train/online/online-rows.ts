@@ -68,81 +68,111 @@ export async function openOnlineRows<Metrics extends SharedMetrics>(
   request: OpenOnlineRows<Metrics>,
   opened: OpenedModel,
 ): Promise<Material<OnlineRows>> {
-  const { settings, inputs } = request;
-  const { model, signal } = opened;
-  const roles = new Roles({ policy: model, settings, job: { signal } });
+  const { settings } = request;
+  const roles = new Roles({ policy: opened.model, settings, job: { signal: opened.signal } });
   let texts: LoadedRows | undefined;
   const close = async () => {
     texts?.rows.close();
     await roles.close();
   };
   try {
-    const tokenizer = await loadTokenizer({
-      path: model.source,
-      chatTemplate: settings.chatTemplate,
-      date: opened.date,
-    });
-    const read = (data: RowSource) => readPrompts(data, { request, opened, tokenizer });
-    const training = await read(inputs.data);
-    const measured = inputs.evalData === undefined ? undefined : await read(inputs.evalData);
-    const rewards = await openSources(request, roles, "reward");
-    if (rewards.sources.length === 0) throw noReward();
-    namedSources(rewards.sources);
-    const gold = await openSources(request, roles, "gold");
-    if (gold.sources.length > 0) namedSources(gold.sources);
-    const value = await openValue(request, roles);
-    texts = await loadTexts({ request, opened, tokenizer });
-    const { batchSize: count, seed, shuffle, epochs } = settings;
-    const promptCount = training.prompts.length;
-    const order = promptOrder({ promptCount, count, seed, shuffle });
-    const lists = [training.prompts, measured?.prompts ?? []];
-    const largest = largestOf(settings, lists, request.answersTogether);
-    return {
-      counts: training.counts,
-      evaluationCounts: measured?.counts,
-      tokenizer,
-      identity: {
-        rows: training.hash,
-        ...(measured === undefined ? {} : { "evaluation rows": measured.hash }),
-        tokenizer: tokenizer.hash,
-        ...(tokenizer.chat === undefined ? {} : { "chat template": tokenizer.chat.hash }),
-        ...rewards.identity,
-        ...gold.identity,
-        ...value?.identity,
-        ...(texts === undefined ? {} : { "pre-training rows": texts.hash }),
-      },
-      files: {
-        ...(await filesOf(inputs.data)),
-        ...(await filesOf(inputs.evalData)),
-        ...Object.fromEntries((texts?.files ?? []).map(({ path, hash }) => [path, hash])),
-      },
-      rowCount: promptCount,
-      steps: Math.ceil((epochs * promptCount) / count),
-      evaluationCount: measured?.prompts.length,
-      largest,
-      further: value === undefined ? [] : [["value network", growth(value.model, largest)]],
-      stateBytes: value === undefined ? 0 : stateBytes(value.model),
-      warnings: warningsOf(settings, measured?.prompts.length, gold.sources.length > 0),
-      own: {
-        prompts: training.prompts,
-        evaluation: measured?.prompts,
-        rewards: rewards.sources,
-        gold: gold.sources.length === 0 ? undefined : gold.sources,
-        value: value?.model,
-        texts: texts?.rows,
-        order,
-      },
-      *plan(from): Generator<StepRows> {
-        for (let step = from; ; step++)
-          yield { step, epoch: Math.floor((step * count) / promptCount), rows: order(step) };
-      },
-      samplePrompts: (wanted) => firstPrompts((measured ?? training).prompts, wanted, model.maxPositions),
-      close,
-    };
+    const parts = await openParts(request, opened, roles);
+    texts = parts.texts;
+    return { ...(await materialOf(request, opened, parts)), close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+interface OnlineParts {
+  readonly tokenizer: Tokenizer;
+  readonly training: RolloutPrompts;
+  readonly measured: RolloutPrompts | undefined;
+  readonly rewards: OpenSources;
+  readonly gold: OpenSources;
+  readonly value: OpenValue | undefined;
+  readonly texts: LoadedRows | undefined;
+}
+
+async function openParts<Metrics extends SharedMetrics>(
+  request: OpenOnlineRows<Metrics>,
+  opened: OpenedModel,
+  roles: Roles,
+): Promise<OnlineParts> {
+  const { settings, inputs } = request;
+  const { chatTemplate } = settings;
+  const tokenizer = await loadTokenizer({ path: opened.model.source, chatTemplate, date: opened.date });
+  const reading = { request, opened, tokenizer };
+  const training = await readPrompts(inputs.data, reading);
+  const measured = inputs.evalData === undefined ? undefined : await readPrompts(inputs.evalData, reading);
+  const rewards = await openSources(request, roles, "reward");
+  if (rewards.sources.length === 0) throw noReward();
+  namedSources(rewards.sources);
+  const gold = await openSources(request, roles, "gold");
+  if (gold.sources.length > 0) namedSources(gold.sources);
+  const value = await openValue(request, roles);
+  // Last: nothing behind it throws while it is open.
+  const texts = await loadTexts(reading);
+  return { tokenizer, training, measured, rewards, gold, value, texts };
+}
+
+async function materialOf<Metrics extends SharedMetrics>(
+  { settings, inputs, answersTogether }: OpenOnlineRows<Metrics>,
+  { model }: OpenedModel,
+  parts: OnlineParts,
+): Promise<Omit<Material<OnlineRows>, "close">> {
+  const { tokenizer, training, measured, rewards, gold, value, texts } = parts;
+  const { batchSize: count, seed, shuffle, epochs } = settings;
+  const promptCount = training.prompts.length;
+  const order = promptOrder({ promptCount, count, seed, shuffle });
+  const largest = largestOf(settings, [training.prompts, measured?.prompts ?? []], answersTogether);
+  const golden = gold.sources.length > 0;
+  return {
+    counts: training.counts,
+    evaluationCounts: measured?.counts,
+    tokenizer,
+    identity: identityOf(parts),
+    files: {
+      ...(await filesOf(inputs.data)),
+      ...(await filesOf(inputs.evalData)),
+      ...Object.fromEntries((texts?.files ?? []).map(({ path, hash }) => [path, hash])),
+    },
+    rowCount: promptCount,
+    steps: Math.ceil((epochs * promptCount) / count),
+    evaluationCount: measured?.prompts.length,
+    largest,
+    further: value === undefined ? [] : [["value network", growth(value.model, largest)]],
+    stateBytes: value === undefined ? 0 : stateBytes(value.model),
+    warnings: warningsOf(settings, measured?.prompts.length, golden),
+    own: {
+      prompts: training.prompts,
+      evaluation: measured?.prompts,
+      rewards: rewards.sources,
+      gold: golden ? gold.sources : undefined,
+      value: value?.model,
+      texts: texts?.rows,
+      order,
+    },
+    *plan(from): Generator<StepRows> {
+      for (let step = from; ; step++)
+        yield { step, epoch: Math.floor((step * count) / promptCount), rows: order(step) };
+    },
+    samplePrompts: (wanted) => firstPrompts((measured ?? training).prompts, wanted, model.maxPositions),
+  };
+}
+
+function identityOf({ tokenizer, training, measured, rewards, gold, value, texts }: OnlineParts) {
+  return {
+    rows: training.hash,
+    ...(measured === undefined ? {} : { "evaluation rows": measured.hash }),
+    tokenizer: tokenizer.hash,
+    ...(tokenizer.chat === undefined ? {} : { "chat template": tokenizer.chat.hash }),
+    ...rewards.identity,
+    ...gold.identity,
+    ...value?.identity,
+    ...(texts === undefined ? {} : { "pre-training rows": texts.hash }),
+  };
 }
 
 interface Reading<Metrics extends SharedMetrics> {

@@ -3,7 +3,7 @@
 
 import type { z } from "zod";
 import type { FrozenModel } from "../../engine/contract.js";
-import { logprobsOfRollout, type Numbers, type Rollout } from "../../rollout/index.js";
+import { logprobsOfRollout, type Numbers } from "../../rollout/index.js";
 import type { BetweenSteps, OwnState } from "../between-steps.js";
 import type { SharedMetrics } from "../metrics.js";
 import { systemClock } from "../run-types.js";
@@ -11,7 +11,7 @@ import type { OpenWorkplace, Place } from "../workplace.js";
 import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-rows.js";
 import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
 import { type NextRollout, Rollouts } from "./rollouts.js";
-import { ScoreTreatment } from "./scored-rollout.js";
+import { rolloutMetrics, ScoreTreatment } from "./scored-rollout.js";
 import { Watch } from "./watch.js";
 
 export type OnlinePlace = Place & OnlineRows;
@@ -71,10 +71,13 @@ export class OnlineRun {
   readonly scores: ScoreTreatment;
   readonly watch: Watch;
   readonly #options: OnlineRunOptions;
+  readonly #now: () => number;
   readonly #rollouts: Rollouts;
   readonly #snapshot: FrozenModel | undefined;
   #policyStep = 0;
   #step = 0;
+  /** When the updates of the step began. */
+  #begun = 0;
 
   private constructor(
     options: OnlineRunOptions,
@@ -84,6 +87,7 @@ export class OnlineRun {
     const { place, settings, between, compares, exactKl = false, now = systemClock.now } = options;
     const { measures = compares } = options;
     this.#options = options;
+    this.#now = now;
     this.#snapshot = snapshot;
     this.reference = reference;
     this.scores = new ScoreTreatment(settings);
@@ -143,7 +147,9 @@ export class OnlineRun {
   /** The rollout of a step, counted from 0. */
   async next(step: number): Promise<NextRollout> {
     this.#step = step;
-    return this.#rollouts.next({ step, policyStep: this.#policyStep });
+    const next = await this.#rollouts.next({ step, policyStep: this.#policyStep });
+    this.#begun = this.#now();
+    return next;
   }
 
   /** [tokens] log-probs under the policy of now; undefined where the rollout is its own. */
@@ -164,9 +170,19 @@ export class OnlineRun {
     this.#policyStep += optimizerSteps;
   }
 
-  /** Metrics of a rollout that look for over-optimisation; raises alarms where there are no evaluation prompts. */
-  observe(step: number, rollout: Rollout): Readonly<Record<string, number>> {
-    return rollout.finish.length < 2 ? {} : this.watch.observe(step, rollout);
+  /** What every algorithm logs of a step; raises alarms where there are no evaluation prompts. Its time ends here. */
+  metrics({ rollout, staleness, times }: NextRollout) {
+    const { length } = rollout.finish;
+    const step = this.#step + 1;
+    return {
+      ...rolloutMetrics(rollout),
+      ...(length < 2 ? {} : this.watch.observe(step, rollout)),
+      episode: step * length,
+      staleness,
+      "time/rollout_ms": times.rollout,
+      "time/scoring_ms": times.scoring,
+      "time/update_ms": this.#now() - this.#begun,
+    };
   }
 
   async dispose(): Promise<void> {
