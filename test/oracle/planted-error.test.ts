@@ -121,6 +121,18 @@ const plants: Readonly<Record<string, Plant>> = {
         planted.set(`${algorithm}/${title}`, path);
       }
     }
+    mkdirSync(join(folder, "trainer/ppo"));
+    for (const file of oracleEntries("trainer", "ppo").filter((name) => name.endsWith(".json"))) {
+      const { rows } = readOracleJson<{ rows: string }>("trainer", "ppo", file);
+      copyTo(oraclePath("trainer", "ppo", rows), join(folder, "trainer/ppo", rows));
+      for (const [i, path] of [undefined, ...ppoFigures].entries()) {
+        const title = `${i}-${file}`;
+        copyTo(oraclePath("trainer", "ppo", file), join(folder, "trainer/ppo", title));
+        if (path !== undefined)
+          changeJson(join(folder, "trainer/ppo", title), `own_float64_attune_layout.${path}`, leastPpoFigure);
+        planted.set(`ppo/${title}`, path);
+      }
+    }
     return planted;
   },
 };
@@ -172,6 +184,31 @@ const runFigures = [
   "first_step_grad_l2_after_clipping",
   "probe.1.end",
 ];
+const ppoFigures = [
+  "logprobs",
+  "ref_logprobs",
+  "values",
+  "scores_raw",
+  "scores",
+  "rewards",
+  "advantages",
+  "returns",
+  "epochs.0.value_loss",
+  "epochs.0.grad_l2_policy",
+  "epochs.0.grad_l2_value",
+  "epochs.1.policy_loss",
+  "epochs.1.loss",
+  "epochs.1.new_logprobs",
+  "epochs.1.new_values",
+  "epochs.1.approx_kl_k1",
+  "epochs.1.approx_kl_k2",
+  "epochs.1.grad_l2_policy",
+  "epochs.1.grad_l2_value",
+  "final.policy",
+  "final.value",
+];
+/** 1 % of it is 5 times the absolute tolerance of log-probs after a step. */
+const leastPpoFigure = 0.05;
 const pairFigures = ["steps.3.logps/chosen", "steps.1.logps/rejected"];
 
 describe("oracle: planted errors", () => {

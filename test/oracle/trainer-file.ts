@@ -59,6 +59,77 @@ export interface TrainerFile {
 
 export type TrainedCase = TrainerFile & { readonly settings: TrainerSettings; readonly data: string };
 
+/** [answers][tokens], 0 beyond the length of an answer. */
+export type Padded = readonly (readonly number[])[];
+
+/** One optimiser step of policy and value network; log-probs and values are those before it. */
+export interface PpoEpoch {
+  readonly policy_loss: number;
+  readonly value_loss: number;
+  readonly loss: number;
+  readonly new_logprobs: Padded;
+  readonly new_values: Padded;
+  readonly clipfrac: number;
+  readonly value_clipfrac: number;
+  readonly approx_kl_k1: number;
+  readonly approx_kl_k2: number;
+  readonly grad_l2_policy: number;
+  readonly grad_l2_value: number;
+}
+
+type Norms = Readonly<Record<string, { readonly l2: number; readonly sum: number }>>;
+
+export interface ExpectedPpo {
+  readonly logprobs: Padded;
+  readonly ref_logprobs: Padded;
+  readonly values: Padded;
+  readonly scores_raw: readonly number[];
+  readonly scores: readonly number[];
+  readonly rewards: Padded;
+  readonly advantages: Padded;
+  readonly returns: Padded;
+  readonly epochs: readonly PpoEpoch[];
+  readonly final: { readonly policy: Norms; readonly value: Norms };
+}
+
+interface PpoFile {
+  readonly case: string;
+  readonly algorithm: "ppo";
+  readonly models: Readonly<Record<"policy" | "ref" | "value" | "reward", string>>;
+  readonly rows: string;
+  readonly rows_used: readonly number[];
+  readonly settings: {
+    readonly response_length: number;
+    readonly temperature: number;
+    readonly epochs: number;
+    readonly mini_batches: number;
+    readonly learning_rate: number;
+    readonly schedule: string;
+    readonly kl_estimator: "k1";
+    readonly eos_trick: "subtract";
+    readonly kl_coef: number;
+    readonly cliprange: number;
+    readonly cliprange_value: number;
+    readonly vf_coef: number;
+    readonly gamma: number;
+    readonly lam: number;
+    readonly missing_eos_penalty: number;
+  };
+  readonly prompts: readonly (readonly number[])[];
+  readonly responses: readonly (readonly number[])[];
+  readonly lengths: readonly number[];
+  readonly has_eos: readonly boolean[];
+  readonly own_float64_attune_layout: ExpectedPpo;
+}
+
+export type PpoCase = PpoFile & { readonly data: string; readonly expected: ExpectedPpo };
+
+export function ppoCase(file: string): PpoCase {
+  const content = readOracleJson<PpoFile>("trainer", "ppo", file);
+  const data = oraclePath("trainer", "ppo", content.rows);
+  return { ...content, data, expected: content.own_float64_attune_layout };
+}
+
 export const startingModel = "the starting model";
 
 /** The case; or that it is no run but an order of rows, which kto-order.test.ts looks at; or why it is for a later version. */

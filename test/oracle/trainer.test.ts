@@ -5,15 +5,22 @@ import { expect } from "chai";
 import { printFigures } from "../support/oracle-compare.js";
 import { isaTitle, testedIsas } from "../support/oracle-engines.js";
 import { oracleEntries } from "../support/oracle-folder.js";
+import { ppoTrainerTests } from "./ppo-trainer-case.js";
 import { rewardTrainerTests } from "./reward-trainer-case.js";
 import { trainerCaseTests } from "./trainer-case.js";
-import { trainerCase } from "./trainer-file.js";
+import { ppoCase, trainerCase } from "./trainer-file.js";
 
 describe("oracle: trainer", () => {
   let run = 0;
   for (const algorithm of oracleEntries("trainer")) {
     const files = oracleEntries("trainer", algorithm).filter((name) => name.endsWith(".json"));
     for (const file of files) {
+      if (algorithm === "ppo") {
+        run += 1;
+        for (const isa of testedIsas())
+          describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => ppoTrainerTests(ppoCase(file), isa));
+        continue;
+      }
       const one = trainerCase(algorithm, file);
       if ("order" in one) continue;
       if ("later" in one) {
