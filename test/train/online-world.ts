@@ -42,7 +42,10 @@ export function expectCloseRuns(output: string, other: string, relative = 1e-5):
       if (key === "split" || key === "tokens_computed") continue;
       const expected = others[i]?.[key] ?? Number.NaN;
       // Losses begin at 0: what is left is the rounding of terms of about 1.
-      expect(value, `${key} of step ${i + 1}`).to.be.closeTo(expected, relative * Math.max(1, Math.abs(expected)));
+      expect(value, `${key} of step ${i + 1}`).to.be.closeTo(
+        expected,
+        relative * Math.max(1, Math.abs(expected)),
+      );
     }
   }
 }
