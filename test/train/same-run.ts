@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 /** Metrics that depend on time and memory, not on the mathematics. */
-const timed: ReadonlySet<string> = new Set(["step_ms", "tokens_per_second", "peak_rss_bytes", "eval_ms"]);
+const timed: ReadonlySet<string> = new Set([
+  "step_ms",
+  "tokens_per_second",
+  "peak_rss_bytes",
+  "eval_ms",
+  "time/rollout_ms",
+  "time/scoring_ms",
+  "time/update_ms",
+]);
 
 /** The lines of an output's metrics.jsonl without what depends on the clock. */
 export function timelessMetrics(output: string): readonly Record<string, unknown>[] {
