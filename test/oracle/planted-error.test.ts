@@ -197,7 +197,6 @@ const ppoFigures = [
   "epochs.0.grad_l2_policy",
   "epochs.0.grad_l2_value",
   "epochs.1.policy_loss",
-  "epochs.1.loss",
   "epochs.1.new_logprobs",
   "epochs.1.new_values",
   "epochs.1.approx_kl_k1",

@@ -6,8 +6,9 @@ import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { type DpoOptions, dpo, type SftOptions, sft } from "../../lib/train/index.js";
+import { type DpoOptions, dpo, type PpoOptions, ppo, type SftOptions, sft } from "../../lib/train/index.js";
 import type { ChildRun } from "./children/train.js";
+import { ppoOptions } from "./online-runs.js";
 import { expectSameRun } from "./same-run.js";
 import { demonstrations, type Place, pairs } from "./training-rows.js";
 
@@ -15,9 +16,9 @@ const child = join(dirname(fileURLToPath(import.meta.url)), "children", "train.t
 
 export interface KillOptions {
   readonly place: Place;
-  readonly trainer: "sft" | "dpo";
+  readonly trainer: "sft" | "dpo" | "ppo";
   /** Options of the runs beside those given here. */
-  readonly options: Partial<SftOptions & DpoOptions>;
+  readonly options: Partial<SftOptions & DpoOptions> | Partial<PpoOptions>;
   /** Milliseconds from the first checkpoint to each kill. */
   readonly delays: readonly number[];
 }
@@ -34,12 +35,17 @@ function runOf({ place, trainer, options }: KillOptions, output: string): ChildR
     saveEvery: 1,
     ...options,
   };
+  if (trainer === "ppo") {
+    const online = { output, maxSteps: 16, saveEvery: 1, ...options } as Partial<PpoOptions>;
+    return { trainer, options: ppoOptions(place, online) };
+  }
   return trainer === "sft"
     ? { trainer, options: { ...shared, data: demonstrations } as SftOptions }
     : { trainer, options: { ...shared, data: pairs } as DpoOptions };
 }
 
 function start(told: ChildRun, more: { readonly resume?: boolean } = {}): Promise<unknown> {
+  if (told.trainer === "ppo") return ppo({ ...told.options, ...more }).result;
   return told.trainer === "sft"
     ? sft({ ...told.options, ...more }).result
     : dpo({ ...told.options, ...more }).result;
@@ -57,8 +63,8 @@ async function killAfter(told: ChildRun, delay: number): Promise<number> {
   await new Promise<void>((resolve) => {
     running.stdout.on("data", (piece: Buffer) => {
       steps += piece.toString().split("step ").length - 1;
-      // The first checkpoint follows the first step, so a second step means that there is one.
-      if (steps >= 2) resolve();
+      // A checkpoint follows its step, so a later step means that there is one.
+      if (steps > (told.options.saveEvery ?? 1)) resolve();
     });
     running.on("close", () => resolve());
   });
