@@ -14,7 +14,19 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const marked =
   /(<!-- (options|errors|reasons|metrics|losses) (\S+): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
 /** Commands with a configuration file. */
-const configured = ["sft", "dpo", "kto", "reward", "ppo", "rloo", "grpo", "online-dpo", "generate", "evaluate", "score"];
+const configured = [
+  "sft",
+  "dpo",
+  "kto",
+  "reward",
+  "ppo",
+  "rloo",
+  "grpo",
+  "online-dpo",
+  "generate",
+  "evaluate",
+  "score",
+];
 
 function optionsTable(name) {
   const schema = commandSchemas[name];
