@@ -21,125 +21,140 @@ const number = (group: "Training" | "Sampling" | "Rewards" | "Evaluation") =>
 const paths = (description: string) =>
   option(z.array(z.string().min(1)).min(1).optional(), description, { group: "Rewards", value: "PATH" });
 
-/** `samples`, `temperature`, `batchSize`: their defaults differ by algorithm. */
-export function onlineOptions(defaults: {
+/** Their defaults differ by algorithm. */
+export interface OnlineDefaults {
   readonly batchSize: number;
   readonly maxNewTokens: number;
   readonly temperature: number;
-}) {
-  const { tokenCache: _, ...files } = fileOptions;
+}
+
+export function onlineOptions(defaults: OnlineDefaults) {
   const { evalEvery } = evaluationOptions;
-  const { epochs, maxSteps, batchSize, ...loop } = loopOptions;
   return {
-    files: {
-      ...files,
-      data: option(
-        z.array(z.string().min(1)).min(1),
-        "prompts to answer: rows with a prompt, whose answers are left aside; JSONL (plain, gzip or zstd) or Parquet; a file, a " +
-          "folder or a pattern such as rows/*.jsonl; may be repeated",
-        { group: "Files", value: "FILE" },
-      ),
-      evalData: option(
-        z.array(z.string().min(1)).min(1).optional(),
-        "prompts that are answered and scored but never trained on, before the first step, every eval-every steps and at the end; " +
-          "may be repeated",
-        { group: "Files", value: "FILE" },
-      ),
-      reference: option(
-        z.string().min(1).optional(),
-        "another model as reference, of the same vocabulary (default: the start of the trained one)",
-        { group: "Files", value: "PATH" },
-      ),
-    },
-    sampling: {
-      maxNewTokens: option(
-        z.number().int().min(1).default(defaults.maxNewTokens),
-        "tokens of an answer at most",
-        { group: "Sampling", value: "N" },
-      ),
-      temperature: option(
-        z.number().positive().default(defaults.temperature),
-        "divides the logits while sampling, and in every later pass over the answers",
-        number("Sampling"),
-      ),
-      decodeBatch: option(
-        z.number().int().min(1).default(64),
-        "answers decoded at once; it changes speed and memory, never an answer",
-        { group: "Sampling", value: "N" },
-      ),
-      maxStaleness: option(
-        z.number().int().min(0).default(0),
-        "optimiser steps that may lie between sampling and use: above 0 the next rollout is sampled before the update and " +
-          "scored beside it",
-        { group: "Sampling", value: "N" },
-      ),
-      saveRollouts: option(z.boolean().default(false), "keep every rollout in OUTPUT/rollouts", {
-        group: "Output",
-      }),
-      replay: option(
-        z.string().min(1).optional(),
-        "folder of rollouts that were kept: they are learned from in place of new samples, in the order of their numbers",
-        { group: "Files", value: "DIR" },
-      ),
-    },
+    files: promptFileOptions,
+    sampling: samplingOptions(defaults),
     rewards: rewardSourceOptions,
-    loop: {
-      epochs: option(z.number().int().min(1).default(1), "passes over the prompts", {
-        group: "Training",
-        value: "N",
-      }),
-      maxSteps: option(
-        z.number().int().min(1).optional(),
-        "stop after this many steps: a step is one rollout with all of its updates",
-        { group: "Training", value: "N" },
-      ),
-      batchSize: option(
-        z.number().int().min(1).default(defaults.batchSize),
-        "prompts of one step (one rollout)",
-        { group: "Training", value: "N" },
-      ),
-      ...loop,
-      adamEpsilon: option(
-        z.number().positive().default(1e-5),
-        "AdamW's epsilon, which bounds the step of parameters with tiny gradients",
-        number("Training"),
-      ),
-      updateEpochs: option(z.number().int().min(1).default(1), "passes over the answers of a rollout", {
-        group: "Training",
-        value: "N",
-      }),
-      minibatches: option(
-        z.number().int().min(1).default(1),
-        "parts of such a pass, each an optimiser step of its own",
-        { group: "Training", value: "N" },
-      ),
-    },
+    loop: updateOptions(defaults),
     adapter: adapterOptions,
     watch: { evalEvery, ...watchOptions },
-    rest: {
-      format: option(
-        z.enum(["auto", "prompt", "hh"]).default("auto"),
-        "what the rows are; hh: transcripts with Human: and Assistant: become messages",
-        { group: "Rows" },
-      ),
-      ...rowOptions,
-      maxLength: option(
-        z.number().int().min(2).default(1024),
-        "tokens of prompt and answer together; prompts that leave no room for max-new-tokens are dropped or cut, and counted",
-        { group: "Rows", value: "N" },
-      ),
-      truncate: option(
-        z.boolean().default(false),
-        "cut prompts that are too long at their front, by whole messages or lines, instead of dropping them",
-        { group: "Rows" },
-      ),
-      ...machineOptions,
-      ...outputOptions,
-      ...sampleOptions,
-      ...checkpointOptions,
-    },
+    rest: restOptions,
   } as const;
 }
+
+const { tokenCache: _, ...files } = fileOptions;
+
+const promptFileOptions = {
+  ...files,
+  data: option(
+    z.array(z.string().min(1)).min(1),
+    "prompts to answer: rows with a prompt, whose answers are left aside; JSONL (plain, gzip or zstd) or Parquet; a file, a " +
+      "folder or a pattern such as rows/*.jsonl; may be repeated",
+    { group: "Files", value: "FILE" },
+  ),
+  evalData: option(
+    z.array(z.string().min(1)).min(1).optional(),
+    "prompts that are answered and scored but never trained on, before the first step, every eval-every steps and at the end; " +
+      "may be repeated",
+    { group: "Files", value: "FILE" },
+  ),
+  reference: option(
+    z.string().min(1).optional(),
+    "another model as reference, of the same vocabulary (default: the start of the trained one)",
+    { group: "Files", value: "PATH" },
+  ),
+} as const;
+
+function samplingOptions(defaults: OnlineDefaults) {
+  return {
+    maxNewTokens: option(
+      z.number().int().min(1).default(defaults.maxNewTokens),
+      "tokens of an answer at most",
+      { group: "Sampling", value: "N" },
+    ),
+    temperature: option(
+      z.number().positive().default(defaults.temperature),
+      "divides the logits while sampling, and in every later pass over the answers",
+      number("Sampling"),
+    ),
+    decodeBatch: option(
+      z.number().int().min(1).default(64),
+      "answers decoded at once; it changes speed and memory, never an answer",
+      { group: "Sampling", value: "N" },
+    ),
+    maxStaleness: option(
+      z.number().int().min(0).default(0),
+      "optimiser steps that may lie between sampling and use: above 0 the next rollout is sampled before the update and " +
+        "scored beside it",
+      { group: "Sampling", value: "N" },
+    ),
+    saveRollouts: option(z.boolean().default(false), "keep every rollout in OUTPUT/rollouts", {
+      group: "Output",
+    }),
+    replay: option(
+      z.string().min(1).optional(),
+      "folder of rollouts that were kept: they are learned from in place of new samples, in the order of their numbers",
+      { group: "Files", value: "DIR" },
+    ),
+  } as const;
+}
+
+function updateOptions(defaults: OnlineDefaults) {
+  const { epochs: __, maxSteps: ___, batchSize: ____, ...loop } = loopOptions;
+  return {
+    epochs: option(z.number().int().min(1).default(1), "passes over the prompts", {
+      group: "Training",
+      value: "N",
+    }),
+    maxSteps: option(
+      z.number().int().min(1).optional(),
+      "stop after this many steps: a step is one rollout with all of its updates",
+      { group: "Training", value: "N" },
+    ),
+    batchSize: option(
+      z.number().int().min(1).default(defaults.batchSize),
+      "prompts of one step (one rollout)",
+      { group: "Training", value: "N" },
+    ),
+    ...loop,
+    adamEpsilon: option(
+      z.number().positive().default(1e-5),
+      "AdamW's epsilon, which bounds the step of parameters with tiny gradients",
+      number("Training"),
+    ),
+    updateEpochs: option(z.number().int().min(1).default(1), "passes over the answers of a rollout", {
+      group: "Training",
+      value: "N",
+    }),
+    minibatches: option(
+      z.number().int().min(1).default(1),
+      "parts of such a pass, each an optimiser step of its own",
+      { group: "Training", value: "N" },
+    ),
+  } as const;
+}
+
+const restOptions = {
+  format: option(
+    z.enum(["auto", "prompt", "hh"]).default("auto"),
+    "what the rows are; hh: transcripts with Human: and Assistant: become messages",
+    { group: "Rows" },
+  ),
+  ...rowOptions,
+  maxLength: option(
+    z.number().int().min(2).default(1024),
+    "tokens of prompt and answer together; prompts that leave no room for max-new-tokens are dropped or cut, and counted",
+    { group: "Rows", value: "N" },
+  ),
+  truncate: option(
+    z.boolean().default(false),
+    "cut prompts that are too long at their front, by whole messages or lines, instead of dropping them",
+    { group: "Rows" },
+  ),
+  ...machineOptions,
+  ...outputOptions,
+  ...sampleOptions,
+  ...checkpointOptions,
+} as const;
 
 /** What scores answers. */
 const rewardSourceOptions = {

@@ -23,7 +23,6 @@ import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, meanOf, optimise, type UpdatePlace } from "./online/policy-update.js";
 import { checkReference } from "./online/reference-needs.js";
 import { promptsAt } from "./online/rollouts.js";
-import { rolloutMetrics } from "./online/scored-rollout.js";
 import { addPairSums, type PairSum, pairMetrics } from "./pair-metrics.js";
 import { Reference } from "./reference.js";
 import type { TrainRun } from "./run-types.js";
@@ -96,7 +95,8 @@ async function loop({
     await run.begin({ save: () => null, restore: () => undefined });
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
-      const { rollout, staleness, times } = await run.next(step);
+      const next = await run.next(step);
+      const { rollout } = next;
       const begun = now();
       const data = answerRows(rollout, promptsAt(place.prompts, rows));
       const pairs = answerPairs({ rollout, scores: run.scores.treated(rollout), data });
@@ -122,14 +122,7 @@ async function loop({
         ...updateMetrics(updated, plan),
         ...countMetrics(pairs),
         ...klMetrics(rollout),
-        ...rolloutMetrics(rollout),
-        ...run.observe(step + 1, rollout),
-        episode: (step + 1) * rollout.finish.length,
-        staleness,
-        learning_rate: learningRate,
-        "time/rollout_ms": times.rollout,
-        "time/scoring_ms": times.scoring,
-        "time/update_ms": now() - begun,
+        ...run.stepMetrics(next, { begun, learningRate }),
       });
       if (await between.after(planned)) return;
     }

@@ -3,18 +3,17 @@
 // Must not import another trainer's loop.
 
 import { type RowSource, stepRows } from "../data/index.js";
-import type { TrainableModel } from "../engine/contract.js";
+import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { fail } from "../errors/index.js";
 import { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions } from "../options/index.js";
 import { controlKl, type KlController } from "../rollout/index.js";
-import type { BetweenSteps } from "./between-steps.js";
+import type { BetweenSteps, OwnState } from "./between-steps.js";
 import type { PpoMetrics } from "./metrics.js";
 import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, policyMetrics } from "./online/policy-update.js";
 import { promptsAt } from "./online/rollouts.js";
-import { rolloutMetrics } from "./online/scored-rollout.js";
 import { ppoObjective } from "./ppo-objective.js";
 import { type PtxTexts, ppoUpdate, type UpdateSums } from "./ppo-update.js";
 import { dataNames, type TrainRun } from "./run-types.js";
@@ -111,30 +110,15 @@ async function loop({
   try {
     const exactKl = settings.kl === "full";
     run = await OnlineRun.open({ place, settings, between, compares: true, exactKl, now });
-    let controller = startController(settings);
-    await run.begin({
-      save: () => ({ controller, ptxSteps: ptx?.steps }),
-      restore: async (saved, folder) => {
-        // What `save` of this very loop wrote.
-        const kept = saved as { readonly controller: KlController; readonly ptxSteps?: number };
-        controller = kept.controller;
-        ptx?.goOn(kept.ptxSteps ?? 0);
-        await value.loadState(`${folder}/${valueState}`, job);
-      },
-      files: () => [
-        {
-          name: valueState,
-          bytes: 12 * value.trainableParameters,
-          save: (path) => value.saveState(path, job),
-        },
-      ],
-    });
+    const kept: Kept = { controller: startController(settings) };
+    await run.begin(ownState({ kept, ptx, value, job }));
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout, staleness } = next;
+      const { rollout } = next;
       const begun = now();
       const scores = run.scores.treated(rollout);
+      const { controller } = kept;
       const objective = ppoObjective({ rollout, scores, controller, settings });
       const rate = scheduleMultiplier(step, place.schedule);
       const rates = {
@@ -156,20 +140,11 @@ async function loop({
         onProgress: (done, total) => run?.progress(done, total),
       });
       run.took(updated.gradNorms.length);
-      const coefficient = controller.coefficient;
-      controller = controlKl(controller, { kl: objective.kl, episodes: rollout.finish.length });
+      kept.controller = controlKl(controller, { kl: objective.kl, episodes: rollout.finish.length });
       log.finish(epoch, {
         ...updateMetrics(updated, settings),
         ...objective.metrics,
-        "objective/kl_coef": coefficient,
-        ...rolloutMetrics(rollout),
-        ...run.observe(step + 1, rollout),
-        episode: (step + 1) * rollout.finish.length,
-        staleness,
-        learning_rate: rates.policy,
-        "time/rollout_ms": next.times.rollout,
-        "time/scoring_ms": next.times.scoring,
-        "time/update_ms": now() - begun,
+        ...run.stepMetrics(next, { begun, learningRate: rates.policy }),
       });
       if (await between.after(planned)) return;
     }
@@ -178,7 +153,35 @@ async function loop({
   }
 }
 
-const valueState = "value.safetensors";
+/** What changes from step to step beside the models. */
+interface Kept {
+  controller: KlController;
+}
+
+interface OwnParts {
+  readonly kept: Kept;
+  readonly ptx: OrderedTexts | undefined;
+  readonly value: TrainableModel;
+  readonly job: JobOptions;
+}
+
+/** What a checkpoint holds beside the policy. */
+function ownState({ kept, ptx, value, job }: OwnParts): OwnState {
+  const name = "value.safetensors";
+  return {
+    save: () => ({ controller: kept.controller, ptxSteps: ptx?.steps }),
+    restore: async (saved, folder) => {
+      // What `save` wrote.
+      const earlier = saved as { readonly controller: KlController; readonly ptxSteps?: number };
+      kept.controller = earlier.controller;
+      ptx?.goOn(earlier.ptxSteps ?? 0);
+      await value.loadState(`${folder}/${name}`, job);
+    },
+    files: () => [
+      { name, bytes: 12 * value.trainableParameters, save: (path) => value.saveState(path, job) },
+    ],
+  };
+}
 
 function startController({ beta, klTarget, klHorizon }: Settings): KlController {
   return klTarget === undefined

@@ -25,7 +25,6 @@ import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, clipMetrics, policyMetrics, policyUpdate } from "./online/policy-update.js";
 import { checkReference } from "./online/reference-needs.js";
 import { promptsAt } from "./online/rollouts.js";
-import { rolloutMetrics } from "./online/scored-rollout.js";
 import type { TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
 import { resolveSettings, type SharedSettings } from "./settings.js";
@@ -83,7 +82,7 @@ async function loop({
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout, staleness } = next;
+      const { rollout } = next;
       const { samples } = rollout;
       const begun = now();
       const scores = run.scores.treated(rollout);
@@ -114,14 +113,7 @@ async function loop({
         ...policyMetrics(updated),
         ...clipMetrics(updated),
         ...penaltyMetrics(rollout, scores, beta),
-        ...rolloutMetrics(rollout),
-        ...run.observe(step + 1, rollout),
-        episode: (step + 1) * rollout.finish.length,
-        staleness,
-        learning_rate: learningRate,
-        "time/rollout_ms": next.times.rollout,
-        "time/scoring_ms": next.times.scoring,
-        "time/update_ms": now() - begun,
+        ...run.stepMetrics(next, { begun, learningRate }),
       });
       if (await between.after(planned)) return;
     }

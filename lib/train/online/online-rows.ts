@@ -77,45 +77,25 @@ export async function openOnlineRows<Metrics extends SharedMetrics>(
     await roles.close();
   };
   try {
-    const tokenizer = await loadTokenizer({
-      path: model.source,
-      chatTemplate: settings.chatTemplate,
-      date: opened.date,
-    });
-    const read = (data: RowSource) => readPrompts(data, { request, opened, tokenizer });
-    const training = await read(inputs.data);
-    const measured = inputs.evalData === undefined ? undefined : await read(inputs.evalData);
-    const rewards = await openSources(request, roles, "reward");
-    if (rewards.sources.length === 0) throw noReward();
-    namedSources(rewards.sources);
-    const gold = await openSources(request, roles, "gold");
-    if (gold.sources.length > 0) namedSources(gold.sources);
+    const { tokenizer, training, measured } = await readAllPrompts(request, opened);
+    const { rewards, gold } = await openAllSources(request, roles);
     const value = await openValue(request, roles);
     texts = await loadTexts({ request, opened, tokenizer });
     const { batchSize: count, seed, shuffle, epochs } = settings;
     const promptCount = training.prompts.length;
     const order = promptOrder({ promptCount, count, seed, shuffle });
-    const lists = [training.prompts, measured?.prompts ?? []];
-    const largest = largestOf(settings, lists, request.answersTogether);
+    const largest = largestOf(request, [training.prompts, measured?.prompts ?? []]);
     return {
       counts: training.counts,
       evaluationCounts: measured?.counts,
       tokenizer,
       identity: {
-        rows: training.hash,
-        ...(measured === undefined ? {} : { "evaluation rows": measured.hash }),
-        tokenizer: tokenizer.hash,
-        ...(tokenizer.chat === undefined ? {} : { "chat template": tokenizer.chat.hash }),
+        ...rowsIdentity({ training, measured, tokenizer, texts }),
         ...rewards.identity,
         ...gold.identity,
         ...value?.identity,
-        ...(texts === undefined ? {} : { "pre-training rows": texts.hash }),
       },
-      files: {
-        ...(await filesOf(inputs.data)),
-        ...(await filesOf(inputs.evalData)),
-        ...Object.fromEntries((texts?.files ?? []).map(({ path, hash }) => [path, hash])),
-      },
+      files: await filesOf(inputs, texts),
       rowCount: promptCount,
       steps: Math.ceil((epochs * promptCount) / count),
       evaluationCount: measured?.prompts.length,
@@ -143,6 +123,19 @@ export async function openOnlineRows<Metrics extends SharedMetrics>(
     await close();
     throw error;
   }
+}
+
+async function readAllPrompts<Metrics extends SharedMetrics>(
+  request: OpenOnlineRows<Metrics>,
+  opened: OpenedModel,
+) {
+  const { settings, inputs } = request;
+  const { chatTemplate } = settings;
+  const tokenizer = await loadTokenizer({ path: opened.model.source, chatTemplate, date: opened.date });
+  const read = (data: RowSource) => readPrompts(data, { request, opened, tokenizer });
+  const training = await read(inputs.data);
+  const measured = inputs.evalData === undefined ? undefined : await read(inputs.evalData);
+  return { tokenizer, training, measured };
 }
 
 interface Reading<Metrics extends SharedMetrics> {
@@ -206,6 +199,16 @@ function noReward() {
 interface OpenSources {
   readonly sources: readonly RewardSource[];
   readonly identity: Readonly<Record<string, string>>;
+}
+
+/** Throws ATTUNE_OPTION without a reward, and for two of one name. */
+async function openAllSources<Metrics extends SharedMetrics>(request: OpenOnlineRows<Metrics>, roles: Roles) {
+  const rewards = await openSources(request, roles, "reward");
+  if (rewards.sources.length === 0) throw noReward();
+  namedSources(rewards.sources);
+  const gold = await openSources(request, roles, "gold");
+  if (gold.sources.length > 0) namedSources(gold.sources);
+  return { rewards, gold };
 }
 
 /** Models by path, then functions by path, then what the caller gave. */
@@ -285,10 +288,9 @@ async function openValue<Metrics extends SharedMetrics>(
 }
 
 /** A prompt with the answers that stay together is the least that a batch holds. */
-function largestOf(
-  settings: OnlineSettings,
+function largestOf<Metrics extends SharedMetrics>(
+  { settings, answersTogether = 1 }: OpenOnlineRows<Metrics>,
   lists: readonly (readonly RolloutPrompt[])[],
-  answersTogether = 1,
 ): LargestBatch {
   const { maxNewTokens, microBatchTokens, samples, evalSamples } = settings;
   const longest = lists.flat().reduce((most, { ids }) => Math.max(most, ids.length), 0);
@@ -335,10 +337,35 @@ function firstPrompts(
   return [...found.values()];
 }
 
+interface ReadRows {
+  readonly training: RolloutPrompts;
+  readonly measured: RolloutPrompts | undefined;
+  readonly tokenizer: Tokenizer;
+  readonly texts: LoadedRows | undefined;
+}
+
+/** Hashes that tell the rows of a run from others, and how they became tokens. */
+function rowsIdentity({ training, measured, tokenizer, texts }: ReadRows): Readonly<Record<string, string>> {
+  return {
+    rows: training.hash,
+    ...(measured === undefined ? {} : { "evaluation rows": measured.hash }),
+    tokenizer: tokenizer.hash,
+    ...(tokenizer.chat === undefined ? {} : { "chat template": tokenizer.chat.hash }),
+    ...(texts === undefined ? {} : { "pre-training rows": texts.hash }),
+  };
+}
+
 /** SHA-256 by path; rows in memory have none. */
-async function filesOf(data: RowSource | undefined): Promise<Readonly<Record<string, string>>> {
-  const paths = data === undefined ? undefined : pathsOf(data);
-  if (paths === undefined) return {};
-  const files = await hashFiles({ paths: await findFiles({ paths }) });
-  return Object.fromEntries(files.map(({ path, hash }) => [path, hash]));
+async function filesOf<Metrics extends SharedMetrics>(
+  { data, evalData }: OnlineInputs<Metrics>,
+  texts: LoadedRows | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const files = (texts?.files ?? []).map(({ path, hash }) => [path, hash]);
+  for (const source of [data, evalData]) {
+    const paths = source === undefined ? undefined : pathsOf(source);
+    if (paths === undefined) continue;
+    const hashed = await hashFiles({ paths: await findFiles({ paths }) });
+    files.push(...hashed.map(({ path, hash }) => [path, hash]));
+  }
+  return Object.fromEntries(files) as Readonly<Record<string, string>>;
 }

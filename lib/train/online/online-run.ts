@@ -3,7 +3,7 @@
 
 import type { z } from "zod";
 import type { FrozenModel } from "../../engine/contract.js";
-import { logprobsOfRollout, type Numbers, type Rollout } from "../../rollout/index.js";
+import { logprobsOfRollout, type Numbers } from "../../rollout/index.js";
 import type { BetweenSteps, OwnState } from "../between-steps.js";
 import type { SharedMetrics } from "../metrics.js";
 import { systemClock } from "../run-types.js";
@@ -11,7 +11,7 @@ import type { OpenWorkplace, Place } from "../workplace.js";
 import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-rows.js";
 import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
 import { type NextRollout, Rollouts } from "./rollouts.js";
-import { ScoreTreatment } from "./scored-rollout.js";
+import { rolloutMetrics, ScoreTreatment } from "./scored-rollout.js";
 import { Watch } from "./watch.js";
 
 export type OnlinePlace = Place & OnlineRows;
@@ -163,9 +163,23 @@ export class OnlineRun {
     this.#policyStep += optimizerSteps;
   }
 
-  /** Metrics of a rollout that look for over-optimisation; raises alarms where there are no evaluation prompts. */
-  observe(step: number, rollout: Rollout): Readonly<Record<string, number>> {
-    return rollout.finish.length < 2 ? {} : this.watch.observe(step, rollout);
+  /** What every algorithm logs of a step; raises alarms where there are no evaluation prompts. `begun`: the update. */
+  stepMetrics(
+    { rollout, staleness, times }: NextRollout,
+    { begun, learningRate }: { readonly begun: number; readonly learningRate: number },
+  ) {
+    const { now = systemClock.now } = this.#options;
+    const step = this.#step + 1;
+    return {
+      ...rolloutMetrics(rollout),
+      ...(rollout.finish.length < 2 ? {} : this.watch.observe(step, rollout)),
+      episode: step * rollout.finish.length,
+      staleness,
+      learning_rate: learningRate,
+      "time/rollout_ms": times.rollout,
+      "time/scoring_ms": times.scoring,
+      "time/update_ms": now() - begun,
+    };
   }
 
   async dispose(): Promise<void> {
