@@ -83,7 +83,9 @@ function summary<Metrics extends SharedMetrics>(
       const [before, after] = [first, last].map(
         (metrics) => (metrics as Record<string, number | undefined>)[`${prefix}${key}`],
       );
-      return before === undefined || after === undefined ? [] : [[key, short(before), short(after)]];
+      // A win rate over the start begins behind it.
+      const start = before === undefined ? "" : short(before);
+      return after === undefined ? [] : [[key, start, short(after)]];
     });
   const { evaluation } = result;
   const measured =

@@ -30,6 +30,11 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /^reward margin -?0\.000 -> (0\.[1-9]|[1-9])/m,
     /^KL to the start: \d/m,
   ],
+  "10-reward-function.ts": [
+    /^step 4: reward \d\.\d\d$/m,
+    /^reward 0\.[2-5]\d -> (1\.00|0\.[6-9]\d)$/m,
+    /^the trained model is in /m,
+  ],
   "07-rankings.ts": [/^pairs in the right order: 0\.00 before, (1\.00|0\.[89]\d) after$/m],
 };
 

@@ -1,0 +1,106 @@
+// `attune ppo`, `rloo`, `grpo` and `online-dpo` from end to end on a tiny model, with a reward function out of a module.
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { prompts } from "../train/online-world.js";
+import { type Place, temporaryPlace } from "../train/training-rows.js";
+import { commandLine } from "./command-line.js";
+
+const rewards = `
+export default function evenness(samples) {
+  return samples.map(({ completion }) => completion.filter((id) => id % 2 === 0).length / completion.length);
+}
+export const wrong = () => [1];
+`;
+
+describe("the commands that learn online", () => {
+  let place: Place;
+  let module = "";
+  beforeEach(() => {
+    place = temporaryPlace();
+    module = join(place.folder, "rewards.mjs");
+    writeFileSync(module, rewards);
+    const lines = prompts.map((row) => `${JSON.stringify(row)}\n`).join("");
+    writeFileSync(join(place.folder, "prompts.jsonl"), lines);
+  });
+  afterEach(() => place.remove());
+
+  const run = (command: string, ...more: readonly string[]) => {
+    const files = [
+      "--model",
+      place.model,
+      "--data",
+      join(place.folder, "prompts.jsonl"),
+      "--output",
+      place.output(),
+    ];
+    const sampling = [
+      "--max-new-tokens",
+      "6",
+      "--samples",
+      "2",
+      "--batch-size",
+      "3",
+      "--missing-eos",
+      "none",
+    ];
+    return commandLine([command, ...files, ...sampling, "--threads", "1", ...more]);
+  };
+  const scored = (...more: readonly string[]) => ["--reward-function", module, ...more];
+
+  for (const [command, own, shown] of [
+    ["ppo", ["--value-model", "policy"], ["objective/kl"]],
+    ["rloo", [], ["objective/kl"]],
+    ["grpo", ["--beta", "0.1"], ["kl"]],
+    ["online-dpo", [], ["objective/kl", "rewards/margins"]],
+  ] as const)
+    it(`${command} trains, and sums up what became of reward, KL and length`, async () => {
+      const { code, stdout, stderr } = await run(command, ...scored(...own));
+      expect(stderr).to.include(`${command}: `).and.include("6 of 6 rows, 2 steps");
+      expect(code).to.equal(0);
+      const rows = stdout.split("\n").map((line) => line.trim().split(/\s+/)[0]);
+      expect(rows).to.include.members(["loss", "reward", "completions/mean_length", ...shown]);
+      expect(place.record()).to.include({ status: "done", command });
+      expect(existsSync(join(place.output(), "report.html"))).to.equal(true);
+    });
+
+  it("sums up looks at evaluation prompts, gold score and all", async () => {
+    const looks = ["--eval-data", join(place.folder, "prompts.jsonl"), "--gold-function", module];
+    const { code, stdout, stderr } = await run("grpo", ...scored(...looks));
+    expect(code).to.equal(0);
+    expect(stderr).to.match(/eval at 0\/2 .*overopt\/gold 0\.\d/);
+    const measured = stdout.slice(stdout.indexOf("evaluation"));
+    for (const key of ["reward", "overopt/gold", "kl", "completions/mean_length"])
+      expect(measured).to.match(new RegExp(`^ *${key} +-?\\d\\S* +-?\\d`, "m"));
+    expect(measured).to.match(/^ *overopt\/win_rate +\d/m);
+  });
+
+  it("refuses a run without a reward, saying what may give one", async () => {
+    const { code, stderr } = await run("rloo");
+    expect(code).to.equal(2);
+    expect(stderr).to.include("--reward-model").and.include("--reward-function");
+    expect(existsSync(place.output())).to.equal(false);
+  });
+
+  it("names a function that a module does not have, and those it has", async () => {
+    const { code, stderr } = await run("grpo", "--reward-function", `${module}#kindness`);
+    expect(code).to.equal(2);
+    expect(stderr).to.include("and not kindness").and.include("wrong");
+  });
+
+  it("fails by name where a function gives another number of rewards", async () => {
+    const { code, stderr } = await run("grpo", "--reward-function", `${module}#wrong`);
+    expect(code).to.equal(1);
+    expect(stderr).to.include("ATTUNE_REWARD").and.include("wrong");
+    expect(place.record()).to.include({ status: "failed" });
+  });
+
+  it("leaves a configuration behind that may be given again", async () => {
+    await run("online-dpo", ...scored("--loss", "ipo", "--ipo-reduce", "sum"));
+    const config = join(place.output(), "config.yaml");
+    expect(readFileSync(config, "utf8")).to.include("ipo-reduce: sum").and.include("beta: 0.1");
+    const { code } = await commandLine(["online-dpo", "--config", config, "--output", place.output("again")]);
+    expect(code).to.equal(0);
+  });
+});
