@@ -36,7 +36,8 @@ export interface ScoreRollout extends JobOptions {
   readonly onProgress?: (progress: RolloutProgress) => void;
 }
 
-type NamedSource = { readonly name: string; readonly weight: number } & (
+/** A reward source with its name and weight. */
+export type NamedSource = { readonly name: string; readonly weight: number } & (
   | { readonly kind: "function"; readonly source: RewardFunctionSource }
   | { readonly kind: "model"; readonly source: RewardModelSource }
   | { readonly kind: "bound"; readonly source: RewardBoundSource }

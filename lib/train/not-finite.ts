@@ -71,7 +71,8 @@ export interface NotFinite {
 /** The error for a step that cannot be applied; the weights are still those of the step before. */
 export function notFinite({ what, step, data, rows, found }: NotFinite): AttuneError {
   const places = Array.from(rows, (row) => data.at(row)?.place).filter((place) => place !== undefined);
-  const names = places.map(({ file, line }) => `${file}:${line}`);
+  // Several answers to a prompt have one place.
+  const names = [...new Set(places.map(({ file, line }) => `${file}:${line}`))];
   const more = names.length > namedRows ? ` and ${names.length - namedRows} more` : "";
   return fail(
     "ATTUNE_NOT_FINITE",

@@ -108,8 +108,8 @@ function wrongRole(path: string, what: string, advice: string): AttuneError {
 /** Models in memory that a run trains: gradients of two runs would mix. */
 const inTraining = new WeakSet<TrainableModel>();
 
-/** Returns what lets the model go. Throws ATTUNE_OPTION while another run has it. */
-function claim(model: TrainableModel): () => void {
+/** Takes a model for one run. Returns what lets it go. Throws ATTUNE_OPTION while another run has it. */
+export function claim(model: TrainableModel): () => void {
   if (inTraining.has(model)) {
     const text = "Expected a model that no other run trains but one is at work on it.";
     throw fail("ATTUNE_OPTION", `${text} Wait for its result, or load the model once more.`);

@@ -91,7 +91,8 @@ async function requireSameTokens({ tokenizer, reference }: OpenReference, source
   });
 }
 
-async function tokenizerOf(source: string): Promise<Tokenizer | undefined> {
+/** Of a model's folder; undefined where it has none. */
+export async function tokenizerOf(source: string): Promise<Tokenizer | undefined> {
   try {
     return await loadTokenizer({ path: source });
   } catch (error) {

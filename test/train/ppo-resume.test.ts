@@ -109,6 +109,22 @@ describe("a ppo run that is stopped and resumed", function () {
     }
   });
 
+  it("leaves no trace while it replays kept rollouts", async () => {
+    await start({ saveRollouts: true, output: place.output("kept") });
+    await expectNoTrace({ replay: join(place.output("kept"), "rollouts") });
+    expectSameRun(place.output(), place.output("kept"));
+  });
+
+  it("leaves no trace under the stop rule, and ends with the best step's model", () =>
+    expectNoTrace({
+      evalData: questions,
+      evalSamples: 4,
+      evalEvery: 1,
+      gold: (samples) => samples.map(({ completion }) => completion[0] ?? 0),
+      stopRule: true,
+      klBudget: 1000,
+    }));
+
   it("refuses another reward model, and other prompts", async () => {
     const folder = join(place.folder, "reward");
     writeTinyModel({ folder, kind: "reward", seed: 6 });

@@ -13,7 +13,7 @@ import {
 } from "../../data/index.js";
 import { pathsOf } from "../../data/raw-rows.js";
 import type { TrainableModel } from "../../engine/contract.js";
-import { fail } from "../../errors/index.js";
+import { AttuneError, fail } from "../../errors/index.js";
 import { readBound } from "../../evaluate/index.js";
 import {
   namedSources,
@@ -30,10 +30,13 @@ import { loadTokenizer, type Tokenizer } from "../../text/index.js";
 import { fileHash } from "../fingerprint.js";
 import type { LargestBatch, Material, OpenedModel } from "../material.js";
 import type { SharedMetrics } from "../metrics.js";
+import { claim } from "../open-model.js";
+import { tokenizerOf } from "../other-reference.js";
 import { stateBytes } from "../plan-room.js";
 import { functionOf } from "./function-files.js";
 import { isLoaded, type OnlineInputs, type OnlineSettings } from "./online-settings.js";
 import { Roles } from "./reward-roles.js";
+import { otherTokenizers, requireValueRole } from "./role-checks.js";
 
 /** What an online loop finds in its workplace. */
 export interface OnlineRows {
@@ -70,19 +73,26 @@ export async function openOnlineRows<Metrics extends SharedMetrics>(
 ): Promise<Material<OnlineRows>> {
   const { settings } = request;
   const roles = new Roles({ policy: opened.model, settings, job: { signal: opened.signal } });
-  let texts: LoadedRows | undefined;
+  const closers: (() => void)[] = [];
   const close = async () => {
-    texts?.rows.close();
+    for (const one of closers.splice(0)) one();
     await roles.close();
   };
   try {
-    const parts = await openParts(request, opened, roles);
-    texts = parts.texts;
+    const parts = await openParts({ request, opened, roles, onClose: (one) => closers.push(one) });
     return { ...(await materialOf(request, opened, parts)), close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+interface OpenParts<Metrics extends SharedMetrics> {
+  readonly request: OpenOnlineRows<Metrics>;
+  readonly opened: OpenedModel;
+  readonly roles: Roles;
+  /** Called with what lets go of a part. */
+  readonly onClose: (close: () => void) => void;
 }
 
 interface OnlineParts {
@@ -91,15 +101,18 @@ interface OnlineParts {
   readonly measured: RolloutPrompts | undefined;
   readonly rewards: OpenSources;
   readonly gold: OpenSources;
-  readonly value: OpenValue | undefined;
+  readonly value: OpenedValue | undefined;
   readonly texts: LoadedRows | undefined;
+  /** Names of models that do not read the policy's tokens, as sentences. */
+  readonly others: readonly string[];
 }
 
-async function openParts<Metrics extends SharedMetrics>(
-  request: OpenOnlineRows<Metrics>,
-  opened: OpenedModel,
-  roles: Roles,
-): Promise<OnlineParts> {
+async function openParts<Metrics extends SharedMetrics>({
+  request,
+  opened,
+  roles,
+  onClose,
+}: OpenParts<Metrics>): Promise<OnlineParts> {
   const { settings, inputs } = request;
   const { chatTemplate } = settings;
   const tokenizer = await loadTokenizer({ path: opened.model.source, chatTemplate, date: opened.date });
@@ -111,10 +124,12 @@ async function openParts<Metrics extends SharedMetrics>(
   namedSources(rewards.sources);
   const gold = await openSources(request, roles, "gold");
   if (gold.sources.length > 0) namedSources(gold.sources);
-  const value = await openValue(request, roles);
-  // Last: nothing behind it throws while it is open.
+  const value = await openValue({ ...reading, roles });
+  if (value?.release !== undefined) onClose(value.release);
+  const others = await otherTokenizers([...rewards.sources, ...gold.sources], tokenizer);
   const texts = await loadTexts(reading);
-  return { tokenizer, training, measured, rewards, gold, value, texts };
+  if (texts !== undefined) onClose(() => texts.rows.close());
+  return { tokenizer, training, measured, rewards, gold, value, texts, others };
 }
 
 async function materialOf<Metrics extends SharedMetrics>(
@@ -122,7 +137,7 @@ async function materialOf<Metrics extends SharedMetrics>(
   { model }: OpenedModel,
   parts: OnlineParts,
 ): Promise<Omit<Material<OnlineRows>, "close">> {
-  const { tokenizer, training, measured, rewards, gold, value, texts } = parts;
+  const { tokenizer, training, measured, rewards, gold, value, texts, others } = parts;
   const { batchSize: count, seed, shuffle, epochs } = settings;
   const promptCount = training.prompts.length;
   const order = promptOrder({ promptCount, count, seed, shuffle });
@@ -144,7 +159,7 @@ async function materialOf<Metrics extends SharedMetrics>(
     largest,
     further: value === undefined ? [] : [["value network", growth(value.model, largest)]],
     stateBytes: value === undefined ? 0 : stateBytes(value.model),
-    warnings: warningsOf(settings, measured?.prompts.length, golden),
+    warnings: [...others, ...warningsOf(settings, measured?.prompts.length, golden)],
     own: {
       prompts: training.prompts,
       evaluation: measured?.prompts,
@@ -192,16 +207,22 @@ async function readPrompts<Metrics extends SharedMetrics>(
     const text = `Expected max-new-tokens below the ${opened.maxLength} tokens that prompt and answer may have together but received ${maxNewTokens}.`;
     throw fail("ATTUNE_OPTION", text, { details: { option: "max-new-tokens" } });
   }
-  return openPrompts({
-    data,
-    tokenizer,
-    maxLength,
-    overLength: truncate ? "truncate" : "drop",
-    ...(format === "auto" ? {} : { format }),
-    skipBadRows,
-    vocabularySize: opened.model.vocabularySize,
-    signal: opened.signal,
-  });
+  try {
+    return await openPrompts({
+      data,
+      tokenizer,
+      maxLength,
+      overLength: truncate ? "truncate" : "drop",
+      ...(format === "auto" ? {} : { format }),
+      skipBadRows,
+      vocabularySize: opened.model.vocabularySize,
+      signal: opened.signal,
+    });
+  } catch (error) {
+    if (!(error instanceof AttuneError) || error.code !== "ATTUNE_NO_ROWS") throw error;
+    const text = `A prompt may have ${maxLength} tokens here: ${opened.maxLength} less the ${maxNewTokens} of an answer.`;
+    throw fail("ATTUNE_NO_ROWS", `${error.message} ${text}`, { cause: error, details: { ...error.details } });
+  }
 }
 
 async function loadTexts<Metrics extends SharedMetrics>({
@@ -291,18 +312,35 @@ function listOf(sources: RewardSources | undefined): readonly RewardSource[] {
   return Array.isArray(sources) ? sources : [sources as RewardSource];
 }
 
-interface OpenValue {
+interface OpenedValue {
   readonly model: TrainableModel;
   readonly identity: Readonly<Record<string, string>>;
+  /** Lets a model of the caller go. */
+  readonly release?: () => void;
 }
 
-async function openValue<Metrics extends SharedMetrics>(
-  { settings, value }: OpenOnlineRows<Metrics>,
-  roles: Roles,
-): Promise<OpenValue | undefined> {
+interface OpenValue<Metrics extends SharedMetrics> extends Reading<Metrics> {
+  readonly roles: Roles;
+}
+
+async function openValue<Metrics extends SharedMetrics>({
+  request: { settings, value },
+  roles,
+  opened: { model: policy },
+  tokenizer,
+}: OpenValue<Metrics>): Promise<OpenedValue | undefined> {
   if (value === undefined) return undefined;
   const { from } = value;
-  if (isLoaded(from)) return { model: from, identity: {} };
+  if (isLoaded(from)) {
+    requireValueRole({
+      value: from,
+      name: from.source,
+      policy,
+      tokenizer,
+      own: await tokenizerOf(from.source),
+    });
+    return { model: from, identity: {}, release: claim(from) };
+  }
   const path = from ?? settings.rewardModel?.[0];
   if (path === undefined) {
     const text = "Expected a model that the value network starts from, as there is no reward model.";
@@ -311,6 +349,8 @@ async function openValue<Metrics extends SharedMetrics>(
     });
   }
   const { model, hash } = path === "policy" ? await roles.valueOfPolicy() : await roles.valueFrom(path);
+  const own = path === "policy" ? undefined : await tokenizerOf(model.source);
+  requireValueRole({ value: model, name: path, policy, tokenizer, own });
   return { model, identity: { "value network": hash } };
 }
 

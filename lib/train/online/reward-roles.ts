@@ -47,18 +47,16 @@ export class Roles {
     return { model, hash: await hashOfFiles(path, model, undefined) };
   }
 
-  /**
-   * A value network that starts as a reward model: an adapter beside an adapter of the policy, else a whole copy.
-   * Throws ATTUNE_MODEL where it has several heads.
-   */
+  /** A value network that starts as a reward model: an adapter beside an adapter of the policy, else a whole copy. */
   async valueFrom(path: string): Promise<Role> {
+    const scores = this.#scorers.has(path);
     const scorer = await this.scorer(path);
-    const heads = scorer.model.scoreHeads;
-    if (heads !== 1) {
-      const text = `Expected a reward model with one head to start the value network from but ${path} has ${heads}.`;
-      throw fail("ATTUNE_MODEL", `${text} Give --value-model: another reward model, or "policy".`);
-    }
     const adapter = this.#newAdapter();
+    if (adapter === undefined && !scores) {
+      // Nobody scores with it: it can be trained itself.
+      this.#scorers.delete(path);
+      return scorer;
+    }
     if (adapter === undefined) return { model: await this.#load(path), hash: scorer.hash };
     const fromFolder = await isPeftFolder(path);
     return { model: await this.#add(scorer.model, fromFolder ? path : adapter), hash: scorer.hash };
