@@ -27,6 +27,7 @@ import {
   checkAdvantageCase,
   checkGroupAdvantages,
   checkTokenRewardCase,
+  checkTrlLayout,
   checkWhiteningCase,
   type GroupRewardInputs,
   type RolloutInputs,
@@ -63,6 +64,7 @@ const once: Readonly<Record<string, (one: LossCase, content: LossFile) => void>>
   "ppo/rewards": (one, { inputs }) => checkTokenRewardCase(one, inputs as RolloutInputs),
   "ppo/advantages": (one, { inputs }) => checkAdvantageCase(one, inputs as RolloutInputs),
   "ppo/whitening": (one, content) => checkWhiteningCase(one, content),
+  "ppo/trl_layout": (one, { inputs }) => checkTrlLayout(one, inputs as RolloutInputs),
   "ppo/adaptive_kl": (one) => checkAdaptiveKl(one),
   "grpo_rloo/advantages": (one, { inputs }) => checkGroupAdvantages(one, inputs as GroupRewardInputs),
 };

@@ -1,6 +1,7 @@
 // Rewards, advantages, whitening and the KL controller of the oracle's rollouts, from lib/rollout.
 // Must not compute anything of it again.
 
+import { expect } from "chai";
 import {
   controlKl,
   generalisedAdvantages,
@@ -16,7 +17,7 @@ import {
   treatMissingEos,
   whiten,
 } from "../../lib/rollout/index.js";
-import { Comparison } from "../support/oracle-compare.js";
+import { at, Comparison } from "../support/oracle-compare.js";
 import { type LossCase, type LossFile, numberOf, numbersOf, parameterOf } from "./loss-file.js";
 
 /** [responses][tokens], junk beyond the length of a response. */
@@ -86,6 +87,24 @@ function rewardsOf({ params }: Pick<LossCase, "params">, inputs: RolloutInputs) 
     referenceLogprobs: counted(inputs.ref_logprobs, lengths),
   };
   return { request, rewards: tokenRewards(request) };
+}
+
+/** A known difference: where there is room, TRL's score stands one slot behind the last token, ours on it. */
+export function checkTrlLayout(one: LossCase, inputs: RolloutInputs): void {
+  const compare = comparisonOf(`rewards ${one.case}`);
+  const { request, rewards } = rewardsOf(one, inputs);
+  let moved = 0;
+  for (const [row, theirs] of paddedOf(one, "rewards").entries()) {
+    const length = at(inputs.lengths, row);
+    const own = at(rewards, at(request.starts, row + 1) - 1);
+    const [last, behind] = [at(theirs, length - 1), theirs[length] ?? 0];
+    compare.within("token rewards", own, last + behind, tolerance);
+    if (length === theirs.length) continue;
+    moved += 1;
+    compare.within("scores", behind, at(request.scores, row), tolerance);
+    expect(Math.abs(own - last), `row ${row}`).to.be.above(1e-3);
+  }
+  expect(moved).to.be.above(0);
 }
 
 export function checkAdvantageCase(one: LossCase, inputs: RolloutInputs): void {
