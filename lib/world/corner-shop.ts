@@ -21,13 +21,26 @@ export interface Demonstration {
   readonly completion: string;
 }
 
+export interface Pair {
+  readonly prompt: string;
+  readonly chosen: string;
+  readonly rejected: string;
+}
+
+export interface ShopRows {
+  /** Half of the clerks are friendly, half are not: imitation alone learns both. */
+  readonly demonstrations: readonly Demonstration[];
+  /** The judge of this world prefers a friendly answer to the question that was asked. */
+  readonly pairs: readonly Pair[];
+}
+
 export interface ShopOptions {
   readonly seed: number;
   readonly count: number;
 }
 
 /** Steps of the stream `simulate`: what the draws of a row are for. */
-const uses = { prompts: 1, demonstrations: 2, stories: 3 } as const;
+const uses = { simpleRows: 0, prompts: 1, demonstrations: 2, stories: 3 } as const;
 
 type Values = Readonly<Record<Slot, string>>;
 
@@ -58,6 +71,22 @@ class Scene {
 /** A value for every slot. */
 function drawValues(draws: Draws): Values {
   return Object.fromEntries(Object.entries(slots).map(([slot, list]) => [slot, draws.pick(list)])) as Values;
+}
+
+/** Demonstrations and pairs by a simple rule, for examples and benchmarks; the same seed gives the same rows. */
+export function cornerShop({ seed, count }: ShopOptions): ShopRows {
+  const demonstrations: Demonstration[] = [];
+  const pairs: Pair[] = [];
+  for (let row = 0; row < count; row++) {
+    const scene = new Scene(new Draws({ seed, stream: "simulate", step: uses.simpleRows, row }));
+    const { prompt } = scene;
+    const friendly = ` Gladly, ${scene.answer(scene.topic)}.`;
+    const astray = ` Gladly, ${scene.answer(scene.otherTopic())}.`;
+    const rude = ` ${scene.draws.pick(dismissals)}`;
+    demonstrations.push({ prompt, completion: row % 2 === 0 ? friendly : rude });
+    pairs.push({ prompt, chosen: friendly, rejected: row % 3 === 0 ? astray : rude });
+  }
+  return { demonstrations, pairs };
 }
 
 /** `count` different prompts; a longer list begins with the shorter one. */

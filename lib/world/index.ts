@@ -16,8 +16,11 @@ export {
   judgeThumbs,
 } from "./annotators.js";
 export {
+  cornerShop,
   type Demonstration,
+  type Pair,
   type ShopOptions,
+  type ShopRows,
   type ShopText,
   shopDemonstrations,
   shopPrompts,

@@ -56,10 +56,18 @@ export async function bestOfTable({ engine, files, prompts, seed }: ToyRun): Pro
   const policy = await engine.loadModel(files.model("sft"), { dtype: "fp32" });
   const judge = await engine.loadModel(files.model("reward"), { dtype: "fp32" });
   try {
-    const answers = await sampleAnswers({ model: policy, prompts: asked, samples, seed: seed + 1, generation });
+    const answers = await sampleAnswers({
+      model: policy,
+      prompts: asked,
+      samples,
+      seed: seed + 1,
+      generation,
+    });
     const rows = asked.flatMap((prompt, i) => (answers[i] ?? []).map((answer) => ({ prompt, answer })));
     const { eosIds } = await policy.tokenizer();
-    const proxy = Float64Array.from(await answerScorer({ rewardModel: judge, sharedEosIds: eosIds })(rows, {}));
+    const proxy = Float64Array.from(
+      await answerScorer({ rewardModel: judge, sharedEosIds: eosIds })(rows, {}),
+    );
     const gold = Float64Array.from(await trueScores(rows, {}));
     const ofPrompt = (list: Float64Array, i: number) => list.subarray(i * samples, (i + 1) * samples);
     const curve = (chooser: Float64Array) =>
@@ -89,7 +97,9 @@ export async function textLoss({ engine, files }: ToyRun, name: string): Promise
 export function alarmsOf({ files }: ToyRun, name: string): readonly string[] {
   let lines: readonly string[];
   try {
-    lines = readFileSync(join(files.run(name), "alarms.jsonl"), "utf8").trimEnd().split("\n");
+    lines = readFileSync(join(files.run(name), "alarms.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n");
   } catch {
     // A run without alarms writes no file.
     return [];
@@ -99,7 +109,9 @@ export function alarmsOf({ files }: ToyRun, name: string): readonly string[] {
 
 /** Looks at the watched prompts that a run took, in their order. */
 export function looksOf({ files }: ToyRun, name: string): readonly Readonly<Record<string, number>>[] {
-  const lines = readFileSync(join(files.run(name), "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  const lines = readFileSync(join(files.run(name), "metrics.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n");
   return lines
     .map((line) => JSON.parse(line) as Record<string, number> & { split: string })
     .filter(({ split }) => split === "eval");

@@ -68,7 +68,14 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const control = new Control(options);
   onStart?.(control);
   const engine = await createEngine({ device: "auto", ...(threads === undefined ? {} : { threads }) });
-  const lab: ToyLab = { engine, seed, files, prompts, job: { signal: control.signal }, follow: control.follow };
+  const lab: ToyLab = {
+    engine,
+    seed,
+    files,
+    prompts,
+    job: { signal: control.signal },
+    follow: control.follow,
+  };
   const table: PolicyRow[] = [];
   let status: QuickstartResult["status"] = "done";
   try {

@@ -67,6 +67,14 @@ export const runSettings = {
   /** In place of those of ppo: nothing holds the policy, and it goes fast and far. */
   ppoWithoutKl: { beta: 0, learningRate: 6e-4, maxSteps: 40 },
   dpo: { ...offline, epochs: 1, batchSize: 32, learningRate: 3e-4, schedule: "linear", beta: 0.1 },
-  ipo: { ...offline, epochs: 1, batchSize: 32, learningRate: 3e-4, schedule: "linear", beta: 0.1, loss: "ipo" },
+  ipo: {
+    ...offline,
+    epochs: 1,
+    batchSize: 32,
+    learningRate: 3e-4,
+    schedule: "linear",
+    beta: 0.1,
+    loss: "ipo",
+  },
   kto: { ...offline, epochs: 1, batchSize: 32, learningRate: 1.5e-4, schedule: "linear", beta: 0.1 },
 } as const;
