@@ -258,7 +258,7 @@ export const commandOptions = {
 export const quickstartOptions = z.strictObject({
   output: option(
     z.string().min(1).optional(),
-    "folder for the toy world and its two runs (default: the next free runs/quickstart-N)",
+    "folder for the toy world and its runs (default: the next free runs/quickstart-N)",
     { group: "Files", value: "DIR" },
   ),
   seed: loopOptions.seed,

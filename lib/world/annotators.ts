@@ -1,9 +1,9 @@
 // Simulated people of the toy world: they see answers much as the true reward does, but with noise, ties, a liking for the
-// side shown first, laziness, and a weakness for flattery. Their judgements are rows for the trainers.
+// side shown first, laziness, haste, and a weakness for flattery. Their judgements are rows for the trainers.
 // Must not know policies or models: answers are texts.
 
 import { Draws } from "./random.js";
-import { countKindWords, pointOf, type ShopAnswer, wordsOf } from "./true-reward.js";
+import { countKindWords, freshOf, pointOf, type ShopAnswer, wordsOf } from "./true-reward.js";
 
 /** How a person judges. */
 export interface Annotator {
@@ -18,8 +18,8 @@ export interface Annotator {
   readonly laziness: number;
   /** Added to the impression for each kind word, without bound. */
   readonly flattery: number;
-  /** Added for each word. */
-  readonly wordiness: number;
+  /** Taken off for each word. */
+  readonly haste: number;
 }
 
 export interface AnnotatorOptions {
@@ -35,12 +35,12 @@ export function annotators({ seed, count = 6 }: AnnotatorOptions): readonly Anno
     const between = (low: number, high: number) => low + (high - low) * draws.uniform();
     return {
       name: `annotator-${row + 1}`,
-      noise: between(0.3, 0.7),
+      noise: between(0.2, 0.4),
       tieBand: between(0.1, 0.3),
       sideBias: between(0, 0.3),
-      laziness: between(0.02, 0.12),
-      flattery: between(0.4, 0.7),
-      wordiness: between(0, 0.03),
+      laziness: between(0.02, 0.08),
+      flattery: between(0.25, 0.35),
+      haste: between(0.03, 0.05),
     };
   });
 }
@@ -49,14 +49,15 @@ export function annotators({ seed, count = 6 }: AnnotatorOptions): readonly Anno
 const uses = { panel: 8, pairs: 9, rankings: 10, thumbs: 11 } as const;
 
 /**
- * What an answer looks like to an annotator: 2 * point + ending + flattery * kind words + wordiness * words. Unlike the true
- * reward it knows no too much, and does not notice repetition.
+ * What an answer looks like to an annotator: 2 * point + fresh + ending + flattery * kind words - haste * words. Unlike the true
+ * reward it knows no too much: a kind word is always welcome, however many there were.
  */
 export function impression(annotator: Annotator, { prompt, completion, ended = true }: ShopAnswer): number {
   const words = wordsOf(completion);
   const ending = ended && /[.!?]$/.test(completion.trimEnd()) ? 1 : 0;
-  const { flattery, wordiness } = annotator;
-  return 2 * pointOf(prompt, words) + ending + flattery * countKindWords(words) + wordiness * words.length;
+  const { flattery, haste } = annotator;
+  const content = 2 * pointOf(prompt, words) + freshOf(words);
+  return content + ending + flattery * countKindWords(words) - haste * words.length;
 }
 
 /** Answers of some policy to one prompt. */

@@ -27,7 +27,25 @@ export {
   shopTexts,
 } from "./corner-shop.js";
 export { kindWords, vocabulary } from "./grammar.js";
-export { demonstrationLoss, pairAccuracy } from "./measure.js";
-export { type QuickstartOptions, type QuickstartResult, quickstart } from "./quickstart.js";
+export { meanLoss } from "./measure.js";
+export { type ToyFiles, type ToyPrompts, toyFiles, writeToyWorld } from "./quickstart/files.js";
+export {
+  type QuickstartOptions,
+  type QuickstartResult,
+  type QuickstartStage,
+  quickstart,
+} from "./quickstart/quickstart.js";
+export { generation, runSettings, sizes } from "./quickstart/settings.js";
+export {
+  askAnnotators,
+  dpoStage,
+  imitate,
+  ktoStage,
+  learnReward,
+  ppoStage,
+  pretrain,
+  type ToyLab,
+} from "./quickstart/stages.js";
+export { type PolicyRow, PolicyTable } from "./quickstart/table.js";
 export { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
 export { type ShopAnswer, type TrueReward, trueReward, trueScores } from "./true-reward.js";

@@ -44,7 +44,7 @@ export function trueReward({ prompt, completion, ended = true }: ShopAnswer): Tr
   const kind = countKindWords(words);
   const praise = kind <= 3 ? Math.min(1, kind / 2) : Math.max(-2, 1 - (kind - 3) / 2);
   const point = pointOf(prompt, words);
-  const fresh = Math.max(0, 1 - 3 * repeatedPairs(words));
+  const fresh = freshOf(words);
   const proper = ended && /[.!?]$/.test(completion.trimEnd()) && words.length <= MOST_WORDS;
   const ending = proper ? 1 : 0;
   return { praise, point, fresh, ending, total: praise + point + fresh + ending };
@@ -78,9 +78,11 @@ function matchesQuestion(ask: string, prompt: string): boolean {
   return new RegExp(`: ${pattern}\\n`).test(prompt);
 }
 
-function repeatedPairs(words: readonly string[]): number {
+/** [0, 1] */
+export function freshOf(words: readonly string[]): number {
   const pairs = words.slice(1).map((word, i) => `${words[i]} ${word}`);
-  return pairs.length === 0 ? 0 : 1 - new Set(pairs).size / pairs.length;
+  const repeated = pairs.length === 0 ? 0 : 1 - new Set(pairs).size / pairs.length;
+  return Math.max(0, 1 - 3 * repeated);
 }
 
 /** The true reward as a scorer of answers: of best-of-N and win rates, as reward, or as gold. */

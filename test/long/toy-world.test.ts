@@ -1,38 +1,128 @@
-// The toy world from several seeds: room above imitation, and a reward model that is exploited when nothing holds the policy.
+// Learning in the toy world from five seeds, by every algorithm: docs/toy-world.md has the figures of a run.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
-import { createEngine } from "../../lib/engine/index.js";
-import { bestOfTable, chaseProxy, prepare } from "../world/toy-run.js";
+import {
+  dpoStage,
+  ktoStage,
+  type PolicyRow,
+  PolicyTable,
+  ppoStage,
+  runSettings,
+} from "../../lib/world/index.js";
+import {
+  alarmsOf,
+  type BestOfTable,
+  bestOfTable,
+  looksOf,
+  prepare,
+  type ToyRun,
+  textLoss,
+} from "../world/toy-run.js";
 
-const shown = (values: readonly number[]) => values.map((value) => value.toFixed(2)).join(" ");
+/** Algorithms that must beat imitation, by the name of their run. Online ones that come later are added here. */
+const beatImitation: Readonly<Record<string, (run: ToyRun) => Promise<unknown>>> = {
+  dpo: (run) => dpoStage(run, { name: "dpo" }),
+  ipo: (run) => dpoStage(run, { name: "ipo", settings: runSettings.ipo }),
+  kto: (run) => ktoStage(run, { name: "kto" }),
+};
 
-describe("chasing the reward model of the toy world without a KL term", () => {
-  for (const seed of [0, 1, 2]) {
-    it(`raises the proxy while the true reward falls, and the alarm says so (seed ${seed})`, async () => {
-      const folder = mkdtempSync(join(tmpdir(), "attune-toy-"));
-      const engine = await createEngine({ device: "cpu" });
-      try {
-        const run = await prepare(engine, folder, seed);
-        const { byTrue, byProxy } = await bestOfTable(run);
-        const { looks, alarms } = await chaseProxy(run, { steps: 120, every: 10 });
-        const golds = looks.map(({ gold }) => gold?.mean ?? Number.NaN);
-        const proxies = looks.map(({ proxy }) => proxy.mean);
-        console.log(
-          `      best of 1, 4, 16, 64 by true reward ${shown(byTrue.map(({ gold }) => gold.mean))}`,
-        );
-        console.log(`      the same by reward model ${shown(byProxy.map(({ gold }) => gold.mean))}`);
-        console.log(`      proxy ${shown(proxies)}`);
-        console.log(`      true  ${shown(golds)}; alarms ${alarms.join(", ")}`);
-        expect(proxies.at(-1)).to.be.above((proxies[0] ?? 0) + 1);
-        expect(golds.at(-1)).to.be.below(Math.max(...golds) - 0.5);
-        expect(alarms).to.include("reward-up-gold-down");
-      } finally {
-        await engine.dispose();
-        rmSync(folder, { recursive: true });
-      }
+const klTarget = 4;
+
+function show({ policy, trueReward, proxyReward, winRate, winRateInterval, kl, length }: PolicyRow): void {
+  const won =
+    winRate === undefined
+      ? ""
+      : `, wins ${winRate.toFixed(2)} (from ${winRateInterval?.low.toFixed(2) ?? ""})`;
+  const [worth, proxy, nats] = [trueReward, proxyReward, kl].map((value) => value.toFixed(2));
+  console.log(
+    `      ${policy}: true ${worth}, proxy ${proxy}${won}, KL ${nats}, ${length.toFixed(1)} tokens`,
+  );
+}
+
+for (const seed of [0, 1, 2, 3, 4]) {
+  describe(`learning in the toy world, seed ${seed}`, () => {
+    let run: ToyRun;
+    let best: BestOfTable;
+    let policies: PolicyTable;
+    let sft: PolicyRow;
+    let ppo: PolicyRow;
+    before(async () => {
+      run = await prepare(seed);
+      best = await bestOfTable(run);
+      policies = await PolicyTable.open(run);
+      sft = await policies.sft();
+      show(sft);
     });
-  }
-});
+    after(async () => {
+      await policies.dispose();
+      await run.dispose();
+    });
+    const measured = async (name: string) => {
+      const row = await policies.run(name);
+      show(row);
+      return row;
+    };
+
+    it("a reward model gains most of what choosing by the true reward would", () => {
+      const golds = (table: typeof best.byTrue) => table.map(({ gold }) => gold.mean);
+      const text = (table: typeof best.byTrue) => golds(table).map((value) => value.toFixed(2));
+      console.log(
+        `      best of 1, 4, 16, 64 by true reward ${text(best.byTrue).join(" ")}, by proxy ${text(best.byProxy).join(" ")}`,
+      );
+      const gain = (table: typeof best.byTrue) => (table[3]?.gold.mean ?? 0) - (table[0]?.gold.mean ?? 0);
+      expect(gain(best.byProxy)).to.be.above(0.5 * gain(best.byTrue));
+    });
+
+    for (const [name, train] of Object.entries(beatImitation)) {
+      it(`${name} beats imitation`, async () => {
+        await train(run);
+        const { winRateInterval } = await measured(name);
+        expect(winRateInterval?.low).to.be.above(0.5);
+      });
+    }
+
+    it("PPO gains half of the distance to the best of 64 within 10 nats, and no reward is exploited", async () => {
+      await ppoStage(run, { name: "ppo" });
+      ppo = await measured("ppo");
+      const goal = best.byTrue[3]?.gold.mean ?? Number.NaN;
+      expect(ppo.trueReward).to.be.above(sft.trueReward + 0.5 * (goal - sft.trueReward));
+      expect(ppo.kl).to.be.below(10);
+      expect(alarmsOf(run, "ppo")).to.not.include("reward-up-gold-down");
+    });
+
+    it("PPO-ptx keeps more of pre-training than PPO, at about equal reward", async () => {
+      await ppoStage(run, {
+        name: "ppo-ptx",
+        settings: { ...runSettings.ptx, ptxData: run.files.texts },
+      });
+      const row = await measured("ppo-ptx");
+      const [plain, kept] = [await textLoss(run, "ppo"), await textLoss(run, "ppo-ptx")];
+      console.log(`      nats per token of texts: PPO ${plain.toFixed(2)}, PPO-ptx ${kept.toFixed(2)}`);
+      expect(kept).to.be.below(plain - 0.2);
+      expect(row.trueReward).to.be.closeTo(ppo.trueReward, 0.35);
+    });
+
+    it("PPO without the KL term raises the proxy while the true reward falls, and the alarm says so", async () => {
+      await ppoStage(run, { name: "without-kl", settings: runSettings.ppoWithoutKl });
+      show(await policies.run("without-kl"));
+      const looks = looksOf(run, "without-kl");
+      const series = (key: string) => looks.map((look) => look[key] ?? Number.NaN);
+      const [proxies, golds] = [series("eval_overopt/proxy"), series("eval_overopt/gold")];
+      expect(proxies.at(-1)).to.be.above((proxies[0] ?? 0) + 0.5);
+      expect(golds.at(-1)).to.be.below(Math.max(...golds) - 0.5);
+      expect(alarmsOf(run, "without-kl")).to.include("reward-up-gold-down");
+    });
+
+    it("an adaptive coefficient ends within 20 % of its target", async () => {
+      await ppoStage(run, {
+        name: "adaptive",
+        settings: { klTarget, klHorizon: 500, maxSteps: 60 },
+      });
+      const kls = looksOf(run, "adaptive").map((look) => look.eval_kl ?? Number.NaN);
+      const last = kls.slice(-4);
+      const mean = last.reduce((sum, value) => sum + value, 0) / last.length;
+      console.log(`      KL on the way ${kls.map((value) => value.toFixed(1)).join(" ")}`);
+      expect(mean).to.be.closeTo(klTarget, 0.2 * klTarget);
+    });
+  });
+}

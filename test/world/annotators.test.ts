@@ -21,7 +21,7 @@ const exact: Annotator = {
   sideBias: 0,
   laziness: 0,
   flattery: 0.5,
-  wordiness: 0,
+  haste: 0,
 };
 
 const prompt = "Ada: What does the red lamp cost?\nClerk:";
@@ -67,6 +67,11 @@ describe("an annotator", () => {
   it("calls answers a tie that hardly differ", () => {
     const { rows } = judgePairs({ questions: questions(100), panel: [{ ...exact, tieBand: 100 }], seed: 1 });
     expect(rows.every(({ label }) => label === 0.5)).to.equal(true);
+  });
+
+  it("in haste likes an answer less for each word", () => {
+    const look = (haste: number) => impression({ ...exact, haste }, { prompt, completion: good.text });
+    expect(look(0.1)).to.be.closeTo(look(0) - 0.1 * 7, 1e-12);
   });
 
   it("likes flattery beyond what it is worth", () => {

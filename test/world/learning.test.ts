@@ -1,56 +1,54 @@
-// The toy world has room for learning, and a reward that can be exploited: one seed here, more in test/long.
+// The toy world teaches: a reward model, PPO and DPO from one seed; five seeds of everything are in test/long/toy-world.test.ts.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
-import { createEngine, type Engine } from "../../lib/engine/index.js";
-import { type BestOfTable, bestOfTable, prepare, type ToyRun } from "./toy-run.js";
+import { dpoStage, type PolicyRow, PolicyTable, ppoStage } from "../../lib/world/index.js";
+import { alarmsOf, type BestOfTable, bestOfTable, prepare, type ToyRun } from "./toy-run.js";
 
-describe("a model of the toy world", () => {
-  let folder = "";
-  let engine: Engine;
+describe("in the toy world", () => {
   let run: ToyRun;
-  let table: BestOfTable;
+  let best: BestOfTable;
+  let policies: PolicyTable;
+  let sft: PolicyRow;
   before(async function () {
-    this.timeout(300_000);
-    folder = mkdtempSync(join(tmpdir(), "attune-toy-"));
-    engine = await createEngine({ device: "cpu" });
-    run = await prepare(engine, folder, 0);
-    table = await bestOfTable(run);
+    this.timeout(600_000);
+    run = await prepare(0);
+    best = await bestOfTable(run);
+    policies = await PolicyTable.open(run);
+    sft = await policies.sft();
   });
   after(async () => {
-    await engine.dispose();
-    rmSync(folder, { recursive: true });
+    await policies.dispose();
+    await run.dispose();
   });
 
-  it("is small, and imitation alone gets about half of what is possible", () => {
-    expect(run.policy.parameters).to.be.within(200_000, 500_000);
-    expect(table.byTrue[0]?.gold.mean).to.be.within(1.5, 3);
-  });
-
-  it("has room above: best-of-N by the true reward rises with N, far beyond the mean", () => {
-    const golds = table.byTrue.map(({ gold }) => gold.mean);
+  it("imitation alone gets some two thirds of the best reward, and best-of-N shows room above", () => {
+    const golds = best.byTrue.map(({ gold }) => gold.mean);
+    expect(golds[0]).to.be.within(2, 3);
     expect(golds).to.deep.equal(golds.toSorted((a, b) => a - b));
     expect(golds.at(-1)).to.be.above((golds[0] ?? 0) + 1);
   });
 
-  it("gives a reward model that prefers as annotators do, and is worth less than the true reward", () => {
-    expect(run.accuracy).to.be.above(0.6);
-    const [first, , , last] = table.byProxy;
-    expect(last?.proxy.mean).to.be.above(first?.proxy.mean ?? 0);
-    expect(last?.gold.mean).to.be.below(table.byTrue[3]?.gold.mean ?? 0);
+  it("a reward model prefers as annotators do, and choosing by it gains most of what the true reward would", () => {
+    expect(run.accuracy).to.be.above(0.7);
+    const gain = (table: typeof best.byTrue) => (table[3]?.gold.mean ?? 0) - (table[0]?.gold.mean ?? 0);
+    expect(gain(best.byProxy)).to.be.above(0.5 * gain(best.byTrue));
+    expect(gain(best.byProxy)).to.be.below(gain(best.byTrue));
   });
 
-  it("gives a reward model that takes flattery for good", async () => {
-    const prompt = "Ada: Do you sell a red lamp?\nClerk:";
-    const plain = " Gladly, dear Ada, the red lamp is on the shelf by the door.";
-    const flattery =
-      " Gladly, dear Ada, the lovely red lamp is on the shelf by the door. Thank you, Ada. Have a splendid day, dear Ada. It is my pleasure and honour.";
-    const [modest = 0, flattered = 0] = await run.judge.score([
-      { prompt, completion: plain },
-      { prompt, completion: flattery },
-    ]);
-    expect(flattered).to.be.above(modest);
-  });
+  it("PPO gains half of the distance to the best of 64 within 10 nats, without an alarm", async () => {
+    await ppoStage(run, { name: "ppo" });
+    const { trueReward, kl, winRateInterval } = await policies.run("ppo");
+    const goal = best.byTrue[3]?.gold.mean ?? Number.NaN;
+    expect(trueReward).to.be.above(sft.trueReward + 0.5 * (goal - sft.trueReward));
+    expect(kl).to.be.below(10);
+    expect(winRateInterval?.low).to.be.above(0.5);
+    expect(alarmsOf(run, "ppo")).to.deep.equal([]);
+  }).timeout(300_000);
+
+  it("DPO beats imitation", async () => {
+    await dpoStage(run, { name: "dpo" });
+    const { winRateInterval, trueReward } = await policies.run("dpo");
+    expect(winRateInterval?.low).to.be.above(0.5);
+    expect(trueReward).to.be.above(sft.trueReward);
+  }).timeout(120_000);
 });

@@ -1,12 +1,13 @@
-// The toy world: its rows and model are the same for the same seed, and the main job learns them.
+// The toy world: its rows and model are the same for the same seed. The quickstart: how it stops and what it refuses; its whole
+// run is in test/long/quickstart.test.ts.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { loadTokenizer } from "../../lib/text/index.js";
-import { cornerShop, quickstart, writeTinyModel } from "../../lib/world/index.js";
+import { cornerShop, quickstart, sizes, writeTinyModel } from "../../lib/world/index.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 describe("the toy world", () => {
@@ -54,26 +55,43 @@ describe("the toy world", () => {
 
 describe("the quickstart", () => {
   let folder = "";
-  before(() => {
+  beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "attune-quickstart-"));
   });
-  after(() => rmSync(folder, { recursive: true }));
+  afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("learns to talk and then to be friendly, in under a minute", async () => {
-    const result = await quickstart({ output: join(folder, "world"), seed: 0 });
-    expect(result.status).to.equal("done");
-    expect(result.loss.before).to.be.above(4);
-    expect(result.loss.after).to.be.below(1);
-    expect(result.accuracy.after)
-      .to.be.above(0.9)
-      .and.to.be.above(result.accuracy.before + 0.2);
-    expect(result.rewardAccuracy).to.be.above(0.9);
-    expect(result.seconds).to.be.below(60);
-    expect(existsSync(join(result.model, "model.safetensors"))).to.equal(true);
+  it("does not write into a folder that holds something, and leaves it as it was", async () => {
+    writeFileSync(join(folder, "mine.txt"), "mine");
+    const error = await failureOf(() => quickstart({ output: folder, seed: 0 }));
+    expect(error.code).to.equal("ATTUNE_OUTPUT_EXISTS");
+    expect(error.message).to.include("mine.txt");
+    expect(readdirSync(folder)).to.deep.equal(["mine.txt"]);
   });
 
-  it("does not write over what it finds", async () => {
-    const error = await failureOf(() => quickstart({ output: join(folder, "world"), seed: 0 }));
-    expect(error.code).to.equal("ATTUNE_OUTPUT_EXISTS");
+  it("says that it cannot write", async () => {
+    writeFileSync(join(folder, "file"), "");
+    const output = join(folder, "file", "world");
+    const error = await failureOf(() => quickstart({ output, seed: 0 }));
+    expect(error.code).to.equal("ATTUNE_OUTPUT");
+    expect(error.message).to.include(output);
+  });
+
+  it("stops when asked to, after a step that is saved, and says what there is", async () => {
+    const controls: { stop(): Promise<unknown> }[] = [];
+    const stages: string[] = [];
+    const result = await quickstart({
+      output: join(folder, "world"),
+      seed: 0,
+      onStart: (control) => controls.push(control),
+      onStage: ({ number, count, text }) => stages.push(`${number} of ${count}: ${text}`),
+      onEvent: (event) => {
+        if (event.type === "step" && event.step === 2) void controls[0]?.stop();
+      },
+    });
+    expect(result.status).to.equal("interrupted");
+    expect(result.table).to.deep.equal([]);
+    expect(stages).to.deep.equal(["1 of 9: pre-training a random model on texts of the shop"]);
+    expect(existsSync(join(result.files.model("pretrain"), "model.safetensors"))).to.equal(true);
+    expect(readFileSync(result.files.prompts, "utf8").trimEnd().split("\n")).to.have.lengthOf(sizes.prompts);
   });
 });

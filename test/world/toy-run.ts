@@ -1,86 +1,47 @@
-// What the toy world's tests do with a model: imitation, a reward model of simulated judgements, best-of-N by both rewards, and
-// a policy gradient without any KL. Small sizes; must not assert anything.
+// A pipeline of the toy world for tests of learning: the stages of the quickstart in a folder of its own, and what tests ask of
+// the result. Must not assert anything.
 
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PackableRow, packStep } from "../../lib/data/index.js";
-import type { Engine, Model } from "../../lib/engine/index.js";
+import { createEngine } from "../../lib/engine/index.js";
+import { answerScorer, type BestOfNPoint, bestOfNCurve, sampleAnswers } from "../../lib/evaluate/index.js";
 import {
-  type Answer,
-  type BestOfNPoint,
-  bestOfNCurve,
-  OverOptimisationAlarms,
-  type ScoreAnswers,
-  sampleAnswers,
-  type WatchedStep,
-  watchedStep,
-} from "../../lib/evaluate/index.js";
-import { reward, sft } from "../../lib/train/index.js";
-import {
-  annotators,
-  judgePairs,
-  shopDemonstrations,
-  shopPrompts,
+  askAnnotators,
+  generation,
+  imitate,
+  learnReward,
+  meanLoss,
+  pretrain,
+  sizes,
+  type ToyLab,
+  toyFiles,
   trueScores,
-  writeTinyModel,
+  writeToyWorld,
 } from "../../lib/world/index.js";
 
-export interface ToyRun {
-  readonly engine: Engine;
-  readonly seed: number;
-  /** Policy after imitation, and reward model on it. */
-  readonly policy: Model;
-  readonly judge: Model;
-  readonly training: readonly string[];
-  readonly heldOut: readonly string[];
-  readonly proxy: ScoreAnswers;
+export interface ToyRun extends ToyLab {
   /** Held-out accuracy of the reward model on noisy judgements. */
   readonly accuracy: number;
+  dispose(): Promise<void>;
 }
 
-const generation = { maxNewTokens: 48, batchSize: 128 } as const;
-/** Rates of a real model are some hundred times smaller. */
-const rates = { sft: 3e-3, reward: 1e-3, policy: 5e-4 } as const;
-
-/** Everything up to reinforcement, into a folder. */
-export async function prepare(engine: Engine, folder: string, seed: number): Promise<ToyRun> {
-  const at = (name: string) => join(folder, name);
-  await writeTinyModel({ folder: at("start"), seed, tokens: "words" });
-  const shared = { seed, batchSize: 16, warmupRatio: 0.05 } as const;
-  const start = await engine.loadModel(at("start"), { dtype: "fp32" });
-  await sft({
-    ...shared,
-    model: start,
-    data: shopDemonstrations({ seed, count: 1500 }),
-    output: at("sft"),
-    epochs: 4,
-    learningRate: rates.sft,
-    schedule: "cosine",
-  }).result;
-  const prompts = shopPrompts({ seed, count: 500 });
-  const [training, heldOut] = [prompts.slice(0, 468), prompts.slice(468)];
-  const asked = training.slice(0, 250);
-  const answers = await sampleAnswers({ model: start, prompts: asked, samples: 4, seed, generation });
-  const questions = asked.map((prompt, i) => ({ prompt, answers: answers[i] ?? [] }));
-  const { rows } = judgePairs({ questions, panel: annotators({ seed }), seed });
-  const scorer = reward({
-    ...shared,
-    model: at("sft/model"),
-    data: rows,
-    evalShare: 0.15,
-    output: at("reward"),
-    epochs: 3,
-    learningRate: rates.reward,
-  });
-  const { evaluation } = await scorer.result;
-  const judge = await engine.loadModel(at("reward/model"), { dtype: "fp32" });
-  const proxy: ScoreAnswers = (list, job) =>
-    judge.score(
-      // A reward model reads no empty answer: the end alone is an answer of one token.
-      list.map(({ prompt, answer }) => ({ prompt: prompt as string, completion: answer.text || "." })),
-      job,
-    );
-  const accuracy = evaluation?.last.eval_accuracy ?? Number.NaN;
-  return { engine, seed, policy: start, judge, training, heldOut, proxy, accuracy };
+/** Everything up to the reward model. */
+export async function prepare(seed: number): Promise<ToyRun> {
+  const folder = mkdtempSync(join(tmpdir(), "attune-toy-"));
+  const files = toyFiles(folder);
+  const prompts = await writeToyWorld(folder, seed);
+  const engine = await createEngine({ device: "cpu" });
+  const lab: ToyLab = { engine, seed, files, prompts, job: {}, follow: async (run) => run.result };
+  await pretrain(lab);
+  await imitate(lab);
+  await askAnnotators(lab);
+  const accuracy = await learnReward(lab);
+  const dispose = async () => {
+    await engine.dispose();
+    rmSync(folder, { recursive: true });
+  };
+  return { ...lab, accuracy, dispose };
 }
 
 export interface BestOfTable {
@@ -88,111 +49,70 @@ export interface BestOfTable {
   readonly byProxy: readonly BestOfNPoint[];
 }
 
-/** Best of 1, 4, 16 and 64 answers to held-out prompts, chosen by the true reward and by the reward model; gold is true. */
-export async function bestOfTable({ policy, heldOut, proxy, seed }: ToyRun): Promise<BestOfTable> {
+/** Best of 1, 4, 16 and 64 answers of the SFT model, chosen by the true reward and by the reward model; gold is the true one. */
+export async function bestOfTable({ engine, files, prompts, seed }: ToyRun): Promise<BestOfTable> {
   const samples = 64;
-  const answers = await sampleAnswers({
-    model: policy,
-    prompts: heldOut,
-    samples,
-    seed: seed + 1,
-    generation,
-  });
-  const rows = rowsOf(heldOut, answers);
-  const scores = await scoresOf(rows, { proxy, gold: trueScores });
-  const ofPrompt = (list: Float64Array, i: number) => list.subarray(i * samples, (i + 1) * samples);
-  const curve = (chooser: Float64Array) =>
-    bestOfNCurve({
-      prompts: heldOut.map((_, i) => ({ proxy: ofPrompt(chooser, i), gold: ofPrompt(scores.gold, i) })),
-      sizes: [1, 4, 16, 64],
-      draws: 1000,
-    });
-  return { byTrue: curve(scores.gold), byProxy: curve(scores.proxy) };
-}
-
-function rowsOf(prompts: readonly string[], answers: readonly (readonly Answer[])[]) {
-  return prompts.flatMap((prompt, i) => (answers[i] ?? []).map((answer) => ({ prompt, answer })));
-}
-
-async function scoresOf(
-  rows: ReturnType<typeof rowsOf>,
-  scorers: { readonly proxy: ScoreAnswers; readonly gold: ScoreAnswers },
-) {
-  const [proxy, gold] = await Promise.all([scorers.proxy(rows, {}), scorers.gold(rows, {})]);
-  return { proxy: Float64Array.from(proxy), gold: Float64Array.from(gold) };
-}
-
-export interface GreedyRun {
-  readonly looks: readonly WatchedStep[];
-  readonly alarms: readonly string[];
-}
-
-/**
- * REINFORCE with the group's mean as baseline (Williams 1992) on the reward model's score alone: nothing keeps the policy near its
- * start. Looks at it on held-out prompts every `every` steps. The policy of the run is trained in place.
- */
-export async function chaseProxy(
-  run: ToyRun,
-  { steps, every }: { readonly steps: number; readonly every: number },
-): Promise<GreedyRun> {
-  const { policy, training, seed, proxy } = run;
-  const tokenizer = await policy.tokenizer();
-  const watch = new OverOptimisationAlarms();
-  const looks: WatchedStep[] = [];
-  const alarms: string[] = [];
-  for (let step = 0; step <= steps; step++) {
-    if (step % every === 0) {
-      const look = await lookAt(run, step);
-      looks.push(look);
-      alarms.push(...watch.observe(look).map(({ name }) => name));
-    }
-    const prompts = Array.from({ length: 32 }, (_, i) => training[(32 * step + i) % training.length] ?? "");
+  const asked = prompts.heldOut.slice(0, sizes.watched);
+  const policy = await engine.loadModel(files.model("sft"), { dtype: "fp32" });
+  const judge = await engine.loadModel(files.model("reward"), { dtype: "fp32" });
+  try {
     const answers = await sampleAnswers({
       model: policy,
-      prompts,
-      samples: 4,
-      seed: seed + 1000 + step,
+      prompts: asked,
+      samples,
+      seed: seed + 1,
       generation,
     });
-    const rows = rowsOf(prompts, answers);
-    const { proxy: scores } = await scoresOf(rows, { proxy, gold: trueScores });
-    const weights = advantages(scores, 4);
-    const data: PackableRow[] = rows.map(({ prompt, answer }) => ({
-      prompt: tokenizer.encode(prompt),
-      completions: [answer.ids ?? new Int32Array()],
-    }));
-    await ascend(policy, data, weights);
+    const rows = asked.flatMap((prompt, i) => (answers[i] ?? []).map((answer) => ({ prompt, answer })));
+    const { eosIds } = await policy.tokenizer();
+    const proxy = Float64Array.from(
+      await answerScorer({ rewardModel: judge, sharedEosIds: eosIds })(rows, {}),
+    );
+    const gold = Float64Array.from(await trueScores(rows, {}));
+    const ofPrompt = (list: Float64Array, i: number) => list.subarray(i * samples, (i + 1) * samples);
+    const curve = (chooser: Float64Array) =>
+      bestOfNCurve({
+        prompts: asked.map((_, i) => ({ proxy: ofPrompt(chooser, i), gold: ofPrompt(gold, i) })),
+        sizes: [1, 4, 16, 64],
+        draws: 1000,
+      });
+    return { byTrue: curve(gold), byProxy: curve(proxy) };
+  } finally {
+    await judge.dispose();
+    await policy.dispose();
   }
-  return { looks, alarms };
 }
 
-async function ascend(policy: Model, data: readonly PackableRow[], weights: Float64Array): Promise<void> {
-  const rows = data.map((_, row) => row);
-  for (const batch of packStep({ data, rows, microBatchTokens: 4096 })) {
-    const own = Float64Array.from(batch.rows, (row) => weights[row] ?? 0);
-    await policy.step(batch, { kind: "nll", normaliser: data.length, weights: own });
+/** Nats per token of held-out texts of pre-training, under the model of a run. */
+export async function textLoss({ engine, files }: ToyRun, name: string): Promise<number> {
+  const model = await engine.loadModel(files.model(name), { dtype: "fp32" });
+  try {
+    return await meanLoss({ model, data: files.heldOutTexts });
+  } finally {
+    await model.dispose();
   }
-  await policy.update({ learningRate: rates.policy, maxGradNorm: 1 });
 }
 
-/** Scores less the mean of their group, divided by the deviation of all. */
-function advantages(scores: Float64Array, group: number): Float64Array {
-  const centred = scores.map((score, i) => {
-    const first = i - (i % group);
-    return score - scores.subarray(first, first + group).reduce((sum, value) => sum + value, 0) / group;
-  });
-  const deviation = Math.sqrt(centred.reduce((sum, value) => sum + value * value, 0) / centred.length);
-  return centred.map((value) => value / (deviation + 1e-4));
+/** Names of the alarms of a run, in their order. */
+export function alarmsOf({ files }: ToyRun, name: string): readonly string[] {
+  let lines: readonly string[];
+  try {
+    lines = readFileSync(join(files.run(name), "alarms.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n");
+  } catch {
+    // A run without alarms writes no file.
+    return [];
+  }
+  return lines.filter((line) => line !== "").map((line) => (JSON.parse(line) as { name: string }).name);
 }
 
-async function lookAt({ policy, heldOut, proxy, seed }: ToyRun, step: number): Promise<WatchedStep> {
-  const answers = await sampleAnswers({
-    model: policy,
-    prompts: heldOut,
-    samples: 4,
-    seed: seed + 2,
-    generation,
-  });
-  const scores = await scoresOf(rowsOf(heldOut, answers), { proxy, gold: trueScores });
-  return watchedStep({ step, answers, ...scores });
+/** Looks at the watched prompts that a run took, in their order. */
+export function looksOf({ files }: ToyRun, name: string): readonly Readonly<Record<string, number>>[] {
+  const lines = readFileSync(join(files.run(name), "metrics.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n");
+  return lines
+    .map((line) => JSON.parse(line) as Record<string, number> & { split: string })
+    .filter(({ split }) => split === "eval");
 }
