@@ -1,17 +1,32 @@
 // Every metric of metrics.jsonl, defined once: the tables of docs/metrics.md and the words in reports come from here.
 // Data only; must not import any room.
 
-/** Headings of docs/metrics.md: `every` trainer, or one command. */
-export type MetricSection = "every" | "sft" | "dpo" | "kto" | "reward" | "evaluation" | "over-optimisation";
+import { onlineDescriptions } from "./online-descriptions.js";
 
-/** Panels stand under these headings of a report, in this order. */
+/** Headings of docs/metrics.md: `every` trainer, one command, or several of a kind. */
+export type MetricSection =
+  | "every"
+  | "sft"
+  | "dpo"
+  | "kto"
+  | "reward"
+  | "evaluation"
+  | "online"
+  | "ppo"
+  | "group"
+  | "over-optimisation";
+
+/** Panels stand under these headings of a report, in this order. The first four are of online runs alone. */
 export const metricGroups = [
+  "At a glance",
+  "Over-optimisation",
+  "Scores",
+  "Answers",
   "Loss and accuracy",
   "Rewards",
   "KL",
-  "Over-optimisation",
-  "Answers",
   "Log-probs",
+  "Updates",
   "Optimisation",
   "Speed and memory",
   "Other",
@@ -20,6 +35,8 @@ export type MetricGroup = (typeof metricGroups)[number];
 
 /** One sentence under a heading of a report, where the heading does not say it all. */
 export const groupNotes: Partial<Readonly<Record<MetricGroup, string>>> = {
+  "At a glance":
+    "A run that goes well raises its reward while the KL stays small, length and entropy stay near where they began, and the gold score rises too.",
   "Loss and accuracy":
     "The loss is what training makes small. An accuracy of 1 is always right; between two answers a coin would reach 0.5.",
   Rewards:
@@ -27,16 +44,19 @@ export const groupNotes: Partial<Readonly<Record<MetricGroup, string>>> = {
   KL: "How far the model has moved from its start; 0 is not at all.",
   "Over-optimisation":
     "The proxy is the reward that is optimised, gold is what it stands for. A proxy that rises while gold falls is exploited.",
+  Scores: "What the reward says of the answers that the policy is trained on.",
   Answers: "What the policy's answers look like: variety falls and repetition grows when it collapses.",
   "Log-probs":
     "How likely the model finds whole answers. Both sides may fall while the margin grows: that is no failure by itself.",
+  Updates:
+    "How far one rollout moves the policy: ratios are of the probabilities of its tokens after and before, and clipping holds them near 1.",
   Optimisation:
     "How large the steps are. Peaks of the gradient are steps in which something was odd; --max-grad-norm cuts them.",
 };
 
 export interface MetricDescription {
   readonly section: MetricSection;
-  /** Keys that share a row of the docs, each with its title in a report. */
+  /** Keys that share a row of the docs, each with its title in a report; `<source>` in both stands for any name. */
   readonly keys: Readonly<Record<string, string>>;
   readonly unit: string;
   /** Markdown with nothing but `code`. */
@@ -313,98 +333,5 @@ export const metricDescriptions: readonly MetricDescription[] = [
     unit: "ms",
     meaning: "wall time of the evaluation; it is in no `step_ms`",
   },
-  {
-    section: "over-optimisation",
-    keys: { "overopt/proxy": "Proxy score", "overopt/gold": "Gold score" },
-    unit: "",
-    meaning:
-      "mean score of fresh answers: by the reward that is optimised (proxy), and by people or a model that the policy never trains on (gold)",
-    group: "Over-optimisation",
-    better: "higher",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "overopt/gap": "Gap of proxy and gold" },
-    unit: "sd",
-    meaning:
-      "how much more the proxy score gained since the start than the gold score, each in standard deviations of the start's answers",
-    group: "Over-optimisation",
-    better: "lower",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "overopt/sqrt_kl": "Distance to the start" },
-    unit: "sqrt(nats)",
-    meaning:
-      "d = square root of the mean over fresh answers of the sum of log p - log p_ref; 0 where that is negative",
-    group: "Over-optimisation",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "overopt/win_rate": "Win rate against the start" },
-    unit: "share",
-    meaning: "prompts on which the policy's answer is better than the start's; a tie is half",
-    group: "Over-optimisation",
-    better: "higher",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "completions/mean_length": "Length of answers" },
-    unit: "tokens",
-    meaning: "mean over answers, a stop token included",
-    group: "Answers",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "completions/clipped_ratio": "Answers that were cut" },
-    unit: "share",
-    meaning: "answers without an end of their own",
-    group: "Answers",
-    better: "lower",
-  },
-  {
-    section: "over-optimisation",
-    keys: {
-      "completions/distinct_1": "Different tokens",
-      "completions/distinct_2": "Different pairs of tokens",
-      "completions/distinct_3": "Different triples of tokens",
-    },
-    unit: "share",
-    meaning:
-      "different n-grams of all answers together divided by all of them; they fall as answers get more, so compare equal numbers of answers",
-    group: "Answers",
-    better: "higher",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "completions/repetition": "Repetition within answers" },
-    unit: "share",
-    meaning: "mean over answers of the share of their 3-grams that stood in the same answer before",
-    group: "Answers",
-    better: "lower",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "completions/repeated_opening": "The most frequent opening" },
-    unit: "share",
-    meaning: "answers that begin with the most frequent first three tokens",
-    group: "Answers",
-    better: "lower",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "completions/equal": "Prompts with equal answers" },
-    unit: "share",
-    meaning:
-      "prompts whose samples are all the same text; of one sample each 1 when all answers are the same, else 0",
-    group: "Answers",
-    better: "lower",
-  },
-  {
-    section: "over-optimisation",
-    keys: { "completions/length_correlation": "Correlation of reward and length" },
-    unit: "",
-    meaning: "Spearman's rank correlation of an answer's length with its proxy score",
-    group: "Answers",
-  },
+  ...onlineDescriptions,
 ];

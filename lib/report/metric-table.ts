@@ -18,6 +18,8 @@ export interface DescribedMetric {
   readonly better: "lower" | "higher" | undefined;
   /** Never smoothed. */
   readonly exact: boolean;
+  /** In the table of descriptions. */
+  readonly place: number;
 }
 
 /** Rows of a Markdown table for one section of docs/metrics.md. Throws for a section without metrics. */
@@ -31,41 +33,64 @@ export function metricsMarkdown(section: string): string {
   return ["| key | unit | meaning |", "| --- | --- | --- |", ...lines].join("\n");
 }
 
+/** Where the definition of a key is looked for after the command's own section; `online` of online commands before. */
+const sections: readonly MetricSection[] = [
+  "every",
+  "dpo",
+  "kto",
+  "reward",
+  "sft",
+  "evaluation",
+  "over-optimisation",
+  "online",
+  "ppo",
+  "group",
+];
+
+const ownSections: Readonly<Record<string, readonly string[]>> = {
+  ppo: ["ppo", "online"],
+  rloo: ["group", "online"],
+  grpo: ["group", "online"],
+  "online-dpo": ["online"],
+};
+
 /**
  * What a key of training means for a command: its own definition, that of every trainer, or another command's; a key
  * that nobody described is shown under its own name. Undefined for keys that are no curves.
  */
 export function describeMetric(key: string, command: string): DescribedMetric | undefined {
-  const sections: readonly MetricSection[] = [
-    "every",
-    "dpo",
-    "kto",
-    "reward",
-    "sft",
-    "evaluation",
-    "over-optimisation",
-  ];
-  const order = [command, ...sections];
-  const row = order
-    .flatMap((section) => metricDescriptions.filter((one) => one.section === section && key in one.keys))
-    .at(0);
-  if (row === undefined) {
-    return { key, title: key, unit: "", meaning: "", group: "Other", better: undefined, exact: false };
+  const order = [...(ownSections[command] ?? [command]), ...sections];
+  const found = order
+    .flatMap((section) => metricDescriptions.filter((row) => row.section === section))
+    .map((row) => ({ row, title: titleOf(key, row) }))
+    .find(({ title }) => title !== undefined);
+  if (found === undefined) {
+    const place = Number.POSITIVE_INFINITY;
+    return { key, title: key, unit: "", meaning: "", group: "Other", better: undefined, exact: false, place };
   }
-  return row.group === undefined ? undefined : described(key, row, row.group);
+  const { row, title = key } = found;
+  const { unit, meaning, group, better, exact = false } = row;
+  if (group === undefined) return undefined;
+  const place = metricDescriptions.indexOf(row) + Object.keys(row.keys).indexOf(key) / 100;
+  return { key, title, unit, meaning, group, better, exact, place };
 }
 
-function described(key: string, row: MetricDescription, group: MetricGroup): DescribedMetric {
-  const { unit, meaning, better, exact = false } = row;
-  return { key, title: row.keys[key] ?? key, unit, meaning, group, better, exact };
+/** Undefined where a row does not describe the key. `rewards/<source>/mean` describes `rewards/brevity/mean`. */
+function titleOf(key: string, { keys }: MetricDescription): string | undefined {
+  if (Object.hasOwn(keys, key)) return keys[key];
+  for (const [pattern, title] of Object.entries(keys)) {
+    const [before, after] = pattern.split("<source>");
+    if (before === undefined || after === undefined) continue;
+    const name = key.slice(before.length, key.length - after.length);
+    if (name !== "" && key === `${before}${name}${after}`) return title.replace("<source>", () => name);
+  }
+  return undefined;
 }
 
 /** By group, then in the order of the table; keys that are in no table come last. */
 export function inReportOrder(metrics: readonly DescribedMetric[]): readonly DescribedMetric[] {
-  const keys = metricDescriptions.flatMap((row) => Object.keys(row.keys));
-  const place = ({ key, group }: DescribedMetric) => {
-    const known = keys.indexOf(key);
-    return metricGroups.indexOf(group) * 1e4 + (known < 0 ? keys.length : known);
-  };
-  return metrics.toSorted((a, b) => place(a) - place(b));
+  const groupOf = ({ group }: DescribedMetric) => metricGroups.indexOf(group);
+  return metrics.toSorted(
+    (a, b) => groupOf(a) - groupOf(b) || (a.place < b.place ? -1 : a.place > b.place ? 1 : 0),
+  );
 }

@@ -10,6 +10,7 @@ import { type Html, html, jsonForScript } from "./html.js";
 import type { RunData } from "./run-data.js";
 import { curvesSection, figuresSection } from "./sections-curves.js";
 import { evaluationsSection } from "./sections-evaluations.js";
+import { alarmsSection, overOptimisationSection } from "./sections-over-optimisation.js";
 import { runsSection } from "./sections-runs.js";
 import { samplesSection } from "./sections-samples.js";
 import { machineSection, rowsSection, settingsSection } from "./sections-settings.js";
@@ -33,6 +34,8 @@ export function reportPage({ runs, date }: PageOptions): string {
   const curves = curvesSection(runs);
   const sections: readonly (readonly [string, string, Html])[] = [
     ["runs", runs.length === 1 ? "The run" : "The runs", runsSection(runs)],
+    ["alarms", "Alarms", alarmsSection(runs)],
+    ["over-optimisation", "Over-optimisation", overOptimisationSection(runs)],
     ["curves", "Curves", curves.section],
     ["figures", "First, last, best", figuresSection(runs)],
     ["samples", "Answers", samplesSection(runs)],

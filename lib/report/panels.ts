@@ -3,7 +3,7 @@
 
 import { type Curve, downsample } from "./downsample.js";
 import { type DescribedMetric, describeMetric, inReportOrder } from "./metric-table.js";
-import type { MetricColumns, RunData } from "./run-data.js";
+import type { MetricColumns, ReportAlarm, RunData } from "./run-data.js";
 
 /** A run's curves of one metric. */
 export interface PanelSeries {
@@ -13,6 +13,8 @@ export interface PanelSeries {
   readonly evaluation: Curve | undefined;
   /** Lines whose value is no finite number: gaps. */
   readonly notFinite: number;
+  /** Of the run, by step: marks on its curves. */
+  readonly alarms: readonly ReportAlarm[];
 }
 
 export interface Panel {
@@ -38,12 +40,12 @@ export function panelsOf(runs: readonly RunData[], points = curvePoints): readon
 }
 
 function seriesOf(data: RunData, run: number, key: string, points: number): PanelSeries | undefined {
-  const { train, evaluation } = data;
+  const { train, evaluation, alarms } = data;
   const trained = curveOf(train, key, train.values.get("num_tokens") ?? [], points);
-  const measured = curveOf(evaluation, key, tokensAtEvaluations(train, evaluation), points);
+  const measured = curveOf(evaluation, key, tokensAtSteps(train, evaluation.steps), points);
   if (trained === undefined && measured === undefined) return undefined;
   const notFinite = (train.notFinite.get(key) ?? 0) + (evaluation.notFinite.get(key) ?? 0);
-  return { run, train: trained, evaluation: measured, notFinite };
+  return { run, train: trained, evaluation: measured, notFinite, alarms };
 }
 
 function curveOf(
@@ -56,13 +58,19 @@ function curveOf(
   return column === undefined ? undefined : downsample({ steps, tokens, values: column, points });
 }
 
-/** Evaluations don't count tokens: those of the last training line before. */
-function tokensAtEvaluations(train: MetricColumns, evaluation: MetricColumns): readonly number[] {
+/** Evaluations and alarms don't count tokens: those of the last training line up to each of the ascending steps. */
+export function tokensAtSteps(train: MetricColumns, steps: readonly number[]): readonly number[] {
   const tokens = train.values.get("num_tokens");
   if (tokens === undefined) return [];
   let line = -1;
-  return evaluation.steps.map((step) => {
+  return steps.map((step) => {
     while (line + 1 < train.steps.length && (train.steps[line + 1] ?? 0) <= step) line += 1;
     return line < 0 ? 0 : (tokens[line] ?? Number.NaN);
   });
+}
+
+/** Alarms of one step are one mark. */
+export function alarmsByStep(alarms: readonly ReportAlarm[]) {
+  const steps = [...new Set(alarms.map(({ step }) => step))];
+  return steps.map((step) => ({ step, alarms: alarms.filter((alarm) => alarm.step === step) }));
 }

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { keyFigures } from "./key-figures.js";
-import { asObject, type JsonObject } from "./read-lines.js";
+import { asNumber, asObject, type JsonObject } from "./read-lines.js";
 import type { EvaluationFile, FigureOfFile, Reliability, ReliabilityBin } from "./run-data.js";
 
 /** Figures beyond this many of one file are left to the file. */
@@ -58,7 +58,7 @@ function visit(content: JsonObject, path: readonly string[], found: Found): void
   if (bins !== undefined) {
     const name = path.filter((part) => !plainParts.has(part)).join(" / ");
     const group = path.includes("slices");
-    found.reliability.push({ name, group, bins, ece: number(content.ece), brier: number(content.brier) });
+    found.reliability.push({ name, group, bins, ece: asNumber(content.ece), brier: asNumber(content.brier) });
   }
   for (const [key, value] of Object.entries(content)) {
     const inner = asObject(value);
@@ -72,14 +72,10 @@ function binsOf(value: unknown): readonly ReliabilityBin[] | undefined {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   const bins = value.map((one): ReliabilityBin | undefined => {
     const bin = asObject(one) ?? {};
-    const [from, to, count] = [number(bin.from), number(bin.to), number(bin.count)];
+    const [from, to, count] = [asNumber(bin.from), asNumber(bin.to), asNumber(bin.count)];
     if (from === undefined || to === undefined || count === undefined) return undefined;
-    return { from, to, count, predicted: number(bin.predicted), observed: number(bin.observed) };
+    return { from, to, count, predicted: asNumber(bin.predicted), observed: asNumber(bin.observed) };
   });
   const whole = bins.filter((bin) => bin !== undefined);
   return whole.length === bins.length ? whole : undefined;
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }

@@ -46,6 +46,11 @@ function parsed(text: string): JsonObject | undefined {
   }
 }
 
+/** The value if it is a finite number; undefined for anything else. */
+export function asNumber(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
+
 /** The value if it is an object; undefined for anything else. */
 export function asObject(value: unknown): JsonObject | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value)

@@ -1,14 +1,15 @@
-// Reads the folder of a run: run.json, config.yaml, metrics.jsonl, samples.jsonl and evaluations beside them. Whatever
-// is missing stays empty; only a folder without metrics is no run. Must not write.
+// Reads the folder of a run: run.json, config.yaml, metrics.jsonl, samples.jsonl, alarms.jsonl and evaluations beside them.
+// Whatever is missing stays empty; only a folder without metrics is no run. Must not write.
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { fail, reasonOf } from "../errors/index.js";
 import { readEvaluations } from "./read-evaluations.js";
-import { asObject, type JsonObject, readJsonLines } from "./read-lines.js";
+import { asNumber, asObject, type JsonObject, readJsonLines } from "./read-lines.js";
 import { readMetrics } from "./read-metrics.js";
-import type { ReportSample, RunData, RunSummary } from "./run-data.js";
+import { readOverOptimisation } from "./read-over-optimisation.js";
+import type { ReportAlarm, ReportSample, RunData, RunSummary } from "./run-data.js";
 
 /** Damaged lines of a file that are named one by one. */
 const mostLines = 5;
@@ -76,13 +77,18 @@ async function readRun(folder: string, name: string): Promise<RunData> {
     onLine: (line) => samples.push(sampleOf(line)),
     onBadLine: (line) => badSamples.push(line),
   });
+  const { alarms, badAlarms } = await readAlarms(folder);
   const record = readObject(join(folder, "run.json"));
   const warnings: string[] = [];
   if (record === undefined)
     warnings.push("run.json is missing or no JSON object: command and status are unknown");
   const settings = readSettings(join(folder, "config.yaml"), warnings);
   // Of files, before single lines.
-  warnings.push(...passedOver("metrics.jsonl", badLines), ...passedOver("samples.jsonl", badSamples));
+  warnings.push(
+    ...passedOver("metrics.jsonl", badLines),
+    ...passedOver("samples.jsonl", badSamples),
+    ...passedOver("alarms.jsonl", badAlarms),
+  );
   return {
     name,
     folder: resolve(folder),
@@ -91,6 +97,8 @@ async function readRun(folder: string, name: string): Promise<RunData> {
     train,
     evaluation,
     samples,
+    alarms,
+    overOptimisation: readOverOptimisation(record ?? {}),
     evaluations: readEvaluations(folder),
     warnings,
   };
@@ -131,11 +139,28 @@ function readSettings(file: string, warnings: string[]): Readonly<Record<string,
 
 function sampleOf(line: JsonObject): ReportSample {
   return {
-    step: number(line.step) ?? 0,
+    step: asNumber(line.step) ?? 0,
     prompt: String(line.prompt ?? ""),
     completion: String(line.completion ?? ""),
     finished: String(line.finished ?? ""),
+    score: asNumber(line.score),
   };
+}
+
+/** By step; an alarm of one name that a resumed run gave again stands once. */
+async function readAlarms(folder: string) {
+  const alarms = new Map<string, ReportAlarm>();
+  const badAlarms: number[] = [];
+  await readJsonLines({
+    file: join(folder, "alarms.jsonl"),
+    onLine: (line) => {
+      const { name, text } = line;
+      const step = asNumber(line.step) ?? 0;
+      alarms.set(`${step} ${name}`, { step, name: String(name ?? "alarm"), text: String(text ?? "") });
+    },
+    onBadLine: (line) => badAlarms.push(line),
+  });
+  return { alarms: [...alarms.values()].toSorted((a, b) => a.step - b.step), badAlarms };
 }
 
 function summaryOf(record: JsonObject): RunSummary {
@@ -147,10 +172,10 @@ function summaryOf(record: JsonObject): RunSummary {
     status: text(record.status) ?? "unknown",
     started: text(record.started),
     finished: text(record.finished),
-    stepsDone: number(record.stepsDone),
-    stepsPlanned: number(record.stepsPlanned),
-    seconds: number(result.seconds),
-    bestStep: number(result.bestStep),
+    stepsDone: asNumber(record.stepsDone),
+    stepsPlanned: asNumber(record.stepsPlanned),
+    seconds: asNumber(result.seconds),
+    bestStep: asNumber(result.bestStep),
     machine: text(record.machine),
     versions: texts(record.versions),
     hashes: texts(record.hashes),
@@ -159,17 +184,13 @@ function summaryOf(record: JsonObject): RunSummary {
     error: error === undefined ? undefined : { code: String(error.code), message: String(error.message) },
     resumes: resumes.flatMap((one) => {
       const entry = asObject(one);
-      return entry === undefined ? [] : { date: String(entry.date), step: number(entry.step) ?? 0 };
+      return entry === undefined ? [] : { date: String(entry.date), step: asNumber(entry.step) ?? 0 };
     }),
   };
 }
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }
 
 function texts(value: unknown): Readonly<Record<string, string>> {

@@ -36,6 +36,47 @@ export interface ReportSample {
   readonly prompt: string;
   readonly completion: string;
   readonly finished: string;
+  /** By the run's own reward. */
+  readonly score: number | undefined;
+}
+
+/** Something about an online run that looks wrong. */
+export interface ReportAlarm {
+  readonly step: number;
+  readonly name: string;
+  /** A sentence with the numbers. */
+  readonly text: string;
+}
+
+/** What the gold score gains over the start at a distance d = sqrt(KL): "best-of-n" d (a - b d), "rl" d (a - b log d). */
+export interface FittedGold {
+  readonly method: "best-of-n" | "rl";
+  readonly a: number;
+  readonly b: number;
+  readonly peak: GoldPeak | undefined;
+}
+
+/** Where a fitted curve is highest; the interval is one of 95%. */
+export interface GoldPeak {
+  /** sqrt(nats) */
+  readonly sqrtKl: number;
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+  readonly gain: number;
+}
+
+/** Mean scores of the best of N answers of the start, by the proxy. */
+export interface BestOfNPoint {
+  readonly n: number;
+  /** To the start, nats. */
+  readonly kl: number;
+  readonly proxy: number;
+  readonly gold: number | undefined;
+}
+
+export interface OverOptimisation {
+  readonly fitted: FittedGold | undefined;
+  readonly bestOfN: readonly BestOfNPoint[];
 }
 
 /** One point of a reliability curve; an empty bin has no means. */
@@ -95,6 +136,9 @@ export interface RunData {
   /** Keys without `eval_`. */
   readonly evaluation: MetricColumns;
   readonly samples: readonly ReportSample[];
+  /** By step. */
+  readonly alarms: readonly ReportAlarm[];
+  readonly overOptimisation: OverOptimisation;
   readonly evaluations: readonly EvaluationFile[];
   /** What could not be read and was passed over. */
   readonly warnings: readonly string[];

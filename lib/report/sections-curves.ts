@@ -5,7 +5,7 @@ import { type FiguresOfMetric, figuresOf } from "./figures.js";
 import { described, type Html, html, scrollTable } from "./html.js";
 import { groupNotes, metricGroups } from "./metric-descriptions.js";
 import { formatNumber, formatValue } from "./page/format-value.js";
-import { type Panel, panelsOf } from "./panels.js";
+import { alarmsByStep, type Panel, panelsOf, tokensAtSteps } from "./panels.js";
 import type { RunData } from "./run-data.js";
 import { swatch } from "./sections-runs.js";
 
@@ -30,12 +30,33 @@ ${note === undefined ? undefined : html`<p class="quiet">${note}</p>`}
 `;
   });
   const section = html`<section id="curves"><h2>Curves</h2>
-<p>Thick lines are training, dots are evaluations on rows that were never trained on. Point at a curve, or move along it with the arrow keys, to read its values everywhere (of evaluations the nearest one); drag to zoom, double click to go back.${longNote(runs, panels)}</p>
+<p>Thick lines are training, dots are evaluations on rows that were never trained on. Point at a curve, or move along it with the arrow keys, to read its values everywhere (of evaluations the nearest one); drag to zoom, double click to go back.${alarmNote(runs)}${longNote(runs, panels)}</p>
 <noscript><p>Curves are drawn by a script in this file; everything else shows without it.</p></noscript>
 ${controls(runs, panels)}
 ${groups}</section>
 `;
-  return { section, data: { runs: runs.length, panels: panels.map(panelData) } };
+  return {
+    section,
+    data: { runs: runs.length, alarms: runs.flatMap(alarmData), panels: panels.map(panelData) },
+  };
+}
+
+function alarmNote(runs: readonly RunData[]): string {
+  const some = runs.some(({ alarms }) => alarms.length > 0);
+  return some ? " A triangle is an alarm: point at it, or move to it, to read it." : "";
+}
+
+/** Marks of a run: [marks] places, and what each one says. */
+function alarmData({ name, alarms, train }: RunData, run: number, { length }: readonly RunData[]) {
+  const marks = alarmsByStep(alarms);
+  if (marks.length === 0) return [];
+  const steps = marks.map(({ step }) => step);
+  const who = length > 1 ? `${name}, ` : "";
+  const texts = marks.map((mark) =>
+    mark.alarms.map((alarm) => `${who}step ${mark.step}, ${alarm.name}: ${alarm.text}`),
+  );
+  const tokens = tokensAtSteps(train, steps);
+  return [{ run, steps, tokens: tokens.length === 0 ? steps.map(() => Number.NaN) : tokens, texts }];
 }
 
 function longNote(runs: readonly RunData[], panels: readonly Panel[]): string {

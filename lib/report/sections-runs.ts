@@ -1,6 +1,7 @@
 // The top of a report: a card per run, how it went and how it ended. Must not read files.
 
 import { type Html, html } from "./html.js";
+import { isOnline, onlineFigures } from "./online-runs.js";
 import { formatNumber } from "./page/format-value.js";
 import type { RunData, RunSummary } from "./run-data.js";
 
@@ -24,8 +25,9 @@ export function runsSection(runs: readonly RunData[]): Html {
 function card(run: RunData, index: number, runs: number): Html {
   const { summary, settings } = run;
   const { rows, evaluationRows } = summary;
-  const facts: (readonly [string, string | undefined])[] = [
-    ["Result", verdict(run)],
+  const facts: (readonly [string, Html | string | undefined])[] = [
+    ...(isOnline(run) ? onlineFigures(run) : [["Result", verdict(run)] as const]),
+    ["Alarms", alarmsFact(run)],
     ["Began", summary.started === undefined ? undefined : moment(summary.started)],
     ["Training time", summary.seconds === undefined ? undefined : duration(summary.seconds)],
     ["Model", settings.model],
@@ -61,6 +63,13 @@ function card(run: RunData, index: number, runs: number): Html {
 <p class="status ${statusClass(summary)}">${ending(summary)}</p>
 <dl>${list}</dl>${warnings.length === 0 ? undefined : html`<p>Passed over while reading:</p><ul>${warnings.map((text) => html`<li>${text}</li>`)}</ul>`}</article>
 `;
+}
+
+/** How many, and which; of other runs than online ones nothing where there is none. */
+function alarmsFact(run: RunData): Html | string | undefined {
+  const names = [...new Set(run.alarms.map(({ name }) => name))];
+  if (names.length === 0) return isOnline(run) ? "none" : undefined;
+  return html`<a href="#alarms">${run.alarms.length}</a>: ${names.join(", ")}`;
 }
 
 function statusClass({ status }: RunSummary): string {

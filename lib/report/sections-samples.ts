@@ -2,6 +2,7 @@
 // never trusted. Must not read files.
 
 import { type Html, html } from "./html.js";
+import { formatNumber } from "./page/format-value.js";
 import type { ReportSample, RunData } from "./run-data.js";
 import { swatch } from "./sections-runs.js";
 
@@ -22,38 +23,67 @@ ${rest > 0 ? html`<p class="quiet">${rest} more prompts are in samples.jsonl.</p
 `;
 }
 
+/** What one run says to a prompt, by step; never empty. */
+interface RunAnswers {
+  readonly run: number;
+  readonly label: Html;
+  readonly samples: readonly ReportSample[];
+}
+
 function promptHtml(prompt: string, index: number, runs: readonly RunData[]): Html {
-  const answers = runs.flatMap((run, i) => {
-    const samples = run.samples
-      .filter((sample) => sample.prompt === prompt)
-      .toSorted((a, b) => a.step - b.step);
-    return samples.length === 0 ? [] : [{ name: run.name, run: i, samples }];
-  });
-  const ends = answers.flatMap(({ name, run, samples }) => {
-    const [first, last] = [samples.at(0), samples.at(-1)];
+  const answers = runs.flatMap(({ name, samples: all }, run): RunAnswers[] => {
+    const samples = all.filter((sample) => sample.prompt === prompt).toSorted((a, b) => a.step - b.step);
     const label = runs.length === 1 ? html`` : html`${swatch(run, runs.length)}${name}, `;
-    const before =
-      first === undefined ? [] : [answerHtml(first, html`${label}${first === last ? "" : "before: "}`)];
-    if (first === last || last === undefined) return before;
-    const same = first?.completion === last.completion ? " (unchanged)" : "";
-    return [...before, answerHtml(last, html`${label}after${same}: `)];
+    return samples.length === 0 ? [] : [{ run, label, samples }];
   });
-  const between = answers.flatMap(({ name, samples }) => {
+  const between = answers.flatMap(({ label, samples }) => {
     const inner = samples.slice(1, -1);
     const every = Math.max(1, Math.ceil(inner.length / mostBetween));
-    const label = runs.length === 1 ? html`` : html`${name}, `;
     return inner.filter((_, i) => i % every === 0).map((sample) => answerHtml(sample, label));
   });
   return html`<article class="sample"><h3 style="margin:0">Prompt ${index + 1}</h3>
 <div class="text" tabindex="0">${prompt}</div>
-<div class="answers">${ends}</div>
+<div class="answers">${columns(answers)}</div>
 ${between.length === 0 ? undefined : html`<details><summary>The steps between (${between.length})</summary><div class="answers">${between}</div></details>`}</article>
 `;
 }
 
-function answerHtml({ step, completion, finished }: ReportSample, label: Html): Html {
-  const cut = finished === "length" ? " (cut at --sample-tokens)" : "";
-  return html`<div class="answer"><span>${label}step ${step}${cut}</span><div class="text" tabindex="0">${completion.trim() === "" ? emptyText(completion) : completion}</div></div>`;
+/** A column per run; where all runs began with the same answer, it stands once, before them. */
+function columns(answers: readonly RunAnswers[]): readonly Html[] {
+  const shared = sharedStart(answers);
+  if (shared !== undefined) return [answerHtml(shared, html`before: `), ...answers.map(afterHtml)];
+  return answers.map((one) => {
+    const [first, ...later] = one.samples;
+    if (first === undefined) return html``;
+    const when = later.length === 0 ? "" : "before: ";
+    const before = answerHtml(first, html`${one.label}${when}`);
+    return html`<div class="column">${before}${later.length === 0 ? undefined : afterHtml(one)}</div>`;
+  });
+}
+
+/** The first answer where all runs have the same one, and others later. */
+function sharedStart(answers: readonly RunAnswers[]): ReportSample | undefined {
+  const firsts = answers.map(({ samples }) => samples[0]);
+  const [start] = firsts;
+  if (start === undefined || answers.some(({ samples }) => samples.length < 2)) return undefined;
+  const same = (pick: (sample: ReportSample) => unknown) =>
+    firsts.every((first) => first !== undefined && pick(first) === pick(start));
+  if (!same(({ step }) => step) || !same(({ completion }) => completion)) return undefined;
+  // Runs with different rewards may score it differently.
+  return same(({ score }) => score) ? start : { ...start, score: undefined };
+}
+
+function afterHtml({ label, samples }: RunAnswers): Html {
+  const [first, last] = [samples.at(0), samples.at(-1)];
+  if (last === undefined) return html``;
+  const same = first?.completion === last.completion ? " (unchanged)" : "";
+  return answerHtml(last, html`${label}after${same}: `);
+}
+
+function answerHtml({ step, completion, finished, score }: ReportSample, label: Html): Html {
+  const cut = finished === "length" ? html` <span class="whole">(cut at --sample-tokens)</span>` : undefined;
+  const scored = score === undefined ? "" : `, score ${formatNumber(score)}`;
+  return html`<div class="answer"><span>${label}step ${step}${scored}${cut}</span><div class="text" tabindex="0">${completion.trim() === "" ? emptyText(completion) : completion}</div></div>`;
 }
 
 function emptyText(completion: string): string {

@@ -3,10 +3,11 @@
 
 import type { Curve } from "./downsample.js";
 import { type Html, html } from "./html.js";
-import { formatNumber, formatValue } from "./page/format-value.js";
 import { smooth } from "./page/smooth.js";
-import type { Panel } from "./panels.js";
-import { type Scale, scaleOf } from "./svg-scale.js";
+import { alarmsByStep, type Panel, type PanelSeries } from "./panels.js";
+import { axesOf, type Place, pathOf, placer } from "./svg-axes.js";
+import { printPalette, runStyle } from "./svg-palette.js";
+import { scaleOf } from "./svg-scale.js";
 
 export interface PanelPicture {
   readonly panel: Panel;
@@ -18,20 +19,10 @@ export interface PanelPicture {
   readonly legend: boolean;
 }
 
-const ink = "#1b1f24";
-const quiet = "#59636e";
-const grid = "#e6e9ed";
-const colours = ["#0072b2", "#c94f00", "#007f5f", "#b0478a", "#8a6d00", "#2b93c9", "#4a4a4a", "#7a3db8"];
-const dashes = ["", "8 4", "2 4", "12 4 2 4"];
 /** As on the page: curves of more lines are smoothed, with the lines themselves behind. */
 const smoothing = { from: 40, weight: 0.8 };
 const lineHeight = 18;
-
-export function runStyle(run: number, runs: number) {
-  const colour = colours[run % colours.length] ?? ink;
-  const dash = runs > 1 ? (dashes[(run + Math.floor(run / colours.length)) % dashes.length] ?? "") : "";
-  return { colour, dash };
-}
+const { ink, quiet, paper } = printPalette;
 
 /** Axes and curves; undefined where no run has a finite value. */
 export function panelPicture({ panel, names, width, height, legend }: PanelPicture): Html | undefined {
@@ -55,64 +46,33 @@ export function panelPicture({ panel, names, width, height, legend }: PanelPictu
     right: width - 30,
     bottom: height - 42 - (lines === 0 ? 0 : lines * lineHeight + 6),
   };
-  const place = placer(x, y, box);
+  const place = placer({ x, y, box });
   const unit = ["", "bytes", "ms"].includes(metric.unit) ? "" : ` (${metric.unit})`;
-  const drawn = series.map(({ run, train, evaluation }) =>
-    curvesOf({ run, runs: names.length, train, evaluation, exact: metric.exact, place }),
+  const drawn = series.map((one) =>
+    curvesOf({ series: one, runs: names.length, exact: metric.exact, place, from: x.from, to: x.to }),
   );
   const named = legend
     ? series.map(({ run }, i) => legendLine(run, names, 16, height - lines * lineHeight + i * lineHeight))
     : [];
   return html`<text x="16" y="20" font-size="15" font-weight="bold" fill="${ink}">${metric.title}${unit}</text>
-${axesOf(x, y, box, place, metric.unit)}
+${axesOf({ x, y, box, unit: metric.unit, label: "step", palette: printPalette })}
 ${drawn}
 ${named}${key}`;
 }
 
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
-}
-
-interface Place {
-  readonly x: (value: number) => number;
-  readonly y: (value: number) => number;
-}
-
-function placer(x: Scale, y: Scale, box: Box): Place {
-  const round = (value: number) => Math.round(value * 10) / 10;
-  return {
-    x: (value) => round(box.left + ((value - x.from) / (x.to - x.from)) * (box.right - box.left)),
-    y: (value) => round(box.bottom - ((value - y.from) / (y.to - y.from)) * (box.bottom - box.top)),
-  };
-}
-
-function axesOf(x: Scale, y: Scale, box: Box, place: Place, unit: string): Html {
-  const rows = y.ticks.map(
-    (tick) =>
-      html`<path d="M${box.left} ${place.y(tick)}H${box.right}" stroke="${grid}"/><text x="${box.left - 7}" y="${place.y(tick) + 4}" text-anchor="end" font-size="12" fill="${quiet}">${formatValue(tick, unit)}</text>`,
-  );
-  const columns = x.ticks.map(
-    (tick) =>
-      html`<text x="${place.x(tick)}" y="${box.bottom + 18}" text-anchor="middle" font-size="12" fill="${quiet}">${formatNumber(tick)}</text>`,
-  );
-  const middle = (box.left + box.right) / 2;
-  return html`${rows}${columns}<text x="${middle}" y="${box.bottom + 35}" text-anchor="middle" font-size="12" fill="${quiet}">step</text>`;
-}
-
 interface CurvesOf {
-  readonly run: number;
+  readonly series: PanelSeries;
   readonly runs: number;
-  readonly train: Curve | undefined;
-  readonly evaluation: Curve | undefined;
   readonly exact: boolean;
   readonly place: Place;
+  /** Steps of the axis. */
+  readonly from: number;
+  readonly to: number;
 }
 
-function curvesOf({ run, runs, train, evaluation, exact, place }: CurvesOf): Html {
-  const { colour, dash } = runStyle(run, runs);
+function curvesOf({ series, runs, exact, place, from, to }: CurvesOf): Html {
+  const { run, train, evaluation } = series;
+  const { colour, dash } = runStyle(run, runs, printPalette);
   const parts: Html[] = [];
   if (train !== undefined) {
     const smoothed = !exact && train.steps.length > smoothing.from;
@@ -139,25 +99,30 @@ function curvesOf({ run, runs, train, evaluation, exact, place }: CurvesOf): Htm
           html`<circle cx="${place.x(steps[i] ?? 0)}" cy="${place.y(value)}" r="3.5" fill="${colour}"/>`,
         );
   }
+  for (const { step, alarms } of alarmsByStep(series.alarms)) {
+    const value = nearestValue(train, step) ?? nearestValue(evaluation, step);
+    if (value === undefined || step < from || step > to) continue;
+    const told = alarms.map(({ name, text }) => `${name}: ${text}`).join("\n");
+    parts.push(
+      html`<path d="${triangle(place.x(step), place.y(value))}" fill="${paper}" stroke="${colour}" stroke-width="2"><title>${told}</title></path>`,
+    );
+  }
   return html`${parts}`;
 }
 
-/** A line through the points that are there; a gap begins it anew, and a point between gaps is a dot. */
-function pathOf(steps: readonly number[], values: readonly (number | null)[], place: Place): string {
-  let path = "";
-  let open = false;
-  for (const [i, value] of values.entries()) {
-    if (value === null || !Number.isFinite(value)) {
-      open = false;
-      continue;
-    }
-    const next = values[i + 1];
-    const alone = !open && (next === undefined || next === null || !Number.isFinite(next));
-    const point = `${place.x(steps[i] ?? 0)} ${place.y(value)}`;
-    path += `${open ? "L" : "M"}${point}${alone ? "h1" : ""}`;
-    open = true;
+/** Around a point. */
+function triangle(x: number, y: number): string {
+  return `M${x} ${y - 7}l6.5 11h-13Z`;
+}
+
+/** The finite value of a curve at the step that is nearest. */
+function nearestValue(curve: Curve | undefined, step: number): number | undefined {
+  let best: { readonly value: number; readonly away: number } | undefined;
+  for (const [i, value] of (curve?.values ?? []).entries()) {
+    const away = Math.abs((curve?.steps[i] ?? 0) - step);
+    if (Number.isFinite(value) && (best === undefined || away < best.away)) best = { value, away };
   }
-  return path;
+  return best?.value;
 }
 
 function bandOf(
@@ -175,7 +140,7 @@ function bandOf(
 
 /** A swatch and a name at a place. */
 export function legendLine(run: number, names: readonly string[], x: number, y: number): Html {
-  const { colour, dash } = runStyle(run, names.length);
+  const { colour, dash } = runStyle(run, names.length, printPalette);
   return html`<path d="M${x} ${y}h30" stroke="${colour}" stroke-width="3" stroke-dasharray="${dash}"/><text x="${x + 38}" y="${y + 4}" font-size="13" fill="${ink}">${names[run]}</text>`;
 }
 
@@ -184,6 +149,7 @@ export function keyLine({ metric, series }: Pick<Panel, "metric" | "series">, x:
   const long = series.some(({ train }) => train !== undefined && train.steps.length > smoothing.from);
   const line = `line: training${long && !metric.exact ? " (smoothed)" : ""}`;
   const dots = series.some(({ evaluation }) => evaluation !== undefined) ? ", dots: evaluation" : "";
+  const marks = series.some(({ alarms }) => alarms.length > 0) ? ", triangles: alarms" : "";
   const bands = series.some(({ train }) => train?.low !== undefined) ? ", band: least to greatest" : "";
-  return html`<text x="${x}" y="${y + 4}" text-anchor="end" font-size="12" fill="${quiet}">${line}${bands}${dots}</text>`;
+  return html`<text x="${x}" y="${y + 4}" text-anchor="end" font-size="12" fill="${quiet}">${line}${bands}${dots}${marks}</text>`;
 }

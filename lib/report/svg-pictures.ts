@@ -1,8 +1,12 @@
-// The pictures of a report for a README: one per metric, and an overview of those that matter most. Pure.
+// The pictures of a report for a README: one per metric, an overview of those that matter most, and the over-optimisation plot.
+// Pure.
 
 import { type Html, html } from "./html.js";
+import { overOptimisationPlot } from "./over-optimisation.js";
 import { type Panel, panelsOf } from "./panels.js";
 import type { RunData } from "./run-data.js";
+import { overOptimisationDrawing } from "./svg-over-optimisation.js";
+import { printPalette } from "./svg-palette.js";
 import { keyLine, legendLine, panelPicture } from "./svg-panel.js";
 
 export interface Picture {
@@ -28,7 +32,26 @@ export function picturesOf(runs: readonly RunData[]): readonly Picture[] {
     const name = panel.metric.key.replaceAll(/[^\w.-]+/g, "-");
     return drawing === undefined ? [] : { name, svg: document(size.width, height, drawing) };
   });
-  return single.length === 0 ? [] : [overview(panels, names), ...single];
+  const plot = overOptimisationPicture(runs, names);
+  return single.length === 0
+    ? []
+    : [overview(panels, names), ...(plot === undefined ? [] : [plot]), ...single];
+}
+
+function overOptimisationPicture(runs: readonly RunData[], names: readonly string[]): Picture | undefined {
+  const plot = overOptimisationPlot(runs);
+  if (plot === undefined) return undefined;
+  const { width } = size;
+  const { content, height } = overOptimisationDrawing({ plot, names, width, palette: printPalette });
+  const lines = plot.curves.map(({ run }, i) => legendLine(run, names, 16, height + 14 + i * 20));
+  const best = plot.baselines.length > 0 ? "diamonds: best of N answers of the start" : undefined;
+  const fit = plot.curves.some(({ fitted }) => fitted !== undefined)
+    ? "dotted: fitted gold curve"
+    : undefined;
+  const told = ["largest dot: the end", fit, best].filter((text) => text !== undefined).join(", ");
+  const key = html`<text x="${width - 16}" y="${height + 18 + (lines.length - 1) * 20}" text-anchor="end" font-size="12" fill="${printPalette.quiet}">${told}</text>`;
+  const svg = document(width, height + lines.length * 20 + 10, html`${content}${lines}${key}`);
+  return { name: "over-optimisation", svg };
 }
 
 /** The first panels in the order of a report, machine and optimiser last. */

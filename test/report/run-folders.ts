@@ -13,6 +13,7 @@ export interface RunFolderContent {
   readonly lines: readonly Line[];
   readonly settings?: Readonly<Record<string, string | number>>;
   readonly samples?: readonly Line[];
+  readonly alarms?: readonly Line[];
   readonly record?: Line;
   /** By file name. */
   readonly evaluations?: Readonly<Record<string, unknown>>;
@@ -26,6 +27,7 @@ export function writeRunFolder(content: RunFolderContent): string {
     lines,
     settings = {},
     samples = [],
+    alarms = [],
     evaluations = {},
   } = content;
   mkdirSync(folder, { recursive: true });
@@ -65,6 +67,7 @@ export function writeRunFolder(content: RunFolderContent): string {
       .join(""),
   );
   if (samples.length > 0) write("samples.jsonl", jsonl(samples));
+  if (alarms.length > 0) write("alarms.jsonl", jsonl(alarms));
   for (const [name, value] of Object.entries(evaluations)) write(name, JSON.stringify(value));
   return folder;
 }

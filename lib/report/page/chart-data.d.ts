@@ -19,6 +19,14 @@ export interface PagePanel {
   }[];
 }
 
+/** Marks of a run: [marks] places and what each says. */
+export interface PageAlarms {
+  readonly run: number;
+  readonly steps: Column;
+  readonly tokens: Column;
+  readonly texts: readonly (readonly string[])[];
+}
+
 export interface ChartView {
   readonly axis: "steps" | "tokens";
   readonly smoothing: number;
@@ -29,6 +37,7 @@ export interface ChartView {
 export function chartTables(
   panel: PagePanel,
   view: ChartView,
+  alarms?: readonly PageAlarms[],
 ): {
   readonly tables: readonly (readonly Column[])[];
   readonly columns: readonly { readonly run: number; readonly kind: string }[];
@@ -44,3 +53,8 @@ export function lineOfCurve(
   column: readonly (number | null | undefined)[],
   index: number | null | undefined,
 ): number | null;
+export function alarmsOf(
+  panel: PagePanel,
+  view: Pick<ChartView, "axis" | "hidden">,
+  alarms: readonly PageAlarms[],
+): readonly { readonly run: number; readonly x: number; readonly texts: readonly string[] }[];

@@ -5,9 +5,10 @@ import { smooth } from "./smooth.js";
 /**
  * Tables for uPlot.join and what each of their columns is: `band` (low, high), `raw` (faint), `train`, `eval`.
  * Runs in `hidden` are left out; on a logarithmic scale what is not above 0 becomes a gap. A
- * panel of exact values is never smoothed.
+ * panel of exact values is never smoothed. Places of alarms are lines of their own, so that the cursor can stand on them.
  */
-export function chartTables(panel, { axis, smoothing: asked, logarithmic, hidden }) {
+export function chartTables(panel, view, alarms = []) {
+  const { axis, smoothing: asked, logarithmic, hidden } = view;
   const smoothing = panel.exact ? 0 : asked;
   const shown = (values) =>
     logarithmic ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
@@ -33,7 +34,19 @@ export function chartTables(panel, { axis, smoothing: asked, logarithmic, hidden
       columns.push({ run, kind: "eval" });
     }
   }
+  const marks = alarmsOf(panel, view, alarms);
+  if (marks.length > 0) tables.push([marks.map(({ x }) => x)]);
   return { tables, columns };
+}
+
+/** Marks of the runs that a panel shows, by their place on the axis. */
+export function alarmsOf(panel, { axis, hidden }, alarms) {
+  const shown = new Set(panel.series.map(({ run }) => run).filter((run) => !hidden.has(run)));
+  return alarms
+    .filter(({ run }) => shown.has(run))
+    .flatMap(({ run, texts, ...places }) => places[axis].map((x, i) => ({ run, x, texts: texts[i] })))
+    .filter(({ x }) => x !== null)
+    .sort((a, b) => a.x - b.x);
 }
 
 /** Without the points whose place on the axis nobody knows. */

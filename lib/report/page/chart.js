@@ -1,9 +1,11 @@
 // Draws one panel with uPlot and keeps the values under it current. Must not know where the data came from.
 
-import { chartTables, hasPoints, lineOfCurve, nearestLine } from "./chart-data.js";
+import { alarmsOf, chartTables, hasPoints, lineOfCurve, nearestLine } from "./chart-data.js";
 import { formatNumber, formatValue } from "./format-value.js";
 
 const height = 210;
+/** Pixels from an alarm within which the pointer reads it. */
+const reach = 9;
 /** Runs are told apart by colour and by dashes. */
 const dashes = [[], [8, 4], [2, 4], [12, 4, 2, 4]];
 
@@ -67,31 +69,79 @@ function axes(unit) {
   ];
 }
 
+/** The mark of an alarm around a point of a curve: a hollow triangle, as no other point is. */
+function drawTriangle(context, x, y, colours) {
+  const size = devicePixelRatio;
+  context.beginPath();
+  context.moveTo(x, y - 7 * size);
+  context.lineTo(x + 6.5 * size, y + 4 * size);
+  context.lineTo(x - 6.5 * size, y + 4 * size);
+  context.closePath();
+  context.fillStyle = colours.fill;
+  context.fill();
+  context.strokeStyle = colours.stroke;
+  context.lineWidth = 2 * size;
+  context.setLineDash([]);
+  context.stroke();
+}
+
+/** Shows what an alarm says over its chart; empty and hidden until then. */
+function alarmNote(element) {
+  const note = document.createElement("div");
+  note.className = "alarm-note";
+  note.hidden = true;
+  element.append(note);
+  return note;
+}
+
 /** A chart in `element`; `readout` shows the values at the cursor, or the last ones. */
 export class Chart {
   #plot;
   #element;
   #readout;
+  #note;
   #panel;
   #runs;
+  #alarms;
+  /** Of the runs that are shown, by their place. */
+  #marks = [];
   #columns = [];
+  /** Whether the pointer or the focus is here: all panels follow one cursor, one tells of alarms. */
+  #active = false;
 
-  constructor({ element, readout, panel, runs }) {
+  constructor({ element, readout, panel, runs, alarms }) {
     this.#element = element;
     this.#readout = readout;
+    this.#note = alarmNote(element);
     this.#panel = panel;
     this.#runs = runs;
+    this.#alarms = alarms;
     new ResizeObserver(() => this.#resize()).observe(element);
     element.addEventListener("keydown", (event) => this.#key(event));
     // All panels follow one cursor; only the one with the focus is read aloud.
-    element.addEventListener("focus", () => readout.setAttribute("aria-live", "polite"));
-    element.addEventListener("blur", () => readout.setAttribute("aria-live", "off"));
+    const read = (live) => {
+      readout.setAttribute("aria-live", live);
+      this.#note.setAttribute("aria-live", live);
+    };
+    element.addEventListener("focus", () => read("polite"));
+    element.addEventListener("blur", () => read("off"));
+    for (const [name, active] of Object.entries({
+      focus: true,
+      pointerenter: true,
+      blur: false,
+      pointerleave: false,
+    }))
+      element.addEventListener(name, () => {
+        this.#active = active;
+        this.#tell();
+      });
   }
 
   draw(view) {
     this.#plot?.destroy();
     this.#plot = undefined;
-    const { tables, columns } = chartTables(this.#panel, view);
+    const { tables, columns } = chartTables(this.#panel, view, this.#alarms);
+    this.#marks = alarmsOf(this.#panel, view, this.#alarms);
     const empty = !hasPoints(tables);
     this.#element.classList.toggle("empty", empty);
     this.#columns = columns;
@@ -130,10 +180,54 @@ export class Chart {
         points: { size: 8 },
       },
       hooks: {
-        setCursor: [(plot) => this.#show(plot.cursor.left < 0 ? undefined : plot.cursor.idxs)],
+        draw: [(plot) => this.#drawMarks(plot)],
+        setCursor: [
+          (plot) => {
+            this.#show(plot.cursor.left < 0 ? undefined : plot.cursor.idxs);
+            this.#tell();
+          },
+        ],
         ready: [(plot) => plot.over.setAttribute("aria-hidden", "true")],
       },
     };
+  }
+
+  /** On the run's line of training, else on its evaluations; where it has no value at all, at the bottom. */
+  #drawMarks(plot) {
+    const { min, max } = plot.scales.x;
+    for (const { run, x } of this.#marks) {
+      if (x < min || x > max) continue;
+      const value = ["train", "eval"]
+        .map((kind) => this.#columns.findIndex((column) => column.run === run && column.kind === kind))
+        .filter((column) => column >= 0)
+        .map((column) => this.#valueNear(plot, column + 1, x))
+        .find((found) => found !== undefined);
+      const { top, height: room } = plot.bbox;
+      const y = value === undefined ? top + room : plot.valToPos(value, "y", true);
+      const inside = Math.min(Math.max(y, top), top + room);
+      const colours = { fill: colour("--raised"), stroke: runColour(run) };
+      drawTriangle(plot.ctx, plot.valToPos(x, "x", true), inside, colours);
+    }
+  }
+
+  #valueNear(plot, column, x) {
+    const [xs] = plot.data;
+    const line = nearestLine(xs, plot.data[column], xs.indexOf(x));
+    return line === null ? undefined : plot.data[column][line];
+  }
+
+  /** Tells of the alarms at the cursor. */
+  #tell() {
+    const plot = this.#plot;
+    const left = plot?.cursor.left ?? -1;
+    const near =
+      this.#active && left >= 0
+        ? this.#marks.filter(({ x }) => Math.abs(plot.valToPos(x, "x") - left) <= reach)
+        : [];
+    const texts = near.flatMap(({ texts: said }) => said);
+    this.#note.hidden = texts.length === 0;
+    const text = texts.join("\n");
+    if (this.#note.textContent !== text) this.#note.textContent = text;
   }
 
   #resize() {

@@ -3,11 +3,11 @@
 import { Chart } from "./chart.js";
 
 function start() {
-  const { panels, runs } = JSON.parse(document.getElementById("report-data").textContent);
+  const { panels, runs, alarms } = JSON.parse(document.getElementById("report-data").textContent);
   const charts = panels.map((panel, i) => {
     const place = document.getElementById(`panel-${i}`);
     const element = place.querySelector(".chart");
-    return new Chart({ element, readout: place.querySelector(".readout"), panel, runs });
+    return new Chart({ element, readout: place.querySelector(".readout"), panel, runs, alarms });
   });
   const controls = document.getElementById("controls");
   const drawAll = () => {
