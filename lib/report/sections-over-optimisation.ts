@@ -11,7 +11,8 @@ import { pagePalette } from "./svg-palette.js";
 
 /** Alarms beyond this many stay in alarms.jsonl. */
 const mostAlarms = 100;
-const drawingWidth = 520;
+/** Narrow enough that its words can be read on a phone. */
+const drawingWidth = 460;
 
 /** Nothing where no run is an online one, nor has an alarm. */
 export function alarmsSection(runs: readonly RunData[]): Html {
@@ -24,10 +25,10 @@ export function alarmsSection(runs: readonly RunData[]): Html {
       : html`<p>${runs.length === 1 ? "No alarm." : `No alarm: ${quiet.map(({ name }) => name).join(", ")}.`}</p>
 `;
   const several = runs.length > 1;
-  const head = html`<tr>${several ? html`<th class="curve-name">Run</th>` : undefined}<th class="number">Step</th><th>Alarm</th><th>What was seen</th></tr>`;
+  const head = html`<tr>${several ? html`<th class="curve-name">Run</th>` : undefined}<th class="number">Step</th><th class="name">Alarm</th><th>What was seen</th></tr>`;
   const rows = all.slice(0, mostAlarms).map(
     ({ run, step, name, text }) =>
-      html`<tr>${several ? html`<td class="curve-name">${swatch(run, runs.length)}${runs[run]?.name}</td>` : undefined}<td class="number">${formatNumber(step)}</td><th scope="row" class="name">${name}</th><td class="told">${text}</td></tr>
+      html`<tr>${several ? html`<td class="curve-name">${swatch(run, runs.length)}${runs[run]?.name}</td>` : undefined}<td class="number">${formatNumber(step)}</td><th scope="row" class="name">${name}</th><td>${text}</td></tr>
 `,
   );
   const rest = all.length - rows.length;

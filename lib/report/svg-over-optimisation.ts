@@ -24,7 +24,7 @@ export interface OverOptimisationDrawing {
 
 type Score = "proxy" | "gold";
 
-const frameHeight = 250;
+const frameHeight = 260;
 const titles = { proxy: "Proxy score (what is optimised)", gold: "Gold score (what it stands for)" };
 const fitSteps = 60;
 
@@ -53,7 +53,7 @@ function frameOf(drawing: OverOptimisationDrawing, score: Score, top: number, la
   const y = scaleOf(values, 4);
   const heading = html`<text x="16" y="${top + 20}" font-size="14" font-weight="bold" fill="${palette.ink}">${titles[score]}</text>`;
   if (x === undefined || y === undefined) return heading;
-  const box: Box = { left: 62, top: top + 34, right: width - 24, bottom: top + frameHeight - 36 };
+  const box: Box = { left: 62, top: top + 46, right: width - 24, bottom: top + frameHeight - 36 };
   const place = placer({ x, y, box });
   const label = last ? "distance to the start, √KL (√nats)" : "";
   const runs = names.length;
