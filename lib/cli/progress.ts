@@ -102,7 +102,7 @@ const evaluated = new Set([
   "eval_overopt/proxy",
   "eval_overopt/gold",
   "eval_overopt/win_rate",
-  "eval_kl",
+  "eval_objective/kl",
   "eval_completions/mean_length",
 ]);
 

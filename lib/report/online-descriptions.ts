@@ -77,9 +77,10 @@ export const onlineDescriptions: readonly MetricDescription[] = [
   },
   {
     section: "online",
-    keys: { kl: "KL of fresh answers" },
+    keys: { kl: "KL per token (grpo)" },
     unit: "nats",
-    meaning: "mean over fresh answers of the sum of log p - log p_ref; from samples, so it may be below 0",
+    meaning:
+      "mean over tokens of the estimate k3 of the KL to the reference, in the loss; of grpo with beta above 0",
     group: "Over-optimisation",
   },
   {

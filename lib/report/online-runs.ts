@@ -27,7 +27,7 @@ const questions: readonly Question[] = [
     train: ["overopt/win_rate"],
     unit: " against the start",
   },
-  { title: "KL", evaluation: "kl", train: ["objective/kl", "kl"], unit: " nats per answer" },
+  { title: "KL", evaluation: "objective/kl", train: ["objective/kl"], unit: " nats per answer" },
   {
     title: "Length",
     evaluation: "completions/mean_length",

@@ -118,7 +118,7 @@ for (const seed of [0, 1, 2, 3, 4]) {
         name: "adaptive",
         settings: { klTarget, klHorizon: 500, maxSteps: 60 },
       });
-      const kls = looksOf(run, "adaptive").map((look) => look.eval_kl ?? Number.NaN);
+      const kls = looksOf(run, "adaptive").map((look) => look["eval_objective/kl"] ?? Number.NaN);
       const last = kls.slice(-4);
       const mean = last.reduce((sum, value) => sum + value, 0) / last.length;
       console.log(`      KL on the way ${kls.map((value) => value.toFixed(1)).join(" ")}`);

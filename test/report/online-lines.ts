@@ -48,7 +48,7 @@ function answersAt(kl: number): Line {
 
 function evaluationLine(step: number, kl: number, gold: boolean): Line {
   const d = Math.sqrt(kl);
-  const measured = { ...answersAt(kl), kl };
+  const measured = { ...answersAt(kl), "objective/kl": kl };
   const golden = {
     "overopt/gold": 0.1 + d * (0.9 - 0.3 * d),
     "overopt/gap": 0.3 * d * d,

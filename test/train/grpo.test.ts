@@ -82,8 +82,8 @@ describe("grpo", () => {
     expect(firstLine("run")).to.not.have.property("kl");
     const looks = timelessMetrics(output()).filter(({ split }) => split === "eval");
     expect(looks.map(({ step }) => step)).to.deep.equal([0, 3]);
-    expect(looks[0]?.eval_kl).to.equal(0);
-    expect(looks[1]?.eval_kl).to.not.equal(0);
+    expect(looks[0]?.["eval_objective/kl"]).to.equal(0);
+    expect(looks[1]?.["eval_objective/kl"]).to.not.equal(0);
   });
 
   it("refuses a cap inside the range of clip-high, and a reference without a use", async () => {

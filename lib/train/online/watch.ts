@@ -7,6 +7,7 @@ import {
   type Answer,
   bestOfNCurve,
   fitGoldCurve,
+  type GoldCurve,
   OverOptimisationAlarms,
   OverOptimisationStop,
   overOptimisationMetrics,
@@ -55,13 +56,8 @@ export interface BaselinePoint {
 
 /** What a finished run says of over-optimisation, in run.json. */
 export interface WatchSummary {
-  /** R(d) = d (a - b log d), d = sqrt(KL), of the gold score above that of the start; null where it cannot be fitted. */
-  readonly goldCurve: {
-    readonly a: number;
-    readonly b: number;
-    /** Where it is highest. */
-    readonly peak?: { readonly sqrtKl: number; readonly gain: number };
-  } | null;
+  /** Of the gold score above that of the start; null where it cannot be fitted. */
+  readonly goldCurve: GoldCurve | null;
   readonly bestOfN: readonly BaselinePoint[];
 }
 
@@ -150,7 +146,7 @@ export class Watch {
     const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
     this.#raise(look);
     const measured = {
-      ...(look.kl === undefined ? {} : { kl: look.kl.mean }),
+      ...(look.kl === undefined ? {} : { "objective/kl": look.kl.mean }),
       ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
     };
     const entries = Object.entries({ ...metrics, ...measured, ...rewardMetrics(proxy) });
@@ -313,10 +309,7 @@ function curveOf(
   seed: number,
 ): WatchSummary["goldCurve"] {
   try {
-    const { a, b, peak } = fitGoldCurve({ method: "rl", points, start, seed, draws: 200 });
-    const found = { a: a.value, b: b.value };
-    if (peak === undefined) return found;
-    return { ...found, peak: { sqrtKl: peak.sqrtKl.value, gain: peak.gain.value } };
+    return fitGoldCurve({ method: "rl", points, start, seed, draws: 200 });
   } catch (error) {
     if (error instanceof AttuneError && error.code === "ATTUNE_DATA") return null;
     throw error;
