@@ -39,11 +39,13 @@ export { generation, runSettings, sizes } from "./quickstart/settings.js";
 export {
   askAnnotators,
   dpoStage,
+  grpoStage,
   imitate,
   ktoStage,
   learnReward,
   ppoStage,
   pretrain,
+  rlooStage,
   type ToyLab,
 } from "./quickstart/stages.js";
 export { type PolicyRow, PolicyTable } from "./quickstart/table.js";

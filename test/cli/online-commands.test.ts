@@ -71,7 +71,7 @@ describe("the commands that learn online", () => {
     expect(code).to.equal(0);
     expect(stderr).to.match(/eval at 0\/2 .*overopt\/gold 0\.\d/);
     const measured = stdout.slice(stdout.indexOf("evaluation"));
-    for (const key of ["reward", "overopt/gold", "kl", "completions/mean_length"])
+    for (const key of ["reward", "overopt/gold", "objective/kl", "completions/mean_length"])
       expect(measured).to.match(new RegExp(`^ *${key} +-?\\d\\S* +-?\\d`, "m"));
     expect(measured).to.match(/^ *overopt\/win_rate +\d/m);
   });

@@ -3,10 +3,12 @@
 import { expect } from "chai";
 import {
   dpoStage,
+  grpoStage,
   ktoStage,
   type PolicyRow,
   PolicyTable,
   ppoStage,
+  rlooStage,
   runSettings,
 } from "../../lib/world/index.js";
 import {
@@ -19,11 +21,13 @@ import {
   textLoss,
 } from "../world/toy-run.js";
 
-/** Algorithms that must beat imitation, by the name of their run. Online ones that come later are added here. */
+/** Algorithms that must beat imitation, by the name of their run. */
 const beatImitation: Readonly<Record<string, (run: ToyRun) => Promise<unknown>>> = {
   dpo: (run) => dpoStage(run, { name: "dpo" }),
   ipo: (run) => dpoStage(run, { name: "ipo", settings: runSettings.ipo }),
   kto: (run) => ktoStage(run, { name: "kto" }),
+  rloo: (run) => rlooStage(run, { name: "rloo" }),
+  grpo: (run) => grpoStage(run, { name: "grpo" }),
 };
 
 const klTarget = 4;

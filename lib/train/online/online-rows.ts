@@ -126,7 +126,10 @@ async function openParts<Metrics extends SharedMetrics>({
   if (gold.sources.length > 0) namedSources(gold.sources);
   const value = await openValue({ ...reading, roles });
   if (value?.release !== undefined) onClose(value.release);
-  const others = await otherTokenizers([...rewards.sources, ...gold.sources], tokenizer);
+  const others = [
+    ...(await otherTokenizers(rewards.sources, tokenizer)),
+    ...(await otherTokenizers(gold.sources, tokenizer)),
+  ];
   const texts = await loadTexts(reading);
   if (texts !== undefined) onClose(() => texts.rows.close());
   return { tokenizer, training, measured, rewards, gold, value, texts, others };

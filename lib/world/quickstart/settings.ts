@@ -28,6 +28,25 @@ export const generation = { maxNewTokens: 48, batchSize: 128 } as const;
 const shown = { sampleEvery: 100_000, samplePrompts: 4, sampleTokens: generation.maxNewTokens } as const;
 const offline = { ...shown, batchSize: 16, warmupRatio: 0.05, logEvery: 5 } as const;
 
+/** Of online runs alike. */
+const online = {
+  ...shown,
+  // Prompts are enough for 13 steps of PPO: they come round.
+  epochs: 1000,
+  maxSteps: 25,
+  maxNewTokens: generation.maxNewTokens,
+  decodeBatch: generation.batchSize,
+  temperature: 1,
+  learningRate: 3e-4,
+  schedule: "constant",
+  beta: 0.1,
+  updateEpochs: 2,
+  minibatches: 2,
+  normaliseScores: true,
+  evalEvery: 5,
+  evalSamples: 4,
+} as const;
+
 /** A tiny model from random weights learns with rates some hundred times above those of a trained one. */
 export const runSettings = {
   pretrain: { ...offline, epochs: 1, learningRate: 3e-3, schedule: "constant", sampleEvery: 0 },
@@ -42,26 +61,10 @@ export const runSettings = {
     evalShare: 0.1,
     normalise: "unit",
   },
-  ppo: {
-    ...shown,
-    // Prompts are enough for 13 steps: they come round.
-    epochs: 1000,
-    maxSteps: 25,
-    batchSize: 64,
-    samples: 2,
-    maxNewTokens: generation.maxNewTokens,
-    decodeBatch: generation.batchSize,
-    temperature: 1,
-    learningRate: 3e-4,
-    valueLearningRate: 1e-3,
-    schedule: "constant",
-    beta: 0.1,
-    updateEpochs: 2,
-    minibatches: 2,
-    normaliseScores: true,
-    evalEvery: 5,
-    evalSamples: 4,
-  },
+  ppo: { ...online, batchSize: 64, samples: 2, valueLearningRate: 1e-3 },
+  /** As many answers a step as PPO. */
+  rloo: { ...online, batchSize: 32, samples: 4, scaleAdvantages: true },
+  grpo: { ...online, batchSize: 16, samples: 8 },
   /** Beside those of ppo. A weight of 1 would hold the policy back at first. */
   ptx: { ptxWeight: 0.25 },
   /** In place of those of ppo: nothing holds the policy, and it goes fast and far. */

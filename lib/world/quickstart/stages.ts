@@ -6,11 +6,15 @@ import { sampleAnswers } from "../../evaluate/index.js";
 import {
   type DpoOptions,
   dpo,
+  type GrpoOptions,
+  grpo,
   type KtoOptions,
   kto,
   type PpoOptions,
   ppo,
+  type RlooOptions,
   reward,
+  rloo,
   type SharedMetrics,
   sft,
   type TrainResult,
@@ -95,20 +99,35 @@ export async function learnReward(lab: ToyLab): Promise<number> {
 
 /** PPO from the imitating model on the reward model's score; the true reward looks on. */
 export async function ppoStage(lab: ToyLab, { name, settings }: Stage<PpoOptions>) {
-  const { files, seed } = lab;
-  return trained(lab, files.model("sft"), (model) =>
-    ppo({
-      ...runSettings.ppo,
-      ...settings,
-      model,
-      data: files.prompts,
-      evalData: files.watched,
-      rewardModel: [files.model("reward")],
-      gold: { name: "true reward", score: trueRewards },
-      output: files.run(name),
-      seed,
-    }),
+  return trained(lab, lab.files.model("sft"), (model) =>
+    ppo({ ...runSettings.ppo, ...settings, ...rewarded(lab, name), model }),
   );
+}
+
+/** RLOO from the imitating model, likewise. */
+export async function rlooStage(lab: ToyLab, { name, settings }: Stage<RlooOptions>) {
+  return trained(lab, lab.files.model("sft"), (model) =>
+    rloo({ ...runSettings.rloo, ...settings, ...rewarded(lab, name), model }),
+  );
+}
+
+/** GRPO from the imitating model, likewise. */
+export async function grpoStage(lab: ToyLab, { name, settings }: Stage<GrpoOptions>) {
+  return trained(lab, lab.files.model("sft"), (model) =>
+    grpo({ ...runSettings.grpo, ...settings, ...rewarded(lab, name), model }),
+  );
+}
+
+/** Prompts, and what scores the answers to them. */
+function rewarded({ files, seed }: ToyLab, name: string) {
+  return {
+    data: files.prompts,
+    evalData: files.watched,
+    rewardModel: [files.model("reward")],
+    gold: { name: "true reward", score: trueRewards },
+    output: files.run(name),
+    seed,
+  };
 }
 
 /** The true reward of a rollout's answers, for runs that watch it. */
