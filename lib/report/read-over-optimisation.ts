@@ -1,11 +1,12 @@
-// Takes the fitted gold curve and the best-of-N baseline out of run.json: details.overopt. Whatever is not as expected is left
+// Takes the fitted gold curve and the best-of-N baseline out of run.json: result.details.overopt. Whatever is not as expected is left
 // out. Must not fit anything.
 
 import { asNumber, asObject, type JsonObject } from "./read-lines.js";
 import type { BestOfNPoint, FittedGold, GoldPeak, OverOptimisation } from "./run-data.js";
 
 export function readOverOptimisation(record: JsonObject): OverOptimisation {
-  const found = asObject(asObject(record.details)?.overopt) ?? {};
+  const details = asObject(asObject(record.result)?.details);
+  const found = asObject(details?.overopt) ?? {};
   const points = Array.isArray(found.bestOfN) ? found.bestOfN : [];
   return {
     fitted: fittedOf(asObject(found.goldCurve) ?? {}),

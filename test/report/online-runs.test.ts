@@ -52,7 +52,9 @@ describe("online runs that a report reads", () => {
   });
 
   it("have the fitted gold curve and best-of-N of run.json", async () => {
-    const { overOptimisation } = await read(folderOf("fitted", { record: { details: overoptDetails() } }));
+    const { overOptimisation } = await read(
+      folderOf("fitted", { record: { result: { details: overoptDetails() } } }),
+    );
     const { fitted, bestOfN } = overOptimisation;
     expect(fitted).to.deep.include({ method: "best-of-n", a: 0.9, b: 0.3 });
     expect(fitted?.peak).to.deep.equal({ sqrtKl: 1.5, low: 1.35, high: 1.6500000000000001, gain: 0.675 });
@@ -66,7 +68,9 @@ describe("online runs that a report reads", () => {
   ];
   for (const [what, details] of damaged) {
     it(`have none of them where run.json has ${what} there`, async () => {
-      const { overOptimisation } = await read(folderOf(`damaged ${what}`, { record: { details } }));
+      const { overOptimisation } = await read(
+        folderOf(`damaged ${what}`, { record: { result: { details } } }),
+      );
       expect(overOptimisation).to.deep.equal({ fitted: undefined, bestOfN: [] });
     });
   }
@@ -102,7 +106,7 @@ describe("the data of the over-optimisation plot", () => {
 
   it("has the best-of-N of one start once", async () => {
     const lines = onlineLines({ steps: 4, evalEvery: 2 });
-    const record = { details: overoptDetails() };
+    const record = { result: { details: overoptDetails() } };
     const plot = await plotOf({ lines, record }, { lines }, { lines, record });
     expect(plot?.baselines.map(({ runs }) => runs)).to.deep.equal([[0, 2]]);
     expect(plot?.baselines[0]?.points[0]).to.deep.include({ n: 1, distance: 0 });
@@ -180,7 +184,7 @@ describe("the page of online runs", () => {
       command: "ppo",
       lines,
       alarms,
-      record: { details: overoptDetails() },
+      record: { result: { details: overoptDetails() } },
       samples: [answer(0, "hi", 0.1), answer(20, "hello hello", 0.9)],
     });
     writeRunFolder({
