@@ -12,9 +12,8 @@ import {
   grpoOptions,
 } from "../options/index.js";
 import { groupAdvantages, type Numbers, ofTokens, type Rollout } from "../rollout/index.js";
-import type { BetweenSteps } from "./between-steps.js";
 import type { GrpoMetrics } from "./metrics.js";
-import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
+import { type OnlineLoop, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { type MinibatchCounts, policyParts } from "./online/policy-loss.js";
 import { answerRows } from "./online/policy-pass.js";
@@ -24,7 +23,6 @@ import { promptsAt } from "./online/rollouts.js";
 import type { TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
 import { resolveSettings, type SharedSettings } from "./settings.js";
-import type { StepLog } from "./step-log.js";
 import { aggregateMeans } from "./term-means.js";
 import { startTraining } from "./training.js";
 
@@ -65,21 +63,13 @@ function checkCap({ aggregate, ratioCap, clipHigh }: Settings): void {
   throw fail("ATTUNE_OPTION", text, { details: { option: "ratio-cap" } });
 }
 
-interface LoopParts {
-  readonly place: OnlinePlace;
-  readonly settings: Settings;
-  readonly log: StepLog<GrpoMetrics>;
-  readonly between: BetweenSteps<GrpoMetrics>;
-  readonly now: (() => number) | undefined;
-}
-
 async function loop({
   place,
   settings,
   log,
   between,
   now = () => performance.now(),
-}: LoopParts): Promise<void> {
+}: OnlineLoop<Settings, GrpoMetrics>): Promise<void> {
   const { model, job } = place;
   const { aggregate, beta, ratio } = settings;
   const scale = settings.scaleRewards ?? (aggregate === "dr_grpo" ? "none" : "group");

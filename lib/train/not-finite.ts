@@ -68,7 +68,7 @@ export interface NotFinite {
   readonly found?: string;
 }
 
-/** The error for a step that cannot be applied; the weights are still those of the step before. */
+/** The error for a step that cannot be applied; the weights are still those of the optimiser step before. */
 export function notFinite({ what, step, data, rows, found }: NotFinite): AttuneError {
   const places = Array.from(rows, (row) => data.at(row)?.place).filter((place) => place !== undefined);
   // Several answers to a prompt have one place.
@@ -77,7 +77,7 @@ export function notFinite({ what, step, data, rows, found }: NotFinite): AttuneE
   return fail(
     "ATTUNE_NOT_FINITE",
     `The ${what} of step ${step} is ${found || "NaN or infinite"}, from ${names.slice(0, namedRows).join(", ")}` +
-      `${more}. The weights are still those of the step before. Look at these rows, or lower the learning rate.`,
+      `${more}. The weights are still those of the optimiser step before. Look at these rows, or lower the learning rate.`,
     { details: { step, rows: places } },
   );
 }

@@ -11,13 +11,12 @@ import {
   onlineDpoOptions,
 } from "../options/index.js";
 import { meanAnswerKl, minibatchesOf, type Rollout } from "../rollout/index.js";
-import type { BetweenSteps } from "./between-steps.js";
 import { batchLoss, findFacts } from "./dpo-batches.js";
 import { type LossPlan, planLosses, rewardOf } from "./dpo-losses.js";
 import { MetricSums, type OnlineDpoMetrics } from "./metrics.js";
 import { finiteStep } from "./not-finite.js";
 import { type AnswerPairs, answerPairs } from "./online/answer-pairs.js";
-import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
+import { type OnlineLoop, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, meanOf, optimise, type UpdatePlace } from "./online/policy-update.js";
@@ -28,7 +27,6 @@ import { Reference } from "./reference.js";
 import type { TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
 import { resolveSettings, type SharedSettings } from "./settings.js";
-import type { StepLog } from "./step-log.js";
 import { startTraining } from "./training.js";
 
 /** Numbers by their defaults in docs/cli/online-dpo.md, and what the run works on. */
@@ -67,15 +65,6 @@ export function onlineDpo(options: OnlineDpoOptions): TrainRun<OnlineDpoMetrics>
   );
 }
 
-interface LoopParts {
-  readonly place: OnlinePlace;
-  readonly settings: Settings;
-  readonly plan: LossPlan;
-  readonly log: StepLog<OnlineDpoMetrics>;
-  readonly between: BetweenSteps<OnlineDpoMetrics>;
-  readonly now: (() => number) | undefined;
-}
-
 async function loop({
   place,
   settings,
@@ -83,7 +72,7 @@ async function loop({
   log,
   between,
   now = () => performance.now(),
-}: LoopParts): Promise<void> {
+}: OnlineLoop<Settings, OnlineDpoMetrics> & { readonly plan: LossPlan }): Promise<void> {
   const { model, job } = place;
   const { reference: compares } = plan;
   // At another temperature than 1 the losses need log-probs of their own, and those of rollouts only tell the KL.

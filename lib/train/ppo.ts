@@ -8,10 +8,10 @@ import type { JobOptions, TrainableModel } from "../engine/contract.js";
 import { fail } from "../errors/index.js";
 import { type PpoSettings, type PpoSettingsInput, ppoLearningRates, ppoOptions } from "../options/index.js";
 import { controlKl, type KlController } from "../rollout/index.js";
-import type { BetweenSteps, OwnState } from "./between-steps.js";
+import type { OwnState } from "./between-steps.js";
 import type { StateFile } from "./checkpoints.js";
 import type { PpoMetrics } from "./metrics.js";
-import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
+import { type OnlineLoop, type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, policyMetrics } from "./online/policy-update.js";
@@ -22,7 +22,6 @@ import { type PtxTexts, ppoUpdate, type UpdateSums } from "./ppo-update.js";
 import { dataNames, type TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
 import { resolveSettings, type SharedSettings } from "./settings.js";
-import type { StepLog } from "./step-log.js";
 import { startTraining } from "./training.js";
 
 /** Numbers by their defaults in docs/cli/ppo.md, and what the run works on. */
@@ -91,21 +90,13 @@ function checkSettings({
   checkMinibatches({ minibatches }, batchSize * samples, "answers");
 }
 
-interface LoopParts {
-  readonly place: OnlinePlace;
-  readonly settings: Settings;
-  readonly log: StepLog<PpoMetrics>;
-  readonly between: BetweenSteps<PpoMetrics>;
-  readonly now: (() => number) | undefined;
-}
-
 async function loop({
   place,
   settings,
   log,
   between,
   now = () => performance.now(),
-}: LoopParts): Promise<void> {
+}: OnlineLoop<Settings, PpoMetrics>): Promise<void> {
   const { model: policy, value, job } = place;
   if (value === undefined) throw new Error("a run without a value network");
   const ptx = orderedTexts(place, settings);

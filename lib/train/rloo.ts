@@ -16,9 +16,8 @@ import {
   penalisedScores,
   type Rollout,
 } from "../rollout/index.js";
-import type { BetweenSteps } from "./between-steps.js";
 import type { RlooMetrics } from "./metrics.js";
-import { type OnlinePlace, OnlineRun, onlineWorkplace } from "./online/online-run.js";
+import { type OnlineLoop, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
 import { policyParts } from "./online/policy-loss.js";
 import { answerRows } from "./online/policy-pass.js";
@@ -28,7 +27,6 @@ import { promptsAt } from "./online/rollouts.js";
 import type { TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";
 import { resolveSettings, type SharedSettings } from "./settings.js";
-import type { StepLog } from "./step-log.js";
 import { startTraining } from "./training.js";
 
 /** Numbers by their defaults in docs/cli/rloo.md, and what the run works on. */
@@ -57,21 +55,13 @@ export function rloo(options: RlooOptions): TrainRun<RlooMetrics> {
   );
 }
 
-interface LoopParts {
-  readonly place: OnlinePlace;
-  readonly settings: Settings;
-  readonly log: StepLog<RlooMetrics>;
-  readonly between: BetweenSteps<RlooMetrics>;
-  readonly now: (() => number) | undefined;
-}
-
 async function loop({
   place,
   settings,
   log,
   between,
   now = () => performance.now(),
-}: LoopParts): Promise<void> {
+}: OnlineLoop<Settings, RlooMetrics>): Promise<void> {
   const { model, job } = place;
   const { beta, clipLow, clipHigh, ratio, scaleAdvantages: normalise } = settings;
   let run: OnlineRun | undefined;

@@ -7,6 +7,7 @@ import { logprobsOfRollout, type Numbers } from "../../rollout/index.js";
 import type { BetweenSteps, OwnState } from "../between-steps.js";
 import type { SharedMetrics } from "../metrics.js";
 import { systemClock } from "../run-types.js";
+import type { StepLog } from "../step-log.js";
 import type { OpenWorkplace, Place } from "../workplace.js";
 import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-rows.js";
 import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
@@ -42,6 +43,15 @@ export function onlineWorkplace<Metrics extends SharedMetrics>(
     snapshots: reference === undefined && (compares || inputs.evalData !== undefined) ? 1 : 0,
     reference,
   };
+}
+
+/** What the loop of an online trainer works with. */
+export interface OnlineLoop<Settings, Metrics extends SharedMetrics> {
+  readonly place: OnlinePlace;
+  readonly settings: Settings;
+  readonly log: StepLog<Metrics>;
+  readonly between: BetweenSteps<Metrics>;
+  readonly now: (() => number) | undefined;
 }
 
 export interface OnlineRunOptions {
