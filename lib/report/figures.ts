@@ -1,6 +1,6 @@
 // First, last and best value of every metric of every run, from all lines. Pure.
 
-import { type DescribedMetric, describeMetric, inReportOrder } from "./metric-table.js";
+import { type DescribedMetric, metricsOf } from "./metric-table.js";
 import type { MetricColumns, RunData } from "./run-data.js";
 
 export interface Figure {
@@ -25,28 +25,20 @@ export interface FiguresOfMetric {
 
 /** Evaluations before training within a run; metrics without any finite value are left out. */
 export function figuresOf(runs: readonly RunData[]): readonly FiguresOfMetric[] {
-  const found = new Map<string, { metric: DescribedMetric; figures: MetricFigures[] }>();
-  for (const [run, { train, evaluation, summary }] of runs.entries()) {
-    const splits = [
-      ["eval", evaluation],
-      ["train", train],
-    ] as const;
-    for (const [split, columns] of splits) {
-      for (const key of columns.values.keys()) {
-        const metric = found.get(key)?.metric ?? describeMetric(key, summary.command);
-        const ends = metric === undefined ? undefined : endsOf(columns, metric);
-        if (metric === undefined || ends === undefined) continue;
-        const entry = found.get(key) ?? { metric, figures: [] };
-        found.set(key, entry);
-        entry.figures.push({ run, split, ...ends });
-      }
-    }
-  }
-  const ordered = inReportOrder([...found.values()].map(({ metric }) => metric));
-  return ordered.flatMap(({ key }) => found.get(key) ?? []);
+  return metricsOf(runs).flatMap((metric) => {
+    const { key, evaluatedAs, better } = metric;
+    const figures = runs.flatMap(({ train, evaluation }, run) => {
+      const [measured, trained] = [endsOf(evaluation, evaluatedAs, better), endsOf(train, key, better)];
+      return [
+        ...(measured === undefined ? [] : [{ run, split: "eval" as const, ...measured }]),
+        ...(trained === undefined ? [] : [{ run, split: "train" as const, ...trained }]),
+      ];
+    });
+    return figures.length === 0 ? [] : { metric, figures };
+  });
 }
 
-function endsOf({ steps, values }: MetricColumns, { key, better }: DescribedMetric) {
+function endsOf({ steps, values }: MetricColumns, key: string, better: DescribedMetric["better"]) {
   let first: Figure | undefined;
   let last: Figure | undefined;
   let best: Figure | undefined;

@@ -65,6 +65,8 @@ export interface MetricDescription {
   readonly group?: MetricGroup;
   /** Where one direction is better: what "best" means in a report. */
   readonly better?: "lower" | "higher";
+  /** Key of the same figure in evaluations, where it has another name there: one panel for both. */
+  readonly evaluatedAs?: string;
   /** Has no noise: a report never smooths it. */
   readonly exact?: true;
 }

@@ -7,10 +7,13 @@ import {
   metricDescriptions,
   metricGroups,
 } from "./metric-descriptions.js";
+import type { RunData } from "./run-data.js";
 
 /** A metric as a report shows it. */
 export interface DescribedMetric {
   readonly key: string;
+  /** Key of its values in evaluations, mostly the same. */
+  readonly evaluatedAs: string;
   readonly title: string;
   readonly unit: string;
   readonly meaning: string;
@@ -66,13 +69,29 @@ export function describeMetric(key: string, command: string): DescribedMetric | 
     .find(({ title }) => title !== undefined);
   if (found === undefined) {
     const place = Number.POSITIVE_INFINITY;
-    return { key, title: key, unit: "", meaning: "", group: "Other", better: undefined, exact: false, place };
+    const unknown = { title: key, unit: "", meaning: "", better: undefined, exact: false };
+    return { key, evaluatedAs: key, ...unknown, group: "Other", place };
   }
   const { row, title = key } = found;
-  const { unit, meaning, group, better, exact = false } = row;
+  const { unit, meaning, group, better, exact = false, evaluatedAs = key } = row;
   if (group === undefined) return undefined;
   const place = metricDescriptions.indexOf(row) + Object.keys(row.keys).indexOf(key) / 100;
-  return { key, title, unit, meaning, group, better, exact, place };
+  return { key, evaluatedAs, title, unit, meaning, group, better, exact, place };
+}
+
+/** Every metric that a run wrote, in the order of a report; what one shows of evaluations is none of its own. */
+export function metricsOf(
+  runs: readonly Pick<RunData, "train" | "evaluation" | "summary">[],
+): readonly DescribedMetric[] {
+  const metrics = new Map<string, DescribedMetric>();
+  for (const { train, evaluation, summary } of runs) {
+    for (const key of [...train.values.keys(), ...evaluation.values.keys()]) {
+      const metric = metrics.has(key) ? undefined : describeMetric(key, summary.command);
+      if (metric !== undefined) metrics.set(key, metric);
+    }
+  }
+  for (const { key, evaluatedAs } of metrics.values()) if (evaluatedAs !== key) metrics.delete(evaluatedAs);
+  return inReportOrder([...metrics.values()]);
 }
 
 /** Undefined where a row does not describe the key. `rewards/<source>/mean` describes `rewards/brevity/mean`. */

@@ -14,7 +14,9 @@ export const onlineDescriptions: readonly MetricDescription[] = [
     section: "online",
     keys: { reward: "Reward" },
     unit: "",
-    meaning: "mean over answers of the weighted sum of all sources' scores, before any treatment",
+    meaning:
+      "mean over answers of the weighted sum of all sources' scores, before any treatment; of evaluations `overopt/proxy`",
+    evaluatedAs: "overopt/proxy",
     group: "At a glance",
     better: "higher",
   },

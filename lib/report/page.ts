@@ -7,16 +7,18 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Html, html, jsonForScript } from "./html.js";
-import type { RunData } from "./run-data.js";
+import type { PolicyComparison, RunData } from "./run-data.js";
 import { curvesSection, figuresSection } from "./sections-curves.js";
 import { evaluationsSection } from "./sections-evaluations.js";
 import { alarmsSection, overOptimisationSection } from "./sections-over-optimisation.js";
+import { policiesSection } from "./sections-policies.js";
 import { runsSection } from "./sections-runs.js";
 import { samplesSection } from "./sections-samples.js";
 import { machineSection, rowsSection, settingsSection } from "./sections-settings.js";
 
 export interface PageOptions {
   readonly runs: readonly RunData[];
+  readonly comparisons?: readonly PolicyComparison[];
   /** When the report is written. */
   readonly date: Date;
 }
@@ -29,10 +31,11 @@ const modules = ["format-value.js", "smooth.js", "chart-data.js", "chart.js", "m
 const pageFolder = join(dirname(fileURLToPath(import.meta.url)), "page");
 
 /** The whole page. */
-export function reportPage({ runs, date }: PageOptions): string {
+export function reportPage({ runs, comparisons = [], date }: PageOptions): string {
   const title = `${runs.map(({ name }) => name).join(", ")}: training report`;
   const curves = curvesSection(runs);
   const sections: readonly (readonly [string, string, Html])[] = [
+    ["policies", "The policies", policiesSection(comparisons, runs)],
     ["runs", runs.length === 1 ? "The run" : "The runs", runsSection(runs)],
     ["alarms", "Alarms", alarmsSection(runs)],
     ["over-optimisation", "Over-optimisation", overOptimisationSection(runs)],

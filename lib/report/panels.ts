@@ -2,7 +2,7 @@
 // Must not draw.
 
 import { type Curve, downsample } from "./downsample.js";
-import { type DescribedMetric, describeMetric, inReportOrder } from "./metric-table.js";
+import { type DescribedMetric, metricsOf } from "./metric-table.js";
 import type { MetricColumns, ReportAlarm, RunData } from "./run-data.js";
 
 /** A run's curves of one metric. */
@@ -26,25 +26,22 @@ export interface Panel {
 export const curvePoints = 800;
 
 export function panelsOf(runs: readonly RunData[], points = curvePoints): readonly Panel[] {
-  const metrics = new Map<string, DescribedMetric>();
-  for (const { train, evaluation, summary } of runs) {
-    for (const key of [...train.values.keys(), ...evaluation.values.keys()]) {
-      const metric = metrics.has(key) ? undefined : describeMetric(key, summary.command);
-      if (metric !== undefined) metrics.set(key, metric);
-    }
-  }
-  return inReportOrder([...metrics.values()]).flatMap((metric) => {
-    const series = runs.flatMap((run, i) => seriesOf(run, i, metric.key, points) ?? []);
+  return metricsOf(runs).flatMap((metric) => {
+    const series = runs.flatMap((run, i) => seriesOf(run, i, metric, points) ?? []);
     return series.length === 0 ? [] : { metric, series };
   });
 }
 
-function seriesOf(data: RunData, run: number, key: string, points: number): PanelSeries | undefined {
-  const { train, evaluation, alarms } = data;
+function seriesOf(
+  { train, evaluation, alarms }: RunData,
+  run: number,
+  { key, evaluatedAs }: DescribedMetric,
+  points: number,
+): PanelSeries | undefined {
   const trained = curveOf(train, key, train.values.get("num_tokens") ?? [], points);
-  const measured = curveOf(evaluation, key, tokensAtSteps(train, evaluation.steps), points);
+  const measured = curveOf(evaluation, evaluatedAs, tokensAtSteps(train, evaluation.steps), points);
   if (trained === undefined && measured === undefined) return undefined;
-  const notFinite = (train.notFinite.get(key) ?? 0) + (evaluation.notFinite.get(key) ?? 0);
+  const notFinite = (train.notFinite.get(key) ?? 0) + (evaluation.notFinite.get(evaluatedAs) ?? 0);
   return { run, train: trained, evaluation: measured, notFinite, alarms };
 }
 

@@ -1,7 +1,7 @@
-// Reads a file of JSON lines as objects, however long it is; a line that is none is told, not thrown.
+// Reads files of JSON as objects: lines, however many there are, or one whole; a line that is none is told, not thrown.
 // Must not know what the lines mean.
 
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fail, reasonOf } from "../errors/index.js";
 
@@ -35,6 +35,15 @@ export async function readJsonLines({ file, onLine, onBadLine }: ReadLinesReques
     }
   } catch (error) {
     throw fail("ATTUNE_FILE", `Cannot read ${file}: ${reasonOf(error)}.`, { cause: error });
+  }
+}
+
+/** A file that is one JSON object; undefined where it is missing or anything else. */
+export function readObject(file: string): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    return undefined;
   }
 }
 

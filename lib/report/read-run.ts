@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { fail, reasonOf } from "../errors/index.js";
 import { readEvaluations } from "./read-evaluations.js";
-import { asNumber, asObject, type JsonObject, readJsonLines } from "./read-lines.js";
+import { asNumber, asObject, type JsonObject, readJsonLines, readObject } from "./read-lines.js";
 import { readMetrics } from "./read-metrics.js";
 import { readOverOptimisation } from "./read-over-optimisation.js";
 import type { ReportAlarm, ReportSample, RunData, RunSummary } from "./run-data.js";
@@ -111,14 +111,6 @@ function passedOver(file: string, lines: readonly number[]): readonly string[] {
     .map((line) => `${file}:${line} is no JSON object and was passed over`);
   const rest = lines.length - told.length;
   return rest > 0 ? [...told, `${file}: ${rest} more lines are no JSON objects and were passed over`] : told;
-}
-
-function readObject(file: string): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(readFileSync(file, "utf8")));
-  } catch {
-    return undefined;
-  }
 }
 
 function readSettings(file: string, warnings: string[]): Readonly<Record<string, string>> {

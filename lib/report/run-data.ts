@@ -143,3 +143,25 @@ export interface RunData {
   /** What could not be read and was passed over. */
   readonly warnings: readonly string[];
 }
+
+/** What a policy is worth on prompts that nobody trained on: means over one answer to each. */
+export interface PolicyResult {
+  readonly policy: string;
+  /** How it was made. */
+  readonly how: string;
+  readonly trueReward: number;
+  readonly proxyReward: number;
+  /** Against the SFT model by true reward, with an interval of 95%; undefined for that model itself. */
+  readonly won: { readonly rate: number; readonly low: number; readonly high: number } | undefined;
+  /** Nats per answer to the SFT model. */
+  readonly kl: number;
+  /** Tokens. */
+  readonly length: number;
+}
+
+/** policies.json in a folder of runs. */
+export interface PolicyComparison {
+  readonly folder: string;
+  readonly prompts: number;
+  readonly policies: readonly PolicyResult[];
+}

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fail, reasonOf } from "../errors/index.js";
 import { dataElement, reportPage } from "./page.js";
 import { renderPng } from "./png.js";
+import { readPolicies } from "./read-policies.js";
 import { readRuns } from "./read-run.js";
 import { picturesOf } from "./svg-pictures.js";
 
@@ -39,9 +40,11 @@ export async function writeReport(options: WriteReportOptions): Promise<WrittenR
   const { runs: folders, output, png, svg, clock = () => new Date() } = options;
   requireReplaceable(output);
   const runs = await readRuns(folders);
+  const comparisons = folders.flatMap((folder) => readPolicies(folder) ?? []);
   const drawn = png === undefined && svg === undefined ? [] : picturesOf(runs);
   const rendered = png === undefined ? [] : await renderPng(drawn);
-  const files: (readonly [string, string | Uint8Array])[] = [[output, reportPage({ runs, date: clock() })]];
+  const page = reportPage({ runs, comparisons, date: clock() });
+  const files: (readonly [string, string | Uint8Array])[] = [[output, page]];
   if (svg !== undefined) files.push(...drawn.map((one) => [join(svg, `${one.name}.svg`), one.svg] as const));
   if (png !== undefined)
     files.push(...rendered.map((one) => [join(png, `${one.name}.png`), one.png] as const));

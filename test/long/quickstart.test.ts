@@ -51,6 +51,9 @@ describe("attune quickstart", () => {
     const page = readFileSync(report, "utf8");
     for (const name of ["sft", "reward", "dpo", "ipo", "kto", "ppo", "ppo-ptx"])
       expect(page).to.include(name);
+    const compared = /<section id="policies">([\s\S]*?)<\/section>/.exec(page)?.[1] ?? "";
+    for (const { how, trueReward } of table)
+      expect(compared).to.include(how).and.include(trueReward.toFixed(2));
     expect(next).to.have.lengthOf(3);
     for (const path of next.join(" ").match(/\S+\/first\/\S+/g) ?? [])
       if (!path.endsWith("ppo-without-kl")) expect(existsSync(path), path).to.equal(true);

@@ -205,15 +205,21 @@ describe("the page of online runs", () => {
 
   it("has first what people ask for first, and the loss later", async () => {
     const keys = panelsOf(await readRuns([at("with alarms")])).map(({ metric }) => metric.key);
-    expect(keys.slice(0, 6)).to.deep.equal([
+    expect(keys.slice(0, 5)).to.deep.equal([
       "reward",
       "objective/kl",
-      "overopt/proxy",
       "overopt/gold",
       "completions/mean_length",
       "entropy",
     ]);
     expect(keys.indexOf("loss")).to.be.above(keys.indexOf("overopt/win_rate"));
+  });
+
+  it("draws the reward of evaluations beside that of training, though its key is another", async () => {
+    const [panel] = panelsOf(await readRuns([at("with alarms")]));
+    expect(panel?.metric).to.include({ key: "reward", evaluatedAs: "overopt/proxy" });
+    expect(panel?.series[0]?.train?.values).to.have.lengthOf(20);
+    expect(panel?.series[0]?.evaluation?.values[0]).to.equal(0.2);
   });
 
   it("has reward, gold, win rate, KL and length of the run at its top", async () => {

@@ -23,6 +23,7 @@ export function toyFiles(folder: string) {
     rankings: at("rows/rankings.jsonl"),
     pairs: at("rows/pairs.jsonl"),
     thumbs: at("rows/thumbs.jsonl"),
+    policies: at("policies.json"),
     /** The folder of a run. */
     run: at,
     /** The model that a run trained. */
@@ -48,16 +49,17 @@ export async function writeToyWorld(folder: string, seed: number): Promise<ToyPr
   const asked = shopPrompts({ seed, count: sizes.heldOut + sizes.prompts });
   const prompts = { heldOut: asked.slice(0, sizes.heldOut), training: asked.slice(sizes.heldOut) };
   const rowsOf = (list: readonly string[]) => list.map((prompt) => ({ prompt }));
+  const write = (path: string, rows: readonly object[]) => writeFile(path, linesOf(rows));
   let made: readonly string[] = [];
   try {
     made = [...makeFolder(resolve(folder)), ...makeFolder(resolve(folder, "rows"))];
     await writeTinyModel({ folder: files.start, seed, tokens: "words" });
-    await writeRows(files.texts, texts.slice(0, sizes.texts));
-    await writeRows(files.heldOutTexts, texts.slice(sizes.texts));
-    await writeRows(files.demonstrations, shopDemonstrations({ seed, count: sizes.demonstrations }));
-    await writeRows(files.prompts, rowsOf(prompts.training));
-    await writeRows(files.heldOut, rowsOf(prompts.heldOut));
-    await writeRows(files.watched, rowsOf(prompts.heldOut.slice(0, sizes.watched)));
+    await write(files.texts, texts.slice(0, sizes.texts));
+    await write(files.heldOutTexts, texts.slice(sizes.texts));
+    await write(files.demonstrations, shopDemonstrations({ seed, count: sizes.demonstrations }));
+    await write(files.prompts, rowsOf(prompts.training));
+    await write(files.heldOut, rowsOf(prompts.heldOut));
+    await write(files.watched, rowsOf(prompts.heldOut.slice(0, sizes.watched)));
     return prompts;
   } catch (error) {
     // Neither was there before: the folder was empty.
@@ -70,8 +72,33 @@ export async function writeToyWorld(folder: string, seed: number): Promise<ToyPr
   }
 }
 
+/**
+ * Rows that came later than the world.
+ * @throws ATTUNE_OUTPUT when they cannot be written
+ */
 export async function writeRows(path: string, rows: readonly object[]): Promise<void> {
-  await writeFile(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  await writeText(path, linesOf(rows));
+}
+
+/**
+ * The table of a quickstart as policies.json, which `attune report` shows.
+ * @throws ATTUNE_OUTPUT when it cannot be written
+ */
+export async function writePolicies(files: ToyFiles, table: object): Promise<void> {
+  await writeText(files.policies, `${JSON.stringify(table, undefined, 2)}\n`);
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    const advice = "Make room, or choose another place.";
+    throw fail("ATTUNE_OUTPUT", `Cannot write ${path}: ${reasonOf(error)}. ${advice}`, { cause: error });
+  }
+}
+
+function linesOf(rows: readonly object[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 }
 
 /** What was never made may not be there to remove; the failed write is what counts. */

@@ -4,7 +4,7 @@
 import { createEngine } from "../../engine/index.js";
 import { AttuneError, fail } from "../../errors/index.js";
 import type { SharedMetrics, TrainEvent, TrainRun } from "../../train/index.js";
-import { type ToyFiles, toyFiles, writeToyWorld } from "./files.js";
+import { type ToyFiles, toyFiles, writePolicies, writeToyWorld } from "./files.js";
 import { runSettings, sizes } from "./settings.js";
 import {
   askAnnotators,
@@ -92,6 +92,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   } finally {
     await engine.dispose();
   }
+  if (table.length > 0)
+    await writePolicies(files, { seed, prompts: prompts.heldOut.length, policies: table });
   const seconds = (performance.now() - started) / 1000;
   return { status, output, seed, prompts: prompts.heldOut.length, table, files, seconds };
 }
@@ -107,11 +109,11 @@ function stepsOf(lab: ToyLab, table: PolicyRow[]): readonly Step[] {
       await open.dispose();
     }
   };
-  const policy = (text: string, name: string, train: () => Promise<unknown>): Step => ({
-    text,
+  const policy = (how: string, name: string, train: () => Promise<unknown>): Step => ({
+    text: how,
     work: async () => {
       await train();
-      await measured((open) => open.run(name));
+      await measured((open) => open.run(name, how));
     },
   });
   return [

@@ -20,6 +20,8 @@ import type { ToyLab } from "./stages.js";
 /** Means over one answer to each held-out prompt. */
 export interface PolicyRow {
   readonly policy: string;
+  /** How it was made. */
+  readonly how: string;
   /** docs/toy-world.md: -2 to 4. */
   readonly trueReward: number;
   /** Score of the reward model that was optimised. */
@@ -33,6 +35,8 @@ export interface PolicyRow {
   /** Tokens, the end included. */
   readonly length: number;
 }
+
+type Named = Pick<PolicyRow, "policy" | "how">;
 
 interface Answered {
   readonly answers: readonly Answer[];
@@ -80,27 +84,28 @@ export class PolicyTable {
 
   /** The SFT model itself. */
   async sft(): Promise<PolicyRow> {
-    return this.#row("sft", await this.#start(), 0);
+    const named = { policy: "sft", how: "imitates clerks, who are not all good ones" };
+    return this.#row(named, await this.#start(), 0);
   }
 
-  /** The model of a run. */
-  async run(name: string): Promise<PolicyRow> {
+  /** The model of the run `policy`. */
+  async run(policy: string, how = ""): Promise<PolicyRow> {
     const { engine, files, prompts, seed, job } = this.#lab;
-    const policy = await engine.loadModel(files.model(name), { dtype: "fp32" });
+    const model = await engine.loadModel(files.model(policy), { dtype: "fp32" });
     try {
-      const answered = await this.#answered(policy);
-      const tokenizer = await policy.tokenizer();
+      const answered = await this.#answered(model);
+      const tokenizer = await model.tokenizer();
       const { mean: kl } = await klOnSamples({
-        policy,
+        policy: model,
         reference: this.#base,
         prompts: prompts.heldOut.map((prompt) => tokenizer.encode(prompt)),
         maxNewTokens: generation.maxNewTokens,
         seed: tableSeed(seed),
         ...job,
       });
-      return this.#row(name, answered, kl);
+      return this.#row({ policy, how }, answered, kl);
     } finally {
-      await policy.dispose();
+      await model.dispose();
     }
   }
 
@@ -121,7 +126,8 @@ export class PolicyTable {
       const own = scores.subarray(i * n, (i + 1) * n);
       return list.slice(own.indexOf(Math.max(...own))).slice(0, 1);
     });
-    return this.#row(`best of ${n}`, await this.#scored(best), bestOfNKl(n));
+    const how = `of ${n} answers of sft the one that the reward model likes best`;
+    return this.#row({ policy: `best of ${n}`, how }, await this.#scored(best), bestOfNKl(n));
   }
 
   async #start(): Promise<Answered> {
@@ -143,14 +149,14 @@ export class PolicyTable {
     return { answers: answers.flat(), worth, scores };
   }
 
-  async #row(policy: string, { answers, worth, scores }: Answered, kl: number): Promise<PolicyRow> {
+  async #row(named: Named, { answers, worth, scores }: Answered, kl: number): Promise<PolicyRow> {
     const start = await this.#start();
     const compared =
       worth === start.worth
         ? undefined
         : compareScores({ ours: worth, theirs: start.worth, seed: this.#lab.seed });
     return {
-      policy,
+      ...named,
       trueReward: mean(worth),
       proxyReward: mean(scores),
       winRate: compared?.winRate,
