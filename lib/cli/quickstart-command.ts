@@ -113,13 +113,10 @@ function cellsOf({
 
 /** What to do with the files that lie there now: ask, see a policy over-optimise, and compare the runs. */
 function nextCommands({ output, files }: QuickstartResult): readonly string[] {
-  const { batchSize, samples, maxNewTokens, temperature, valueLearningRate } = runSettings.ppo;
   const { beta, learningRate, maxSteps } = runSettings.ppoWithoutKl;
   const withoutKl = [
-    `--model ${quoted(files.model("sft"))} --data ${quoted(files.prompts)} --eval-data ${quoted(files.watched)}`,
-    `--reward-model ${quoted(files.model("reward"))} --beta ${beta} --epochs 100 --max-steps ${maxSteps} --batch-size ${batchSize} --samples ${samples}`,
-    `--max-new-tokens ${maxNewTokens} --temperature ${temperature} --learning-rate ${learningRate} --value-learning-rate ${valueLearningRate}`,
-    `--normalise-scores --eval-every 5 --output ${quoted(join(output, "ppo-without-kl"))}`,
+    `--config ${quoted(join(files.run("ppo"), "config.yaml"))} --beta ${beta} --learning-rate ${learningRate} --max-steps ${maxSteps}`,
+    `--gold-function ${quoted(files.trueReward)} --output ${quoted(join(output, "ppo-without-kl"))}`,
   ].join(" ");
   const question = `$'Ada: What does the red lamp cost?\\nClerk:'`;
   return [

@@ -74,10 +74,12 @@ ${scripts.map((script) => html`<script>${{ html: script }}</script>`)}
 `.html;
 }
 
+const commands = new Intl.ListFormat("en-GB", { type: "conjunction" });
+
 function introduction(runs: readonly RunData[]): string {
   // A run whose run.json cannot be read has the name "run".
-  const known = new Set(runs.map(({ summary }) => summary.command).filter((name) => name !== "run"));
-  const of = known.size === 0 ? "" : ` of attune ${[...known].join(" and ")}`;
+  const known = [...new Set(runs.map(({ summary }) => summary.command).filter((name) => name !== "run"))];
+  const of = known.length === 0 ? "" : ` of attune ${commands.format(known)}`;
   const what = runs.length === 1 ? `A training run${of}` : `Training runs${of}`;
   return `${what}: how it went, what the model says before and after, what it was trained on, and with which settings.`;
 }

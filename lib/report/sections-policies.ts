@@ -1,5 +1,6 @@
 // The policies of a quickstart side by side: what each is worth, how surely, and how far it went for it. Must not read files.
 
+import { join } from "node:path";
 import { type Html, html, scrollTable } from "./html.js";
 import type { PolicyComparison, PolicyResult, RunData } from "./run-data.js";
 import { swatch } from "./sections-runs.js";
@@ -19,23 +20,24 @@ function comparisonHtml(
   runs: readonly RunData[],
   several: boolean,
 ): Html {
-  const numbers = ["True reward", "Proxy", "Win rate against SFT", "KL to SFT", "Length"];
+  const numbers = ["True reward", "Proxy", "Win rate", "KL", "Length"];
   const head = html`<tr><th class="name">Policy</th>${numbers.map((name) => html`<th class="number">${name}</th>`)}</tr>`;
   return html`${several ? html`<h3>${folder}</h3>` : undefined}
 ${scrollTable(
   "The policies",
   head,
-  policies.map((policy) => policyRow(policy, runs)),
+  policies.map((policy) => policyRow(policy, folder, runs)),
 )}
-<p class="quiet">Means over one answer of each policy to each of ${prompts} prompts, tokens drawn with the same random numbers. Win rate: share of prompts on which the answer has the higher true reward, ties half, with its 95% interval (Wilson) as a bar from 0 to 100 %; where the bar stays right of the middle, the policy is better than SFT. KL: nats per answer; of best-of-N the bound log N - (N - 1) / N. Length: tokens.</p>
+<p class="quiet">Means over one answer of each policy to each of ${prompts} prompts, tokens drawn with the same random numbers. Win rate: share of prompts on which the answer has a higher true reward than the SFT model's, ties half, with its 95% interval (Wilson) as a bar from 0 to 100 %; where the bar stays right of the middle, the policy is better than SFT. KL: nats per answer to the SFT model; of best-of-N the bound log N - (N - 1) / N. Length: tokens.</p>
 `;
 }
 
 function policyRow(
   { policy, how, trueReward, proxyReward, won, kl, length }: PolicyResult,
+  folder: string,
   runs: readonly RunData[],
 ) {
-  const run = runs.findIndex(({ name }) => name === policy);
+  const run = runs.findIndex((one) => one.folder === join(folder, policy));
   const mark = run < 0 ? undefined : swatch(run, runs.length);
   const percent = (share: number) => (100 * share).toFixed(0);
   const rate =

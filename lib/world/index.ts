@@ -50,4 +50,4 @@ export {
 } from "./quickstart/stages.js";
 export { type PolicyRow, PolicyTable } from "./quickstart/table.js";
 export { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
-export { type ShopAnswer, type TrueReward, trueReward, trueScores } from "./true-reward.js";
+export { type ShopAnswer, type TrueReward, trueReward, trueRewards, trueScores } from "./true-reward.js";

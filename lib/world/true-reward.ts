@@ -3,6 +3,7 @@
 
 import { fail } from "../errors/index.js";
 import type { AnsweredPrompt, ScoreAnswers } from "../evaluate/index.js";
+import type { RewardFunction } from "../rollout/index.js";
 import { kindWords, slots, topics } from "./grammar.js";
 
 export interface ShopAnswer {
@@ -89,8 +90,19 @@ export function freshOf(words: readonly string[]): number {
 export const trueScores: ScoreAnswers = (rows) =>
   Float64Array.from(rows, (row) => trueReward(shopAnswer(row)).total);
 
-/** @throws ATTUNE_DATA for a prompt that is no text */
+/** The same as a reward function: the gold score of online runs. */
+export const trueRewards: RewardFunction = (samples) =>
+  samples.map(
+    ({ prompt, text, finish }) =>
+      trueReward({ prompt: textOf(prompt), completion: text, ended: finish === "stop" }).total,
+  );
+
 function shopAnswer({ prompt, answer }: AnsweredPrompt): ShopAnswer {
-  if (typeof prompt !== "string") throw fail("ATTUNE_DATA", "Expected prompts of the toy world as texts.");
-  return { prompt, completion: answer.text, ended: answer.ended };
+  return { prompt: textOf(prompt), completion: answer.text, ended: answer.ended };
+}
+
+/** @throws ATTUNE_DATA for a prompt that is no text */
+function textOf(prompt: unknown): string {
+  if (typeof prompt === "string") return prompt;
+  throw fail("ATTUNE_DATA", "Expected prompts of the toy world as texts.");
 }

@@ -57,6 +57,10 @@ describe("attune quickstart", () => {
     expect(next).to.have.lengthOf(3);
     for (const path of next.join(" ").match(/\S+\/first\/\S+/g) ?? [])
       if (!path.endsWith("ppo-without-kl")) expect(existsSync(path), path).to.equal(true);
+    const withoutKl = next.find((command) => command.startsWith("npx attune ppo "));
+    const tried = await commandLine((withoutKl ?? "").split(" ").slice(2));
+    expect(tried.code, tried.stderr).to.equal(0);
+    expect(tried.stderr).to.include("reward-up-gold-down");
     const again = await run("second", ["--threads", "1"]);
     expect(again.table).to.deep.equal(table);
   });

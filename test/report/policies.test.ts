@@ -42,6 +42,8 @@ describe("the policies of a report", () => {
     expect(text).to.include("imitates &lt;clerks&gt;").and.include("2.49").and.include("each of 200 prompts");
     expect(text).to.include("72 % (65 to 78)");
     expect(text?.match(/class="interval"/g)).to.have.lengthOf(1);
+    // Of the run "dpo"; there is none of sft.
+    expect(text?.match(/class="swatch"/g)).to.have.lengthOf(1);
     const page = readFileSync(at("report.html"), "utf8");
     expect(page.indexOf('id="policies"')).to.be.below(page.indexOf('id="runs"'));
   });

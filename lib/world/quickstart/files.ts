@@ -24,6 +24,8 @@ export function toyFiles(folder: string) {
     pairs: at("rows/pairs.jsonl"),
     thumbs: at("rows/thumbs.jsonl"),
     policies: at("policies.json"),
+    /** A module with the true reward, for --gold-function. */
+    trueReward: at("true-reward.mjs"),
     /** The folder of a run. */
     run: at,
     /** The model that a run trained. */
@@ -32,6 +34,11 @@ export function toyFiles(folder: string) {
 }
 
 export type ToyFiles = ReturnType<typeof toyFiles>;
+
+/** By the place of this very installation: the folder may lie anywhere. */
+const trueRewardModule = `// The true reward of the toy world, which no annotator and no reward model ever saw, for --gold-function.
+export { trueRewards as default } from ${JSON.stringify(new URL("../true-reward.js", import.meta.url).href)};
+`;
 
 export interface ToyPrompts {
   readonly training: readonly string[];
@@ -54,6 +61,7 @@ export async function writeToyWorld(folder: string, seed: number): Promise<ToyPr
   try {
     made = [...makeFolder(resolve(folder)), ...makeFolder(resolve(folder, "rows"))];
     await writeTinyModel({ folder: files.start, seed, tokens: "words" });
+    await writeFile(files.trueReward, trueRewardModule);
     await write(files.texts, texts.slice(0, sizes.texts));
     await write(files.heldOutTexts, texts.slice(sizes.texts));
     await write(files.demonstrations, shopDemonstrations({ seed, count: sizes.demonstrations }));
@@ -63,7 +71,7 @@ export async function writeToyWorld(folder: string, seed: number): Promise<ToyPr
     return prompts;
   } catch (error) {
     // Neither was there before: the folder was empty.
-    for (const path of [files.start, files.run("rows")]) await removeQuietly(path);
+    for (const path of [files.start, files.run("rows"), files.trueReward]) await removeQuietly(path);
     removeMade(made);
     const advice = "Choose a folder that you may write, with enough free space.";
     throw fail("ATTUNE_OUTPUT", `Cannot write the output folder ${folder}: ${reasonOf(error)}. ${advice}`, {

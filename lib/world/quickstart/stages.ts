@@ -21,7 +21,7 @@ import {
   type TrainRun,
 } from "../../train/index.js";
 import { annotators, judgePairs, judgeRankings, judgeThumbs } from "../annotators.js";
-import { trueReward } from "../true-reward.js";
+import { trueRewards } from "../true-reward.js";
 import { type ToyFiles, type ToyPrompts, writeRows } from "./files.js";
 import { generation, runSettings, sizes } from "./settings.js";
 
@@ -129,13 +129,6 @@ function rewarded({ files, seed }: ToyLab, name: string) {
     seed,
   };
 }
-
-/** The true reward of a rollout's answers, for runs that watch it. */
-const trueRewards: Extract<PpoOptions["gold"], (...input: never[]) => unknown> = (samples) =>
-  samples.map(
-    ({ prompt, text, finish }) =>
-      trueReward({ prompt: prompt as string, completion: text, ended: finish === "stop" }).total,
-  );
 
 /** DPO or IPO from the imitating model on pairs. */
 export async function dpoStage(lab: ToyLab, { name, settings }: Stage<DpoOptions>) {
