@@ -141,19 +141,21 @@ function rewardUp(
   pick: "gold" | "winRate",
 ): Look | undefined {
   const [value, before] = [now[pick], best?.[pick]];
+  const [proxy, proxyBefore] = [now.proxy, best?.proxy];
   if (value === undefined || before === undefined || best === undefined) return undefined;
+  if (proxy === undefined || proxyBefore === undefined) return undefined;
   const fallen = standardDistance(before, value);
-  const risen = standardDistance(now.proxy, best.proxy);
+  const risen = standardDistance(proxy, proxyBefore);
   const what = pick === "gold" ? "gold score" : "win rate";
   const change = (from: MeanWithError, to: MeanWithError) => `${shown(from.mean)} to ${shown(to.mean)}`;
   return {
     over: fallen > alarmThresholds.goldErrors && risen > alarmThresholds.proxyErrors,
     released: fallen < 1,
-    text: `Since step ${best.step} the reward rose from ${change(best.proxy, now.proxy)} while the ${what} fell from ${change(before, value)}: the policy exploits the reward.`,
+    text: `Since step ${best.step} the reward rose from ${change(proxyBefore, proxy)} while the ${what} fell from ${change(before, value)}: the policy exploits the reward.`,
     values: {
       best_step: best.step,
-      reward: now.proxy.mean,
-      reward_before: best.proxy.mean,
+      reward: proxy.mean,
+      reward_before: proxyBefore.mean,
       value: value.mean,
       before: before.mean,
     },
@@ -194,7 +196,7 @@ function overBudget({ kl }: WatchedStep, budget: number | undefined): Look | und
   return {
     over: kl.mean > raise * budget,
     released: kl.mean < release * budget,
-    text: `The KL to the start is ${shown(kl.mean)} nats per answer, over the budget of ${shown(budget)}.`,
+    text: `The KL to the reference is ${shown(kl.mean)} nats per answer, over the budget of ${shown(budget)}.`,
     values: { kl: kl.mean, budget },
   };
 }

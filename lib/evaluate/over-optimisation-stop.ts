@@ -15,7 +15,7 @@ export interface GoldEvaluation {
   readonly step: number;
   /** Mean over answers of log p - log p_ref, nats. */
   readonly kl: number;
-  /** [prompts] gold score of fresh answers to the same prompts in every evaluation. */
+  /** [prompts] gold score of fresh answers to the same prompts in every evaluation; NaN where nobody gave one. */
   readonly gold: ArrayLike<number>;
 }
 
@@ -23,20 +23,27 @@ export interface GoldEvaluation {
 export type StopReason = "gold" | "kl";
 
 export interface StopDecision {
-  /** This is the best checkpoint so far: keep its weights. */
+  /** This is the best checkpoint so far: keep its weights. The start is none. */
   readonly best: boolean;
   /** Undefined: go on. */
   readonly stop: StopReason | undefined;
-  /** Mean gold difference to the best checkpoint before, and its 95% upper bound; undefined where there was none. */
+  /** Mean gold difference to the best before, start included, and its 95% upper bound; undefined where there was none. */
   readonly difference: number | undefined;
   readonly upperBound: number | undefined;
 }
 
+/** A gold score that later ones are compared with. */
+export interface RememberedGold {
+  readonly step: number;
+  readonly mean: number;
+  /** [prompts] null where nobody gave a score. */
+  readonly gold: readonly (number | null)[];
+}
+
 /** Part of a checkpoint: plain JSON. */
 export interface StopRuleState {
-  readonly best:
-    | { readonly step: number; readonly mean: number; readonly gold: readonly number[] }
-    | undefined;
+  readonly start: RememberedGold | undefined;
+  readonly best: RememberedGold | undefined;
   /** Evaluations that could have been the best. */
   readonly evaluations: number;
   /** Evaluations running whose upper bound was below 0. */
@@ -57,7 +64,7 @@ const LEVEL = 0.95;
 export class OverOptimisationStop {
   readonly #klBudget: number;
   readonly #leastPrompts: number;
-  #state: StopRuleState = { best: undefined, evaluations: 0, below: 0, stopped: undefined };
+  #state: StopRuleState = { start: undefined, best: undefined, evaluations: 0, below: 0, stopped: undefined };
 
   constructor({ klBudget = Number.POSITIVE_INFINITY, leastPrompts = 256 }: StopRuleOptions = {}) {
     if (!(klBudget > 0))
@@ -82,13 +89,24 @@ export class OverOptimisationStop {
   }
 
   /**
+   * Takes in the start: later evaluations are compared with it too, so that a gold score which only fell stops the run.
+   * @throws ATTUNE_DATA, ATTUNE_NOT_FINITE as `observe`
+   */
+  begin(start: GoldEvaluation): void {
+    this.#check(start, undefined);
+    const { evaluations } = this.#state;
+    this.#state = { ...this.#state, start: remembered(start), evaluations: evaluations + 1 };
+  }
+
+  /**
    * Takes in an evaluation.
    * @throws ATTUNE_DATA for too few prompts or other ones than before, ATTUNE_NOT_FINITE for scores that are no numbers
    */
   observe({ step, kl, gold }: GoldEvaluation): StopDecision {
-    const { best, evaluations, below } = this.#state;
-    this.#check({ step, kl, gold }, best?.gold.length);
-    const compared = best === undefined ? undefined : compare(gold, best.gold, evaluations);
+    const { start, best, evaluations, below } = this.#state;
+    const known = start !== undefined && (best === undefined || start.mean > best.mean) ? start : best;
+    this.#check({ step, kl, gold }, known?.gold);
+    const compared = known === undefined ? undefined : compare(gold, known.gold, evaluations);
     const difference = compared?.difference;
     const upperBound = compared?.upperBound;
     if (kl > this.#klBudget) {
@@ -96,10 +114,11 @@ export class OverOptimisationStop {
       return { best: false, stop: "kl", difference, upperBound };
     }
     const belowNow = upperBound !== undefined && upperBound < 0 ? below + 1 : 0;
-    const isBest = difference === undefined || difference > 0;
+    const isBest = best === undefined || compare(gold, best.gold, 1).difference > 0;
     const stop = belowNow >= NEEDED ? "gold" : undefined;
     this.#state = {
-      best: isBest ? { step, mean: meanWithError(gold).mean, gold: Array.from(gold) } : best,
+      start,
+      best: isBest ? remembered({ step, kl, gold }) : best,
       evaluations: evaluations + 1,
       below: belowNow,
       stopped: this.#state.stopped ?? (stop === undefined ? undefined : { step, reason: stop }),
@@ -107,24 +126,42 @@ export class OverOptimisationStop {
     return { best: isBest, stop, difference, upperBound };
   }
 
-  #check({ step, kl, gold }: GoldEvaluation, prompts: number | undefined): void {
-    if (gold.length < this.#leastPrompts || (prompts !== undefined && gold.length !== prompts)) {
-      const expected = prompts === undefined ? `at least ${this.#leastPrompts}` : `the same ${prompts}`;
-      const text = `Expected gold scores of ${expected} prompts but received ${gold.length} at step ${step}.`;
+  #check({ step, kl, gold }: GoldEvaluation, known: RememberedGold["gold"] | undefined): void {
+    if (known !== undefined && gold.length !== known.length) {
+      const text = `Expected gold scores of the same ${known.length} prompts but received ${gold.length} at step ${step}.`;
       throw fail("ATTUNE_DATA", text);
     }
-    if (Number.isFinite(kl) && Array.from(gold).every(Number.isFinite)) return;
-    throw fail("ATTUNE_NOT_FINITE", `Expected a finite KL and gold scores at step ${step} but one is not.`);
+    if (
+      !Number.isFinite(kl) ||
+      Array.from(gold).some((value) => Math.abs(value) === Number.POSITIVE_INFINITY)
+    )
+      throw fail("ATTUNE_NOT_FINITE", `Expected a finite KL and gold scores at step ${step} but one is not.`);
+    const judged = differencesOf(gold, known ?? Array.from(gold)).length;
+    if (judged >= this.#leastPrompts) return;
+    const text = `Expected gold scores of at least ${this.#leastPrompts} prompts but ${judged} have one at step ${step}.`;
+    throw fail("ATTUNE_DATA", text);
   }
+}
+
+function remembered({ step, gold }: GoldEvaluation): RememberedGold {
+  const known = Array.from(gold).filter((value) => !Number.isNaN(value));
+  const { mean } = meanWithError(known);
+  return { step, mean, gold: Array.from(gold, (value) => (Number.isNaN(value) ? null : value)) };
+}
+
+/** Over the prompts that both have a score of. */
+function differencesOf(gold: ArrayLike<number>, known: RememberedGold["gold"]): Float64Array {
+  return Float64Array.from(gold, (value, i) => value - (known[i] ?? Number.NaN)).filter(
+    (difference) => !Number.isNaN(difference),
+  );
 }
 
 function compare(
   gold: ArrayLike<number>,
-  best: readonly number[],
+  known: RememberedGold["gold"],
   evaluations: number,
 ): { readonly difference: number; readonly upperBound: number } {
-  const differences = Float64Array.from(gold, (value, i) => value - (best[i] ?? 0));
-  const { mean, standardError } = meanWithError(differences);
+  const { mean, standardError } = meanWithError(differencesOf(gold, known));
   const quantile = normalQuantile(LEVEL ** (1 / evaluations));
   return { difference: mean, upperBound: mean + quantile * standardError };
 }

@@ -10,24 +10,26 @@ export interface WatchInput {
   readonly step: number;
   /** [prompts][samples] fresh answers, from the same number of prompts in every look. */
   readonly answers: readonly (readonly Answer[])[];
-  /** [prompts * samples] scores by the reward that is optimised. */
+  /** [prompts * samples] scores by the reward that is optimised; NaN where an answer has none. */
   readonly proxy: ArrayLike<number>;
-  /** [prompts * samples] scores by people or a model that the policy never trains on. */
+  /** [prompts * samples] scores by people or a model that the policy never trains on; NaN likewise. */
   readonly gold?: ArrayLike<number>;
   /** [prompts * samples] sum over an answer's tokens of log p - log p_ref, nats. */
   readonly kl?: ArrayLike<number>;
   /** [prompts * samples] mean entropy of an answer's predictions, nats per token. */
   readonly entropy?: ArrayLike<number>;
-  /** [prompts or more] 1 where the policy wins against its start, 0.5 for a tie, 0 where it loses. */
+  /** [prompts that were judged, or more] 1 where the policy wins against its start, 0.5 for a tie, 0 where it loses. */
   readonly wins?: ArrayLike<number>;
 }
 
 /** Plain JSON: part of checkpoints. Errors take answers as independent. */
 export interface WatchedStep {
   readonly step: number;
-  readonly proxy: MeanWithError;
+  /** Of the answers that have a score; missing where fewer than two have. */
+  readonly proxy?: MeanWithError;
   /** Standard deviation of the answers' proxy scores. */
-  readonly proxySpread: number;
+  readonly proxySpread?: number;
+  /** Likewise. */
   readonly gold?: MeanWithError;
   readonly goldSpread?: number;
   readonly kl?: MeanWithError;
@@ -50,24 +52,30 @@ export function watchedStep(input: WatchInput): WatchedStep {
       const counts = `one value of ${name} for each of ${count} answers but received ${values.length}`;
       throw fail("ATTUNE_SHAPE", `Expected ${counts}.`);
     }
-    const wrong = Array.from(values).findIndex((value) => !Number.isFinite(value));
+    const scores = name === "proxy" || name === "gold";
+    const wrong = Array.from(values).findIndex(
+      (value) => !Number.isFinite(value) && !(scores && Number.isNaN(value)),
+    );
     if (wrong < 0) continue;
     throw fail("ATTUNE_NOT_FINITE", `Expected finite ${name} but answer ${wrong} has ${values[wrong]}.`);
   }
   return {
     step,
-    proxy: meanWithError(proxy),
-    proxySpread: spreadOf(proxy),
-    ...(gold === undefined ? {} : { gold: meanWithError(gold), goldSpread: spreadOf(gold) }),
+    ...scored("proxy", proxy),
+    ...scored("gold", gold ?? []),
     ...(kl === undefined ? {} : { kl: meanWithError(kl) }),
     ...(entropy === undefined ? {} : { entropy: meanWithError(entropy) }),
-    ...(wins === undefined ? {} : { winRate: meanWithError(wins) }),
+    ...(wins === undefined || wins.length < 2 ? {} : { winRate: meanWithError(wins) }),
     text: textStatisticsOf({ answers, scores: proxy }),
   };
 }
 
-function spreadOf(values: ArrayLike<number>): number {
-  return meanWithError(values).standardError * Math.sqrt(values.length);
+/** Mean and spread of the scores that there are; nothing where fewer than two are. */
+function scored(name: "proxy" | "gold", values: ArrayLike<number>): Partial<WatchedStep> {
+  const known = Array.from(values).filter((value) => !Number.isNaN(value));
+  if (known.length < 2) return {};
+  const mean = meanWithError(known);
+  return { [name]: mean, [`${name}Spread`]: mean.standardError * Math.sqrt(known.length) };
 }
 
 /** Keys as in docs/metrics.md; those that were not measured, or have no value, are left out. */
@@ -83,7 +91,7 @@ export function overOptimisationMetrics(now: WatchedStep, start: WatchedStep): O
     ((now[pick]?.mean ?? Number.NaN) - (start[pick]?.mean ?? Number.NaN)) /
     (start[`${pick}Spread`] ?? Number.NaN);
   const metrics: Record<string, number | undefined> = {
-    "overopt/proxy": proxy.mean,
+    "overopt/proxy": proxy?.mean,
     "overopt/gold": gold?.mean,
     "overopt/gap": gained("proxy") - gained("gold"),
     // An estimate from samples may come out negative.

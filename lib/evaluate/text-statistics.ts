@@ -9,7 +9,7 @@ import { rankCorrelationOf } from "./rank-correlation.js";
 export interface TextStatisticsInput {
   /** [prompts][samples] */
   readonly answers: readonly (readonly Answer[])[];
-  /** [prompts * samples] what each is worth under the reward that is optimised: for the correlation with length. */
+  /** [prompts * samples] what each is worth under the reward that is optimised, NaN for unknown: for the correlation with length. */
   readonly scores?: ArrayLike<number>;
 }
 
@@ -42,7 +42,12 @@ export function textStatisticsOf({ answers: byPrompt, scores }: TextStatisticsIn
   if (answers.length === 0) throw fail("ATTUNE_DATA", "Expected at least one answer but received none.");
   const tokens = answers.map(tokensOf);
   const lengths = answers.map(({ length }) => length);
-  const correlation = scores === undefined ? Number.NaN : rankCorrelationOf(lengths, scores).spearman;
+  const judged = lengths.flatMap((length, i) => {
+    const score = scores?.[i] ?? Number.NaN;
+    return Number.isNaN(score) ? [] : { length, score };
+  });
+  const [long, worth] = [judged.map(({ length }) => length), judged.map(({ score }) => score)];
+  const correlation = judged.length < 2 ? Number.NaN : rankCorrelationOf(long, worth).spearman;
   return {
     answers: answers.length,
     length: meanWithError(lengths),

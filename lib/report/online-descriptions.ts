@@ -71,7 +71,7 @@ export const onlineDescriptions: readonly MetricDescription[] = [
   },
   {
     section: "over-optimisation",
-    keys: { "overopt/sqrt_kl": "Distance to the start" },
+    keys: { "overopt/sqrt_kl": "Distance to the reference" },
     unit: "sqrt(nats)",
     meaning:
       "d = square root of the mean over fresh answers of the sum of log p - log p_ref; 0 where that is negative",
@@ -120,14 +120,16 @@ export const onlineDescriptions: readonly MetricDescription[] = [
     section: "online",
     keys: { reward_std: "Spread of rewards" },
     unit: "",
-    meaning: "mean over prompts of the standard deviation (n - 1) of their answers' rewards",
+    meaning:
+      "mean over prompts of the standard deviation (n - 1) of their answers' rewards, as they are compared: after the treatment of missing ends, clipping and normalisation (of evaluations before it)",
     group: "Scores",
   },
   {
     section: "online",
     keys: { frac_reward_zero_std: "Prompts without a spread" },
     unit: "share",
-    meaning: "prompts whose answers all have the same reward: compared with each other, they teach nothing",
+    meaning:
+      "prompts whose answers all have the same reward after its treatment: compared with each other, they teach nothing",
     group: "Scores",
     better: "lower",
   },
@@ -229,7 +231,8 @@ export const onlineDescriptions: readonly MetricDescription[] = [
     section: "online",
     keys: { "loss/policy": "Policy loss" },
     unit: "",
-    meaning: "the clipped surrogate, or what the algorithm has in its place, mean over minibatches",
+    meaning:
+      "what the policy's gradient is of, mean over minibatches: the clipped surrogate or what the algorithm has in its place, less the weighted entropy (ppo), plus the weighted KL (grpo)",
     group: "Loss and accuracy",
   },
   {
@@ -262,14 +265,15 @@ export const onlineDescriptions: readonly MetricDescription[] = [
     keys: { "policy/approxkl": "KL of the update" },
     unit: "nats",
     meaning:
-      "mean over the tokens of the updates of half the squared change of their log-prob since they were sampled",
+      "mean over the tokens of the updates of half the squared change of their log-prob since the step's updates began: of stale rollouts that is later than their sampling",
     group: "Updates",
   },
   {
     section: "online",
     keys: { "policy/clipfrac": "Clipped ratios" },
     unit: "share",
-    meaning: "ratios whose clipped term is strictly the larger: their tokens gave no gradient",
+    meaning:
+      "ratios whose clipped term is strictly the larger: their tokens gave no gradient (of cispo: ratios that the cap held)",
     group: "Updates",
   },
   {
@@ -290,7 +294,8 @@ export const onlineDescriptions: readonly MetricDescription[] = [
     section: "online",
     keys: { "val/ratio": "Mean ratio", "val/ratio_var": "Variance of ratios" },
     unit: "",
-    meaning: "of the probability of a sampled token under the policy of the update and when it was sampled",
+    meaning:
+      "of the probability of a sampled token under the policy of the update and at the beginning of the step's updates; with ratios of sequences, of whole answers",
     group: "Updates",
   },
   {

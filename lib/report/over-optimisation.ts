@@ -1,5 +1,5 @@
 // The data of the over-optimisation plot (Gao, Schulman, Hilton 2022, arXiv 2210.10760): proxy and gold score over the distance
-// to the start, a curve per run, the fitted gold curve, and best-of-N beside them. Pure; must not draw.
+// to the reference (the start, mostly), a curve per run, the fitted gold curve, and best-of-N beside them. Pure; must not draw.
 
 import { downsample } from "./downsample.js";
 import type { FittedGold, MetricColumns, RunData } from "./run-data.js";

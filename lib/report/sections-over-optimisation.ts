@@ -52,8 +52,8 @@ export function overOptimisationSection(runs: readonly RunData[]): Html {
     palette: pagePalette,
   });
   return html`<section id="over-optimisation"><h2>Over-optimisation</h2>
-<p>How far the policy has moved from its start, and what that brought: the proxy is the reward that is optimised, gold is what it stands for. Where the upper curve still rises and the lower one falls, the policy exploits the reward (Gao, Schulman, Hilton 2022). A method whose curve is above another's at the same distance gained more for it.</p>
-<div class="figure"><svg class="wide" viewBox="0 0 ${drawingWidth} ${height}" role="img" aria-label="Scores over the distance to the start; the table of points has the same numbers">${content}</svg>
+<p>How far the policy is from its reference (its start, unless another was given), and what that brought: the proxy is the reward that is optimised, gold is what it stands for. Where the upper curve still rises and the lower one falls, the policy exploits the reward (Gao, Schulman, Hilton 2022). A method whose curve is above another's at the same distance gained more for it.</p>
+<div class="figure"><svg class="wide" viewBox="0 0 ${drawingWidth} ${height}" role="img" aria-label="Scores over the distance to the reference; the table of points has the same numbers">${content}</svg>
 <div><ul class="legend">${legend(plot, names)}</ul>
 ${notes(plot, names).map((note) => html`<p>${note}</p>`)}
 ${pointsTable(plot, names)}</div></div></section>

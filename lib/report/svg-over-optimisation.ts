@@ -1,4 +1,4 @@
-// Draws the over-optimisation plot: proxy score above gold score over the distance to the start, on one axis of distance. The two
+// Draws the over-optimisation plot: proxy score above gold score over the distance to the reference, on one axis of distance. The two
 // have scales of their own, so that neither is read by the other's. Pure: data in, SVG out.
 
 import { type Html, html } from "./html.js";
@@ -55,7 +55,7 @@ function frameOf(drawing: OverOptimisationDrawing, score: Score, top: number, la
   if (x === undefined || y === undefined) return heading;
   const box: Box = { left: 62, top: top + 46, right: width - 24, bottom: top + frameHeight - 36 };
   const place = placer({ x, y, box });
-  const label = last ? "distance to the start, √KL (√nats)" : "";
+  const label = last ? "distance to the reference, √KL (√nats)" : "";
   const runs = names.length;
   return html`${heading}
 ${axesOf({ x, y, box, unit: "", label, palette })}

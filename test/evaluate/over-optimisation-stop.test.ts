@@ -53,13 +53,34 @@ describe("the stop rule", () => {
     expect(rule.state.best?.step).to.equal(0);
   });
 
+  it("compares with the start too, which is never the best", () => {
+    const rule = new OverOptimisationStop();
+    rule.begin({ step: 0, kl: 0, gold: goldOf(0, 1) });
+    const decisions = [0, 0.1, 0.05].map((mean, i) =>
+      rule.observe({ step: i + 1, kl: 1, gold: goldOf(i + 1, mean) }),
+    );
+    expect(decisions.map(({ stop }) => stop)).to.deep.equal([undefined, "gold", "gold"]);
+    expect(decisions[0]?.best).to.equal(true);
+    expect(rule.state.best?.step).to.be.oneOf([1, 2, 3]);
+  });
+
+  it("compares the prompts that have a score in both", () => {
+    const rule = new OverOptimisationStop({ leastPrompts: 3 });
+    rule.begin({ step: 0, kl: 0, gold: [0, 0, 0, Number.NaN, 0] });
+    const { difference } = rule.observe({ step: 1, kl: 1, gold: [3, -1, -1, 100, Number.NaN] });
+    expect(difference).to.be.closeTo(1 / 3, 1e-12);
+  });
+
   it("goes on from a saved state as if it had not stopped", () => {
     const means = [0, 1, 0.8, 0.3, 0.2, 0.1];
-    const whole = new OverOptimisationStop();
+    const start = { step: 0, kl: 0, gold: goldOf(9, 0).fill(Number.NaN, 0, 1) };
+    const whole = new OverOptimisationStop({ leastPrompts: 200 });
+    whole.begin(start);
     const expected = means.map((mean, step) => whole.observe({ step, kl: 1, gold: goldOf(step, mean) }));
-    const first = new OverOptimisationStop();
+    const first = new OverOptimisationStop({ leastPrompts: 200 });
+    first.begin(start);
     for (const step of [0, 1, 2, 3]) first.observe({ step, kl: 1, gold: goldOf(step, means[step] ?? 0) });
-    const second = new OverOptimisationStop();
+    const second = new OverOptimisationStop({ leastPrompts: 200 });
     second.restore(JSON.parse(JSON.stringify(first.state)));
     for (const step of [4, 5])
       expect(second.observe({ step, kl: 1, gold: goldOf(step, means[step] ?? 0) })).to.deep.equal(
@@ -71,7 +92,7 @@ describe("the stop rule", () => {
   it("refuses too few prompts, another number than before, and scores that are no numbers", async () => {
     const rule = new OverOptimisationStop();
     const few = { step: 0, kl: 1, gold: [1, 2] };
-    await expectFailure(() => rule.observe(few), "ATTUNE_DATA", "at least 256 prompts but received 2");
+    await expectFailure(() => rule.observe(few), "ATTUNE_DATA", "at least 256 prompts but 2 have one");
     expect(new OverOptimisationStop({ leastPrompts: 2 }).observe(few).best).to.equal(true);
     rule.observe({ step: 0, kl: 1, gold: goldOf(0, 0) });
     const more = [...goldOf(1, 0), 0];
@@ -80,7 +101,7 @@ describe("the stop rule", () => {
       "ATTUNE_DATA",
       "the same 256 prompts",
     );
-    const broken = goldOf(1, 0).fill(Number.NaN, 0, 1);
+    const broken = goldOf(1, 0).fill(Number.POSITIVE_INFINITY, 0, 1);
     await expectFailure(() => rule.observe({ step: 1, kl: 1, gold: broken }), "ATTUNE_NOT_FINITE", "step 1");
   });
 });

@@ -113,10 +113,17 @@ describe("a look at an online run", () => {
     expect(overOptimisationMetrics(start, start)["overopt/gap"]).to.equal(0);
   });
 
+  it("means over the scores that there are, and leaves out what has fewer than two", () => {
+    const proxy = [1, Number.NaN, 3, Number.NaN];
+    const some = watchedStep({ step: 0, answers, proxy, gold: [1, Number.NaN, Number.NaN, Number.NaN] });
+    expect(some.proxy?.mean).to.equal(2);
+    expect(some).to.not.have.any.keys("gold", "goldSpread");
+  });
+
   it("refuses another number of scores, scores that are no numbers, and a single answer", async () => {
     const look = (proxy: number[]) => () => watchedStep({ step: 0, answers, proxy });
     await expectFailure(look([1]), "ATTUNE_SHAPE", "proxy for each of 4 answers but received 1");
-    await expectFailure(look([1, 2, Number.NaN, 4]), "ATTUNE_NOT_FINITE", "answer 2");
+    await expectFailure(look([1, 2, Number.POSITIVE_INFINITY, 4]), "ATTUNE_NOT_FINITE", "answer 2");
     await expectFailure(
       () => watchedStep({ step: 0, answers: [[said("a")]], proxy: [1] }),
       "ATTUNE_DATA",

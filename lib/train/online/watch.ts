@@ -56,20 +56,23 @@ export interface BaselinePoint {
 
 /** What a finished run says of over-optimisation, in run.json. */
 export interface WatchSummary {
-  /** Of the gold score above that of the start; null where it cannot be fitted. */
+  /** Of the gold score above that of the start; null where it cannot be fitted, or distances are to another model than the start. */
   readonly goldCurve: GoldCurve | null;
+  /** Of the start; empty where distances are to another model. */
   readonly bestOfN: readonly BaselinePoint[];
 }
+
+type PromptScores = readonly (number | null)[];
 
 /** Part of a checkpoint: plain JSON. */
 interface WatchState {
   readonly alarms: OverOptimisationAlarms["state"];
   readonly stop: OverOptimisationStop["state"];
   readonly start: WatchedStep | undefined;
-  /** [prompts] gold score of the start. */
-  readonly startGold: readonly number[] | undefined;
+  /** [prompts] gold score of the start; null where nobody gave one. */
+  readonly startGold: PromptScores | undefined;
   /** Gold scores of later looks at their distance: what the curve is fitted to. */
-  readonly points: readonly { readonly kl: number; readonly gold: readonly number[] }[];
+  readonly points: readonly { readonly kl: number; readonly gold: PromptScores }[];
   readonly baseline: readonly BaselinePoint[];
 }
 
@@ -78,7 +81,7 @@ export class Watch {
   readonly #alarms: OverOptimisationAlarms;
   readonly #stop: OverOptimisationStop;
   #start: WatchedStep | undefined;
-  #startGold: readonly number[] | undefined;
+  #startGold: PromptScores | undefined;
   #points: WatchState["points"] = [];
   #baseline: readonly BaselinePoint[] = [];
   #last: { readonly step: number; readonly kl: number; readonly gold: Float64Array } | undefined;
@@ -113,9 +116,15 @@ export class Watch {
   get summary(): WatchSummary {
     const [start, points] = [this.#startGold, this.#points];
     return {
-      goldCurve: start === undefined ? null : curveOf(start, points, this.#options.settings.seed),
+      goldCurve:
+        start === undefined || this.#elsewhere ? null : curveOf(start, points, this.#options.settings.seed),
       bestOfN: this.#baseline,
     };
+  }
+
+  /** The reference is another model than the start: distances are not to the start. */
+  get #elsewhere(): boolean {
+    return this.#options.place.reference !== undefined;
   }
 
   /** Judges evaluations by their gold score; undefined unless `stopRule` asks for it. */
@@ -125,6 +134,7 @@ export class Watch {
     return {
       observe: ({ step }) => {
         if (this.#last?.step !== step) throw fail("ATTUNE_INTERNAL", `No look at step ${step}.`);
+        if (!this.#comparable) return { best: false, ends: false };
         const { best, stop } = rule.observe(this.#last);
         return { best, ends: stop !== undefined };
       },
@@ -134,10 +144,19 @@ export class Watch {
     };
   }
 
+  /** Enough prompts have a gold score now and at the start, so that they can be compared. */
+  get #comparable(): boolean {
+    const [gold, start] = [this.#last?.gold ?? [], this.#startGold ?? []];
+    const judged = [...start.keys()].filter(
+      (prompt) => start[prompt] !== null && !Number.isNaN(gold[prompt]),
+    );
+    return judged.length >= FEWEST_PROMPTS;
+  }
+
   /** Fresh answers to the evaluation prompts, scored by what is optimised and by gold. Keys with `eval_`. */
   async evaluate(step: number): Promise<Record<`eval_${string}`, number>> {
     const { settings } = this.#options;
-    if (step === 0 && settings.bestOf > 1) this.#baseline = await this.#bestOfStart();
+    if (step === 0 && settings.bestOf > 1 && !this.#elsewhere) this.#baseline = await this.#bestOfStart();
     const { proxy, golden } = await this.#answer({
       step,
       number: LOOK_NUMBER,
@@ -145,6 +164,8 @@ export class Watch {
     });
     const { metrics, look } = this.#measure({ step, rollout: proxy, golden });
     this.#raise(look);
+    if (step === 0 && settings.stopRule && this.#last !== undefined && this.#comparable)
+      this.#stop.begin(this.#last);
     const measured = {
       ...(look.kl === undefined ? {} : { "objective/kl": look.kl.mean }),
       ...(look.entropy === undefined ? {} : { entropy: look.entropy.mean }),
@@ -178,6 +199,7 @@ export class Watch {
   async #bestOfStart(): Promise<readonly BaselinePoint[]> {
     const { bestOf: samples, seed } = this.#options.settings;
     const { proxy, golden } = await this.#answer({ step: 0, number: BASELINE_NUMBER, samples });
+    // An answer without a score counts as the mean of the others.
     const scores = filled(proxy.scores);
     const gold = golden === undefined ? scores : filled(golden.scores);
     const ofPrompt = (all: Float64Array, prompt: number) =>
@@ -207,18 +229,21 @@ export class Watch {
 
   #measure({ step, rollout, golden }: Omit<Measured, "wins">) {
     const perPrompt = golden === undefined ? undefined : promptMeans(golden);
-    if (perPrompt !== undefined) this.#startGold ??= Array.from(perPrompt);
+    if (perPrompt !== undefined) this.#startGold ??= plain(perPrompt);
     const start = this.#startGold;
     const wins =
       perPrompt === undefined || start === undefined || this.#start === undefined
         ? undefined
-        : perPrompt.map((score, prompt) => 0.5 + 0.5 * Math.sign(score - (start[prompt] ?? score)));
+        : perPrompt
+            .map((score, prompt) => 0.5 + 0.5 * Math.sign(score - (start[prompt] ?? Number.NaN)))
+            .filter((win) => !Number.isNaN(win));
     const look = lookAt({ step, rollout, golden, wins });
     this.#start ??= look;
     const kl = look.kl?.mean ?? Number.NaN;
     if (perPrompt !== undefined) {
       this.#last = { step, kl, gold: perPrompt };
-      if (step > 0) this.#points = [...this.#points, { kl, gold: Array.from(perPrompt) }];
+      // An estimate from samples may come out negative.
+      if (step > 0) this.#points = [...this.#points, { kl: Math.max(0, kl), gold: plain(perPrompt) }];
     }
     return { look, metrics: overOptimisationMetrics(look, this.#start) };
   }
@@ -265,12 +290,11 @@ function lookAt({ step, rollout, golden, wins }: Measured): WatchedStep {
   const lengths = Float64Array.from({ length: count }, (_, i) => (starts[i + 1] ?? 0) - (starts[i] ?? 0));
   const kl = referenceLogprobs && sumsOf((token) => (logprobs[token] ?? 0) - (referenceLogprobs[token] ?? 0));
   const surprise = sumsOf((token) => -(logprobs[token] ?? 0));
-  // A source that gave no reward counts as the mean of the others.
   return watchedStep({
     step,
     answers: answersOf(rollout),
-    proxy: filled(rollout.scores),
-    ...(golden === undefined ? {} : { gold: filled(golden.scores) }),
+    proxy: rollout.scores,
+    ...(golden === undefined ? {} : { gold: golden.scores }),
     ...(kl === undefined ? {} : { kl }),
     entropy: surprise.map((sum, i) => sum / Math.max(1, lengths[i] ?? 1)),
     ...(wins === undefined ? {} : { wins }),
@@ -295,21 +319,29 @@ function filled(scores: Float64Array): Float64Array {
   return scores.map((score) => (Number.isNaN(score) ? mean : score));
 }
 
+/** [prompts] over the answers that have a score; NaN where none has. */
 function promptMeans({ scores, samples, promptRows }: Rollout): Float64Array {
   return Float64Array.from(promptRows, (_, prompt) => {
-    const own = filled(scores).subarray(prompt * samples, (prompt + 1) * samples);
-    return own.reduce((sum, score) => sum + score, 0) / samples;
+    const own = scores.subarray(prompt * samples, (prompt + 1) * samples);
+    const known = own.filter((score) => !Number.isNaN(score));
+    return known.reduce((sum, score) => sum + score, 0) / known.length;
   });
 }
 
-/** Null where the looks lie too close to the start, or are too few. */
-function curveOf(
-  start: readonly number[],
-  points: WatchState["points"],
-  seed: number,
-): WatchSummary["goldCurve"] {
+/** As JSON keeps it: null for NaN. */
+function plain(scores: Float64Array): PromptScores {
+  return Array.from(scores, (score) => (Number.isNaN(score) ? null : score));
+}
+
+/** Over the prompts that have a score in every look. Null where looks lie too close to the start, or are too few. */
+function curveOf(start: PromptScores, points: WatchState["points"], seed: number): WatchSummary["goldCurve"] {
+  const judged = [...start.keys()].filter(
+    (prompt) => start[prompt] !== null && points.every(({ gold }) => gold[prompt] !== null),
+  );
+  const ofJudged = (gold: PromptScores) => judged.map((prompt) => gold[prompt] ?? Number.NaN);
+  const pointsOfJudged = points.map(({ kl, gold }) => ({ kl, gold: ofJudged(gold) }));
   try {
-    return fitGoldCurve({ method: "rl", points, start, seed, draws: 200 });
+    return fitGoldCurve({ method: "rl", points: pointsOfJudged, start: ofJudged(start), seed, draws: 200 });
   } catch (error) {
     if (error instanceof AttuneError && error.code === "ATTUNE_DATA") return null;
     throw error;
