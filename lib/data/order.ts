@@ -12,17 +12,24 @@ export interface EpochOrderOptions {
   readonly seed: number | bigint;
   /** false: file order. */
   readonly shuffle: boolean;
+  /** What is put in order; orders of different things are independent. Default "rows". */
+  readonly of?: keyof typeof orderedThings;
 }
+
+/** Last words of the counter; 1 is taken by split.ts. */
+const orderedThings = { rows: 0, minibatches: 2 } as const;
 
 /**
  * Positions of all rows in the order of one epoch, [rowCount]. Shuffled: sorted by (random word of (epoch, row), row),
  * so the order of one epoch needs no other and is the same on every machine.
  */
-export function epochOrder({ rowCount, epoch, seed, shuffle }: EpochOrderOptions): Int32Array {
+export function epochOrder(options: EpochOrderOptions): Int32Array {
+  const { rowCount, epoch, seed, shuffle, of = "rows" } = options;
   const order = Int32Array.from({ length: rowCount }, (_, row) => row);
   if (!shuffle) return order;
   const key = seedKey(seed);
-  const words = Uint32Array.from(order, (row) => philox([randomStreams.shuffle, epoch, row, 0], key)[0]);
+  const last = orderedThings[of];
+  const words = Uint32Array.from(order, (row) => philox([randomStreams.shuffle, epoch, row, last], key)[0]);
   return order.sort((a, b) => (words[a] ?? 0) - (words[b] ?? 0) || a - b);
 }
 

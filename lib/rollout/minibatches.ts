@@ -26,7 +26,7 @@ export interface Minibatch {
 
 /**
  * epochs * minibatches parts: the optimiser steps of one rollout. The order of epoch e of rollout r is that of Philox(seed;
- * stream shuffle, r epochs + e, sample). Throws ATTUNE_OPTION for more parts than samples.
+ * stream shuffle, r epochs + e, sample, 2), which no order of prompts has anything to do with. Throws ATTUNE_OPTION for more parts than samples.
  */
 export function* minibatchesOf(options: MinibatchOptions): Generator<Minibatch> {
   const { samples, rollout, epochs, minibatches, seed } = options;
@@ -35,7 +35,8 @@ export function* minibatchesOf(options: MinibatchOptions): Generator<Minibatch> 
     throw fail("ATTUNE_OPTION", text);
   }
   for (let epoch = 0; epoch < epochs; epoch++) {
-    const order = epochOrder({ rowCount: samples, epoch: rollout * epochs + epoch, seed, shuffle: true });
+    const number = rollout * epochs + epoch;
+    const order = epochOrder({ rowCount: samples, epoch: number, seed, shuffle: true, of: "minibatches" });
     for (let minibatch = 0; minibatch < minibatches; minibatch++) {
       const [first, end] = [minibatch, minibatch + 1].map((part) =>
         Math.floor((part * samples) / minibatches),

@@ -92,17 +92,22 @@ export interface RewardMetrics {
   readonly [source: `rewards/${string}/mean`]: number;
 }
 
-/** `scores` are the weighted sums; those of sources are before weighting. */
-export function rewardMetrics({
-  scores,
-  samples,
-  sources,
-}: Pick<Rollout, "scores" | "samples" | "sources">): RewardMetrics {
+/**
+ * `scores` are the weighted sums; those of sources are before weighting. `treated`: [samples] what answers are compared by, as the
+ * spreads are of; default the scores.
+ */
+export function rewardMetrics(
+  { scores, samples, sources }: Pick<Rollout, "scores" | "samples" | "sources">,
+  treated: Numbers = scores,
+): RewardMetrics {
   expectGroups(scores, samples);
-  const compared = comparedOf({ rewards: scores, samples });
+  expectGroups(treated, samples);
+  const compared = comparedOf({ rewards: treated, samples });
   const groups = Array.from({ length: scores.length / samples }, (_, prompt) => {
     const first = prompt * samples;
-    return scores.slice(first, first + samples).filter((_score, i) => compared[first + i] === 1);
+    return Array.from(treated)
+      .slice(first, first + samples)
+      .filter((_score, i) => compared[first + i] === 1);
   }).filter(({ length }) => length > 0);
   const deviations = groups.map((group) => Math.sqrt(varianceOf(group, { unbiased: true })));
   const same = groups.filter((group) => group.every((reward) => reward === group[0])).length;

@@ -81,9 +81,8 @@ async function loop({
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout } = next;
+      const { rollout, scores } = next;
       const { samples } = rollout;
-      const scores = run.scores.treated(rollout);
       const ofAnswers = groupAdvantages({ rewards: scores, samples, scale });
       const advantages = ratio === "sequence" ? ofAnswers : ofTokens(rollout.starts, ofAnswers);
       const startLogprobs = await run.startLogprobs(next);

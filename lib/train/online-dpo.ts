@@ -85,9 +85,9 @@ async function loop({
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout } = next;
+      const { rollout, scores } = next;
       const data = answerRows(rollout, promptsAt(place.prompts, rows));
-      const pairs = answerPairs({ rollout, scores: run.scores.treated(rollout), data });
+      const pairs = answerPairs({ rollout, scores, data });
       const learningRate = settings.learningRate * scheduleMultiplier(step, place.schedule);
       const { reference: frozen } = run;
       const updated = await updateOnPairs({

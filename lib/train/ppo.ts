@@ -70,6 +70,7 @@ function checkSettings({
   kl,
   temperature,
   klTarget,
+  klHorizon,
   beta,
   ptxWeight,
   ptxData,
@@ -85,6 +86,11 @@ function checkSettings({
     );
   if (klTarget !== undefined && beta === 0)
     throw refuse("beta", "Expected beta above 0 beside kl-target: an adaptive coefficient is multiplied.");
+  const fewest = 0.2 * batchSize * samples;
+  if (klTarget !== undefined && klHorizon <= fewest) {
+    const why = "a fifth of the answers of a step: the coefficient could fall to 0 in one";
+    throw refuse("kl-horizon", `Expected kl-horizon above ${fewest}, ${why}, but received ${klHorizon}.`);
+  }
   if (ptxWeight !== undefined && ptxData === undefined)
     throw refuse("ptx-weight", "Expected ptx-data beside ptx-weight: there are no texts to weigh.");
   checkMinibatches({ minibatches }, batchSize * samples, "answers");
@@ -109,8 +115,7 @@ async function loop({
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout } = next;
-      const scores = run.scores.treated(rollout);
+      const { rollout, scores } = next;
       const objective = ppoObjective({ rollout, scores, controller: own.controller, settings });
       const rate = scheduleMultiplier(step, place.schedule);
       const rates = {

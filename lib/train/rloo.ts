@@ -72,9 +72,8 @@ async function loop({
     for (const planned of place.plan()) {
       const { step, epoch, rows } = planned;
       const next = await run.next(step);
-      const { rollout } = next;
+      const { rollout, scores } = next;
       const { samples } = rollout;
-      const scores = run.scores.treated(rollout);
       const rewards = rewardsOf(rollout, scores, beta);
       const ofAnswers = leaveOneOutAdvantages({ rewards, samples, normalise });
       const advantages = ratio === "sequence" ? ofAnswers : ofTokens(rollout.starts, ofAnswers);

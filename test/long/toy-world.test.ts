@@ -73,7 +73,8 @@ for (const seed of [0, 1, 2, 3, 4]) {
       console.log(
         `      best of 1, 4, 16, 64 by true reward ${text(best.byTrue).join(" ")}, by proxy ${text(best.byProxy).join(" ")}`,
       );
-      const gain = (table: typeof best.byTrue) => (table[3]?.gold.mean ?? 0) - (table[0]?.gold.mean ?? 0);
+      // Of 16 answers, as in the quickstart: among 64 some only the reward model likes.
+      const gain = (table: typeof best.byTrue) => (table[2]?.gold.mean ?? 0) - (table[0]?.gold.mean ?? 0);
       expect(gain(best.byProxy)).to.be.above(0.5 * gain(best.byTrue));
     });
 

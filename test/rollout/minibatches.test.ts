@@ -23,7 +23,7 @@ describe("minibatches", () => {
       const parts = all.filter((part) => part.epoch === epoch).map(({ rows }) => [...rows]);
       expect(parts.map(({ length }) => length)).to.deep.equal([2, 2, 3]);
       expect(parts.flat()).to.deep.equal([
-        ...epochOrder({ rowCount: 7, epoch: 6 + epoch, seed: 5, shuffle: true }),
+        ...epochOrder({ rowCount: 7, epoch: 6 + epoch, seed: 5, shuffle: true, of: "minibatches" }),
       ]);
     }
   });
@@ -33,6 +33,16 @@ describe("minibatches", () => {
       [...minibatchesOf({ ...options, rollout })].flatMap(({ rows }) => [...rows]);
     expect(order(3)).to.deep.equal(all.flatMap(({ rows }) => [...rows]));
     expect(order(4)).to.not.deep.equal(order(3));
+  });
+
+  it("have nothing to do with the order of prompts: of two, each comes first half of the time", () => {
+    const rollouts = Array.from({ length: 400 }, (_, rollout) => rollout);
+    const firsts = rollouts.filter((rollout) => {
+      const [first] = minibatchesOf({ samples: 2, rollout, epochs: 1, minibatches: 2, seed: 1 });
+      const prompts = epochOrder({ rowCount: 2, epoch: rollout, seed: 1, shuffle: true });
+      return prompts[first?.rows[0] ?? 0] === 0;
+    });
+    expect(firsts.length).to.be.within(160, 240);
   });
 
   it("are no more than samples", () =>

@@ -58,4 +58,12 @@ describe("metrics of a rollout", () => {
       "rewards/judge/mean": 13 / 5,
     });
   });
+
+  it("spread what answers are compared by, after its treatment", () => {
+    const scores = Float64Array.of(1, 3, 2, 4);
+    const sources = [{ name: "judge", weight: 1, scores }];
+    const found = rewardMetrics({ scores, samples: 2, sources }, Float64Array.of(-1, -1, -1, 4));
+    expect(found).to.include({ reward: 2.5, frac_reward_zero_std: 0.5, "rewards/judge/mean": 2.5 });
+    expect(found.reward_std).to.be.closeTo(5 / Math.SQRT2 / 2, 1e-12);
+  });
 });

@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { createEngine } from "../../lib/engine/index.js";
 import { rolloutFiles } from "../../lib/rollout/index.js";
 import { type PpoMetrics, type PpoOptions, ppo } from "../../lib/train/index.js";
+import { expectFailure } from "../errors/expect-failure.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { lowIds, ppoOptions } from "./online-runs.js";
 import { expectSameRun, timelessMetrics } from "./same-run.js";
@@ -144,6 +145,13 @@ describe("ppo", function () {
     const near = column("objective/kl_coef", "near");
     expect(near[3]).to.be.above(0.1);
   });
+
+  it("refuses a horizon over which one step could take the coefficient to zero", () =>
+    expectFailure(
+      () => train({ klTarget: 6, klHorizon: 1.6 }),
+      "ATTUNE_OPTION",
+      "Expected kl-horizon above 1.6, a fifth of the answers of a step",
+    ));
 
   it("keeps the loss of pre-training texts lower with them in the update (PPO-ptx)", async () => {
     const ptxData = [{ text: "apples are red" }, { text: "cheese is old" }];

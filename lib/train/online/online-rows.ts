@@ -119,6 +119,7 @@ async function openParts<Metrics extends SharedMetrics>({
   const reading = { request, opened, tokenizer };
   const training = await readPrompts(inputs.data, reading);
   const measured = inputs.evalData === undefined ? undefined : await readPrompts(inputs.evalData, reading);
+  if (measured !== undefined) checkLooks(settings, measured.prompts.length);
   const rewards = await openSources(request, roles, "reward");
   if (rewards.sources.length === 0) throw noReward();
   namedSources(rewards.sources);
@@ -373,6 +374,16 @@ function largestOf(
 /** What training will take beyond what a model holds now. */
 function growth(model: TrainableModel, largest: LargestBatch): number {
   return Math.max(0, model.plan({ ...largest, training: true }).total - model.memory().total);
+}
+
+/** Throws ATTUNE_OPTION: of one answer nothing says how sure it is. */
+function checkLooks({ evalSamples }: OnlineSettings, prompts: number): void {
+  if (prompts * evalSamples >= 2) return;
+  const text =
+    "Expected two or more answers to evaluation prompts but there is one prompt and eval-samples is 1.";
+  throw fail("ATTUNE_OPTION", `${text} Give more prompts in --eval-data, or a higher --eval-samples.`, {
+    details: { option: "eval-data" },
+  });
 }
 
 const FEWEST_FOR_STOP_RULE = 256;

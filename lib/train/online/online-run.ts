@@ -74,15 +74,20 @@ interface SavedRun {
   readonly own: unknown;
 }
 
+export interface TreatedRollout extends NextRollout {
+  /** [samples] what is learned from; NaN where no source gave a score. */
+  readonly scores: Float64Array;
+}
+
 /** Rollouts, watch and counters of a run; disposed at its end. */
 export class OnlineRun {
   /** Undefined where nothing compares with one: neither training nor looks at evaluation prompts. */
   readonly reference: FrozenModel | undefined;
-  readonly scores: ScoreTreatment;
   readonly watch: Watch;
   readonly #options: OnlineRunOptions;
   readonly #now: () => number;
   readonly #rollouts: Rollouts;
+  readonly #treatment: ScoreTreatment;
   readonly #snapshot: FrozenModel | undefined;
   #policyStep = 0;
   #step = 0;
@@ -100,7 +105,7 @@ export class OnlineRun {
     this.#now = now;
     this.#snapshot = snapshot;
     this.reference = reference;
-    this.scores = new ScoreTreatment(settings);
+    this.#treatment = new ScoreTreatment(settings);
     this.watch = new Watch({ place, settings, reference, between });
     this.#rollouts = new Rollouts({
       place,
@@ -132,7 +137,7 @@ export class OnlineRun {
     const state: OwnState = {
       save: (): SavedRun => ({
         policyStep: this.#policyStep,
-        moments: this.scores.state,
+        moments: this.#treatment.state,
         watch: this.watch.state,
         own: own.save(),
       }),
@@ -142,7 +147,7 @@ export class OnlineRun {
         // What `save` of this very loop wrote.
         const { policyStep, moments, watch, own: kept } = saved as SavedRun;
         this.#policyStep = policyStep;
-        this.scores.restore(moments);
+        this.#treatment.restore(moments);
         this.watch.restore(watch);
         await own.restore(kept, folder);
         const step = this.#options.place.earlier?.record.step ?? 0;
@@ -155,11 +160,11 @@ export class OnlineRun {
   }
 
   /** The rollout of a step, counted from 0. */
-  async next(step: number): Promise<NextRollout> {
+  async next(step: number): Promise<TreatedRollout> {
     this.#step = step;
     const next = await this.#rollouts.next({ step, policyStep: this.#policyStep });
     this.#begun = this.#now();
-    return next;
+    return { ...next, scores: this.#treatment.treated(next.rollout) };
   }
 
   /** [tokens] log-probs under the policy of now; undefined where the rollout is its own. */
@@ -181,11 +186,11 @@ export class OnlineRun {
   }
 
   /** What every algorithm logs of a step; raises alarms where there are no evaluation prompts. Its time ends here. */
-  metrics({ rollout, staleness, times }: NextRollout) {
+  metrics({ rollout, scores, staleness, times }: TreatedRollout) {
     const { length } = rollout.finish;
     const step = this.#step + 1;
     return {
-      ...rolloutMetrics(rollout),
+      ...rolloutMetrics(rollout, scores),
       ...(length < 2 ? {} : this.watch.observe(step, rollout)),
       episode: step * length,
       staleness,

@@ -5,6 +5,7 @@ import {
   clipScores,
   completionMetrics,
   endedOf,
+  type Numbers,
   noMoments,
   normaliseScores,
   type Rollout,
@@ -50,7 +51,7 @@ export class ScoreTreatment {
   }
 }
 
-/** Metrics of a rollout that every algorithm logs. */
-export function rolloutMetrics(rollout: Rollout) {
-  return { ...rewardMetrics(rollout), ...completionMetrics(rollout) };
+/** Metrics of a rollout that every algorithm logs. `scores`: [samples] after their treatment. */
+export function rolloutMetrics(rollout: Rollout, scores: Numbers) {
+  return { ...rewardMetrics(rollout, scores), ...completionMetrics(rollout) };
 }
