@@ -4,7 +4,7 @@
 
 import { join } from "node:path";
 import type { StepRows } from "../data/index.js";
-import { AttuneError } from "../errors/index.js";
+import { AttuneError, fail } from "../errors/index.js";
 import { checkpointFormat, readCheckpoint, stateName } from "./checkpoint-record.js";
 import { checkpointFolder, checkpointSteps, type StateFile, writeCheckpoint } from "./checkpoints.js";
 import { EarlyStop, Patience, type StopJudge } from "./early-stop.js";
@@ -50,6 +50,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   #checkpoint: string | undefined;
   #failure: AttuneError | undefined;
   #ends = false;
+  #alarmed: number | undefined;
   #details: (() => Readonly<Record<string, unknown>>) | undefined;
 
   constructor(options: BetweenStepsOptions<Metrics>) {
@@ -79,6 +80,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
 
   /** Tells of an alarm: an event, and a line in alarms.jsonl. Throws ATTUNE_OUTPUT. */
   alarm(alarm: Alarm): void {
+    this.#alarmed ??= alarm.step;
     appendToFile(join(this.#options.settings.output, "alarms.jsonl"), JSON.stringify(alarm));
     this.#options.control.emit({ type: "alarm", ...alarm });
   }
@@ -122,7 +124,8 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
         await this.#sample(0);
       }
     } else {
-      await place.model.loadState(earlier.state, place.job);
+      await loadFrom(earlier, place);
+      this.#alarmed = earlier.record.alarmed;
       // The log of this very loop wrote them.
       log.restore(earlier.record.log as unknown as LogTotals<Metrics>);
       await own?.restore(earlier.record.own, earlier.folder);
@@ -211,6 +214,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const folder = await writeCheckpoint({
       output,
       keep: keepCheckpoints,
+      alarmed: this.#alarmed,
       files: [state, ...own],
       record: {
         formatVersion: checkpointFormat,
@@ -222,6 +226,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
         log: totals,
         evaluation: this.#evaluation,
         earlyStop: this.#earlyStop?.state,
+        ...(this.#alarmed === undefined ? {} : { alarmed: this.#alarmed }),
         ...(this.#own === undefined ? {} : { own: this.#own.save() }),
         identity: place.identity,
         versions: versions(),
@@ -230,6 +235,23 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     this.#checkpoint = folder;
     await this.#earlyStop?.forgetAllBut(bestSteps(output));
     control.emit({ type: "checkpoint", step, folder });
+  }
+}
+
+/** Throws ATTUNE_NOT_FINITE saying what to do, where the weights were ruined before they were saved. */
+async function loadFrom(
+  { folder, state }: NonNullable<Place["earlier"]>,
+  { model, job }: Place,
+): Promise<void> {
+  try {
+    await model.loadState(state, job);
+  } catch (error) {
+    if (!(error instanceof AttuneError) || error.code !== "ATTUNE_NOT_FINITE") throw error;
+    const advice = `Remove ${folder} to go on from an earlier checkpoint, if there is one.`;
+    throw fail("ATTUNE_NOT_FINITE", `${error.message} ${advice}`, {
+      cause: error,
+      details: { path: folder },
+    });
   }
 }
 

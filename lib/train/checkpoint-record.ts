@@ -24,6 +24,8 @@ export interface CheckpointState {
   readonly log: LogTotals<SharedMetrics>;
   readonly evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   readonly earlyStop: EarlyStopState | undefined;
+  /** Step of the first alarm. */
+  readonly alarmed?: number;
   /** What the algorithm keeps beside the model, as it gave it. */
   readonly own?: unknown;
 }

@@ -25,15 +25,19 @@ export interface WriteCheckpoint {
   readonly files: readonly StateFile[];
   /** Newest checkpoints that stay; 0 = all. */
   readonly keep: number;
+  /** Step of the first alarm: the newest checkpoint from before it stays too. */
+  readonly alarmed?: number | undefined;
   /** Free bytes of a path; for tests. */
   readonly free?: (path: string) => Promise<number>;
 }
 
-/** The newest ones stay. */
-async function removeOld(output: string, keep: number): Promise<void> {
+/** The newest ones stay, and the newest from before the first alarm. */
+async function removeOld({ output, keep, alarmed = 0 }: WriteCheckpoint): Promise<void> {
   const parent = join(output, "checkpoints");
+  const steps = checkpointSteps(output);
+  const sound = steps.find((step) => step < alarmed);
   try {
-    for (const step of checkpointSteps(output).slice(keep)) await removeCheckpoint(parent, step);
+    for (const step of steps.slice(keep)) if (step !== sound) await removeCheckpoint(parent, step);
   } catch (error) {
     throw unwritable(parent, error);
   }
@@ -88,7 +92,7 @@ export async function writeCheckpoint(request: WriteCheckpoint): Promise<string>
     await clearStaging(staging);
     throw error instanceof AttuneError ? error : unwritable(folder, error);
   }
-  if (keep > 0) await removeOld(output, keep);
+  if (keep > 0) await removeOld(request);
   return folder;
 }
 
