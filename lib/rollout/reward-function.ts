@@ -1,6 +1,7 @@
 // Calls a reward function: within its time, again after what may pass, and never trusting what it returns.
 // Must not know models.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { type AttuneError, fail, reasonOf } from "../errors/index.js";
 import type { RewardFunctionSource, RewardSample, RewardScores } from "./reward-source.js";
 
@@ -8,11 +9,15 @@ export interface CallRewardFunction {
   readonly source: Pick<RewardFunctionSource, "score" | "timeout" | "retries">;
   /** For messages. */
   readonly name: string;
-  readonly samples: readonly RewardSample[];
+  /** Of each attempt its own. */
+  readonly samples: () => readonly RewardSample[];
   readonly signal: AbortSignal;
 }
 
 const TIMEOUT_MS = 60_000;
+/** What is down needs time to come back: the pauses double. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 30_000;
 
 /**
  * Throws ATTUNE_REWARD with the function's name when every attempt threw or took too long; rejects with the signal's reason.
@@ -27,7 +32,11 @@ export async function callRewardFunction(request: CallRewardFunction): Promise<R
       return await callOnce(request);
     } catch (error) {
       signal.throwIfAborted();
-      if (attempt < attempts) continue;
+      if (attempt < attempts) {
+        const milliseconds = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
+        await pauseUnless(signal, milliseconds);
+        continue;
+      }
       const who = `Reward function "${name}"${attempts === 1 ? "" : ` (attempt ${attempt} of ${attempts})`}`;
       const text =
         error instanceof OutOfTime ? `${who}: ${error.message}` : `${who} threw: ${reasonOf(error)}`;
@@ -38,15 +47,26 @@ export async function callRewardFunction(request: CallRewardFunction): Promise<R
 
 class OutOfTime extends Error {}
 
-async function callOnce({ source, samples, signal }: CallRewardFunction): Promise<RewardScores> {
+/** Rejects with the signal's reason as soon as it aborts. */
+async function pauseUnless(signal: AbortSignal, milliseconds: number): Promise<void> {
+  try {
+    await pause(milliseconds, undefined, { signal });
+  } catch {
+    signal.throwIfAborted();
+  }
+}
+
+async function callOnce({ source, samples: make, signal }: CallRewardFunction): Promise<RewardScores> {
   const { score, timeout = TIMEOUT_MS } = source;
+  const samples = make();
+  const count = samples.length;
   const own = new AbortController();
   const stop = () => own.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   const ended = new Promise<never>((_, reject) => {
     own.signal.addEventListener("abort", () => reject(own.signal.reason), { once: true });
   });
-  const text = `expected scores of ${samples.length} samples within ${timeout} ms but none came.`;
+  const text = `expected scores of ${count} samples within ${timeout} ms but none came.`;
   const timer = setTimeout(() => own.abort(new OutOfTime(text)), timeout);
   try {
     return await Promise.race([call(score, samples, own.signal), ended]);
@@ -86,9 +106,15 @@ export function checkedScores({ scores, what, source, count, nameOf }: CheckScor
     const score = scores[sample];
     if (score === null) return Number.NaN;
     if (typeof score === "number" && Number.isFinite(score)) return score;
-    const text = `expected a finite number or null for ${nameOf(sample)} but received ${String(score)}.`;
+    const text = `expected a finite number or null for ${nameOf(sample)} but received ${shown(score)}.`;
     throw refuse(text, { sample });
   });
+}
+
+/** A text is told from the number that it spells. */
+function shown(score: unknown): string {
+  if (typeof score === "string") return JSON.stringify(score);
+  return typeof score === "bigint" ? `${score}n` : String(score);
 }
 
 function isList(value: unknown): value is ArrayLike<unknown> {

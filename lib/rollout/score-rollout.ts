@@ -3,7 +3,7 @@
 
 import type { JobOptions } from "../engine/index.js";
 import { expectKeys } from "../engine/options.js";
-import { fail } from "../errors/index.js";
+import { AttuneError, fail } from "../errors/index.js";
 import type { Tokenizer } from "../text/index.js";
 import type { RolloutProgress } from "./model-passes.js";
 import { callRewardFunction, checkedScores } from "./reward-function.js";
@@ -50,7 +50,8 @@ export type NamedSource = { readonly name: string; readonly weight: number } & (
 export async function scoreRollout(options: ScoreRollout): Promise<Rollout> {
   const { rollout, prompts, onProgress, signal } = options;
   const sources = namedSources(options.rewards);
-  const samples = samplesOf(options);
+  const count = rollout.finish.length;
+  checkPrompts(options);
   const nameOf = (sample: number) =>
     `sample ${sample} (${prompts[Math.floor(sample / rollout.samples)]?.place})`;
   const failed = new AbortController();
@@ -61,8 +62,8 @@ export async function scoreRollout(options: ScoreRollout): Promise<Rollout> {
   const scored = sources.map(async (source): Promise<SourceScores> => {
     const { name, weight, kind } = source;
     const what = kind === "function" ? `Reward function "${name}"` : `Reward source "${name}"`;
-    const scores = await scoresOf(source, { options, samples, signal: failed.signal });
-    const checked = checkedScores({ scores, what, source: name, count: samples.length, nameOf });
+    const scores = await scoresOf(source, { options, what, nameOf, signal: failed.signal });
+    const checked = checkedScores({ scores, what, source: name, count, nameOf });
     done += 1;
     onProgress?.({ phase: "rewards", done, total: sources.length });
     return { name, weight, scores: checked };
@@ -81,21 +82,33 @@ export async function scoreRollout(options: ScoreRollout): Promise<Rollout> {
 
 interface Scoring {
   readonly options: ScoreRollout;
-  readonly samples: readonly RewardSample[];
+  /** Of the source, and of a sample, as messages call them. */
+  readonly what: string;
+  readonly nameOf: (sample: number) => string;
   readonly signal: AbortSignal;
 }
 
-async function scoresOf(named: NamedSource, { options, samples, signal }: Scoring): Promise<unknown> {
+async function scoresOf(named: NamedSource, scoring: Scoring): Promise<unknown> {
   const { name, kind, source } = named;
-  if (kind === "function") return callRewardFunction({ source, name, samples, signal });
+  const { options, what, nameOf, signal } = scoring;
+  if (kind === "function")
+    return callRewardFunction({ source, name, samples: () => samplesOf(options), signal });
   const shares = (await source.model.tokenizer()).hash === options.tokenizer.hash;
-  const rows = rowsToScore(answersOf(samples, options), shares ? options.tokenizer.eosIds : undefined);
-  if (kind === "model") return modelScores(source, rows, { signal });
-  return scoresOfBound(source, rows, { signal });
+  const rows = rowsToScore(answersOf(options), shares ? options.tokenizer.eosIds : undefined);
+  try {
+    if (kind === "model") return await modelScores(source, rows, { signal });
+    return await scoresOfBound(source, rows, { signal });
+  } catch (error) {
+    // Of a row: the number of an answer says nothing to anybody.
+    const row = error instanceof AttuneError ? error.details?.row : undefined;
+    if (!(error instanceof AttuneError) || typeof row !== "number") throw error;
+    throw fail(error.code, `${what}, ${nameOf(row)}: ${error.message}`, { cause: error });
+  }
 }
 
-function answersOf(samples: readonly RewardSample[], { rollout }: ScoreRollout): RolloutAnswer[] {
-  return samples.map(({ prompt, completion, text, finish }, sample) => ({
+function answersOf(options: ScoreRollout): RolloutAnswer[] {
+  const { rollout } = options;
+  return samplesOf(options).map(({ prompt, completion, text, finish }, sample) => ({
     promptIds: sampleIds(rollout, sample).prompt,
     prompt,
     text,
@@ -104,27 +117,34 @@ function answersOf(samples: readonly RewardSample[], { rollout }: ScoreRollout):
   }));
 }
 
-/** What functions are given. */
+function checkPrompts({ rollout, prompts }: ScoreRollout): void {
+  if (prompts.length >= rollout.promptRows.length) return;
+  const text = `Expected the ${rollout.promptRows.length} prompts of the rollout but received ${prompts.length}.`;
+  throw fail("ATTUNE_SHAPE", text);
+}
+
+/** What a function is given: copies, so that whatever it does to them reaches neither the rollout nor other functions. */
 function samplesOf({ rollout, prompts, tokenizer }: ScoreRollout): RewardSample[] {
   return Array.from(rollout.finish, (code, sample) => {
     const promptIndex = Math.floor(sample / rollout.samples);
-    const prompt = prompts[promptIndex];
-    if (prompt === undefined) {
-      const text = `Expected the ${rollout.promptRows.length} prompts of the rollout but received ${prompts.length}.`;
-      throw fail("ATTUNE_SHAPE", text);
-    }
-    const { completion } = sampleIds(rollout, sample);
+    const { content, metadata } = structuredClone(contentOf(prompts[promptIndex]));
+    const completion = sampleIds(rollout, sample).completion.slice();
     const ended = code === finishCodes.stop;
     const said = ended ? completion.subarray(0, -1) : completion;
     return {
-      prompt: prompt.content,
+      prompt: content,
       completion,
       text: tokenizer.decode(said, { skipSpecial: true }),
       promptIndex,
       finish: ended ? "stop" : "length",
-      metadata: prompt.metadata,
+      metadata,
     };
   });
+}
+
+function contentOf(prompt: RolloutPrompt | undefined): Pick<RolloutPrompt, "content" | "metadata"> {
+  if (prompt === undefined) throw new RangeError("a sample without a prompt");
+  return { content: prompt.content, metadata: prompt.metadata };
 }
 
 /** [samples] over the sources that have a part in the sum and gave a reward; NaN where none did. */
@@ -148,7 +168,7 @@ export function namedSources(rewards: RewardSources): NamedSource[] {
   const names = new Set<string>();
   for (const { name, weight } of named) {
     if (names.has(name)) {
-      const text = `Expected reward sources of different names but two are called "${name}". Give them a name.`;
+      const text = `Expected reward sources of different names but two are called "${name}". Give them names (of modules: of their functions or files, or FILE#name).`;
       throw fail("ATTUNE_OPTION", text);
     }
     if (!Number.isFinite(weight))

@@ -32,10 +32,10 @@ export function tokenRewards(request: TokenRewards): Float64Array {
 function scoreOf(scores: Numbers, sample: number): number {
   const score = scores[sample] ?? Number.NaN;
   if (!Number.isNaN(score)) return score;
-  const text = `Expected a reward for every sample but sample ${sample} has none.`;
+  const text = `Expected a reward for every sample but sample ${sample} has none: each function that scores it said null.`;
   throw fail(
     "ATTUNE_REWARD",
-    `${text} A reward function that says null serves algorithms that compare the answers of a group.`,
+    `${text} rloo, grpo and online-dpo, which compare the answers of a group, leave such answers out; ppo cannot.`,
   );
 }
 

@@ -150,6 +150,65 @@ describe("rewards of a rollout", () => {
       expect(calls).to.equal(3);
     });
 
+    it("are given time to come back before they are tried again, more each time", async () => {
+      const calls: number[] = [];
+      const busy: RewardFunction = () => {
+        calls.push(performance.now());
+        throw new Error("503");
+      };
+      await failureOf(() => score({ score: busy, retries: 2 }));
+      const [first = 0, second = 0, third = 0] = calls;
+      // Timers of Node may be a millisecond early.
+      expect(second - first).to.be.at.least(245);
+      expect(third - second).to.be.at.least(495);
+    });
+
+    it("are cancelled while they are given time", async () => {
+      const controller = new AbortController();
+      const busy: RewardFunction = () => {
+        setTimeout(() => controller.abort(new Error("enough")), 10);
+        throw new Error("503");
+      };
+      const begun = performance.now();
+      const error = await score({ score: busy, retries: 20 }, controller.signal).catch((reason) => reason);
+      expect(error).to.have.property("message", "enough");
+      expect(performance.now() - begun).to.be.below(60_000);
+    });
+
+    it("may do to their samples what they like: neither the rollout nor the next function sees it", async () => {
+      const before = Int32Array.from(sampled.tokens);
+      const seen: (readonly RewardSample[])[] = [];
+      const rude: RewardFunction = (samples) => {
+        for (const sample of samples as RewardSample[]) {
+          sample.completion.fill(5);
+          (sample.metadata as Record<string, unknown>).touched = true;
+        }
+        (samples as RewardSample[]).splice(0);
+        return before.length === 0 ? [] : Array(sampled.finish.length).fill(1);
+      };
+      const polite: RewardFunction = (samples) => {
+        seen.push(samples);
+        return samples.map(() => 2);
+      };
+      const { scores } = await score([rude, polite]);
+      expect([...scores]).to.deep.equal(Array(sampled.finish.length).fill(3));
+      expect([...sampled.tokens]).to.deep.equal([...before]);
+      expect(seen[0]).to.have.lengthOf(sampled.finish.length);
+      for (const [i, sample] of (seen[0] ?? []).entries()) {
+        expect([...sample.completion]).to.deep.equal([...sampleIds(sampled, i).completion]);
+        expect(sample.metadata).to.not.have.property("touched");
+      }
+    });
+
+    it("are told the kind of what they gave in place of a number", async () => {
+      const given =
+        (value: unknown): RewardFunction =>
+        (samples) =>
+          samples.map(() => value) as number[];
+      await expectFailure(() => score(given("1")), "ATTUNE_REWARD", 'but received "1".');
+      await expectFailure(() => score(given(1n)), "ATTUNE_REWARD", "but received 1n.");
+    });
+
     it("are cancelled when another source fails, or by the caller", async () => {
       let reason: unknown;
       const waiting: RewardFunction = (_samples, { signal }) =>
