@@ -15,10 +15,10 @@ import { groupAdvantages, type Numbers, ofTokens, type Rollout } from "../rollou
 import type { GrpoMetrics } from "./metrics.js";
 import { type OnlineLoop, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
+import { checkReference } from "./online/option-needs.js";
 import { type MinibatchCounts, policyParts } from "./online/policy-loss.js";
 import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, clipMetrics, policyMetrics, policyUpdate } from "./online/policy-update.js";
-import { checkReference } from "./online/reference-needs.js";
 import { promptsAt } from "./online/rollouts.js";
 import type { TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";

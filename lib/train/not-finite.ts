@@ -18,6 +18,9 @@ export interface FiniteStep {
   readonly data: TokenisedRows;
 }
 
+/** What a run trains, and the value network beside it. */
+export type Network = "policy" | "value";
+
 /**
  * `model.step`, whose result is finite.
  * @throws ATTUNE_NOT_FINITE with the rows that cause it; gradients are cleared, weights are as before
@@ -35,7 +38,8 @@ export async function finiteStep(request: FiniteStep): Promise<StepResult> {
   }
   await model.clearGradients();
   const rows = await rowsBehind(request);
-  throw notFinite({ what: "loss", step, data, rows, found });
+  const network = loss.kind === "value" ? "value" : "policy";
+  throw notFinite({ what: "loss", step, data, rows, found, network });
 }
 
 /** The rows whose own log-probs or scores are not finite; all rows of the batch when each is fine alone. */
@@ -66,18 +70,24 @@ export interface NotFinite {
   readonly rows: ArrayLike<number>;
   /** The value, where there is one. */
   readonly found?: string;
+  /** Whose it is. Default "policy": what the run trains. */
+  readonly network?: Network;
 }
 
 /** The error for a step that cannot be applied; the weights are still those of the optimiser step before. */
-export function notFinite({ what, step, data, rows, found }: NotFinite): AttuneError {
+export function notFinite({ what, step, data, rows, found, network = "policy" }: NotFinite): AttuneError {
   const places = Array.from(rows, (row) => data.at(row)?.place).filter((place) => place !== undefined);
   // Several answers to a prompt have one place.
   const names = [...new Set(places.map(({ file, line }) => `${file}:${line}`))];
   const more = names.length > namedRows ? ` and ${names.length - namedRows} more` : "";
+  const [of, rate] =
+    network === "value"
+      ? [" of the value network", "look at their rewards, or lower --value-learning-rate"]
+      : ["", "look at these rows, or lower the learning rate"];
   return fail(
     "ATTUNE_NOT_FINITE",
-    `The ${what} of step ${step} is ${found || "NaN or infinite"}, from ${names.slice(0, namedRows).join(", ")}` +
-      `${more}. The weights are still those of the optimiser step before. Look at these rows, or lower the learning rate.`,
+    `The ${what}${of} of step ${step} is ${found || "NaN or infinite"}, from ${names.slice(0, namedRows).join(", ")}` +
+      `${more}. The weights are still those of the optimiser step before: ${rate}.`,
     { details: { step, rows: places } },
   );
 }

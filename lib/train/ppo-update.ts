@@ -76,7 +76,8 @@ export async function ppoUpdate(update: PpoUpdate): Promise<UpdateSums> {
     follows: async (samples) => {
       if (valueWeight === 0) return;
       values.push(await valueMinibatch(update, samples));
-      valueNorms.push(await optimise({ ...update, model: value, learningRate: rates.value }, samples));
+      const own = { model: value, learningRate: rates.value, network: "value" } as const;
+      valueNorms.push(await optimise({ ...update, ...own }, samples));
     },
   });
   const { loss, tokens, trunkRows } = addSums(texts, { loss: 0, tokens: 0, trunkRows: 0 });

@@ -19,10 +19,10 @@ import {
 import type { RlooMetrics } from "./metrics.js";
 import { type OnlineLoop, OnlineRun, onlineWorkplace } from "./online/online-run.js";
 import { type OnlineInputs, separateOnline } from "./online/online-settings.js";
+import { checkReference } from "./online/option-needs.js";
 import { policyParts } from "./online/policy-loss.js";
 import { answerRows } from "./online/policy-pass.js";
 import { checkMinibatches, clipMetrics, policyMetrics, policyUpdate } from "./online/policy-update.js";
-import { checkReference } from "./online/reference-needs.js";
 import { promptsAt } from "./online/rollouts.js";
 import type { TrainRun } from "./run-types.js";
 import { scheduleMultiplier } from "./schedule.js";

@@ -28,6 +28,10 @@ const freeOptions: ReadonlySet<string> = new Set([
   "sampleTokens",
   "resume",
   "allowChanges",
+  "rewardTimeout",
+  "rewardRetries",
+  "decodeBatch",
+  "saveRollouts",
 ]);
 
 export interface IdentityParts {

@@ -68,7 +68,7 @@ describe("the commands that learn online", () => {
   it("sums up looks at evaluation prompts, gold score and all", async () => {
     const looks = ["--eval-data", join(place.folder, "prompts.jsonl"), "--gold-function", module];
     const { code, stdout, stderr } = await run("grpo", ...scored(...looks));
-    expect(code).to.equal(0);
+    expect(code, stderr).to.equal(0);
     expect(stderr).to.match(/eval at 0\/2 .*overopt\/gold 0\.\d/);
     const measured = stdout.slice(stdout.indexOf("evaluation"));
     for (const key of ["reward", "overopt/gold", "objective/kl", "completions/mean_length"])

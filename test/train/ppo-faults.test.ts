@@ -248,6 +248,28 @@ describe("a ppo run where something goes wrong", function () {
       expectSameRun(place.output(), place.output("whole"));
     });
 
+    it("keeps the last checkpoint from before the first alarm, however many come after it", async () => {
+      const all = { saveEvery: 1, keepCheckpoints: 2, maxSteps: 6, learningRate: 1e-2, klBudget: 0.4 };
+      await train(all);
+      const [first] = alarms();
+      expect(first?.step).to.be.within(2, 4);
+      const kept = readdirSync(join(place.output(), "checkpoints")).toSorted();
+      expect(kept).to.deep.equal([`step-${(first?.step ?? 0) - 1}`, "step-4", "step-5"]);
+    });
+
+    it("names the step for which a ruined policy could not sample, and what to do", async () => {
+      const rates = { learningRate: 1e12, valueLearningRate: 1e-3, updateEpochs: 1, minibatches: 1 };
+      const error = await failureOf(() => train({ ...rates, saveEvery: 1 }));
+      expect(error.code).to.equal("ATTUNE_NOT_FINITE");
+      expect(error.message).to.match(/^While answers were sampled for step \d: .*lower the learning rate/);
+    });
+
+    it("names the value network where it is that one whose gradient overflows", async () => {
+      const error = await failureOf(() => train({ valueLearningRate: 1e30, maxGradNorm: 0 }));
+      expect(error.code).to.equal("ATTUNE_NOT_FINITE");
+      expect(error.message).to.include(" of the value network of step").and.include("--value-learning-rate");
+    });
+
     it("ends in a result or in that error, whatever the rate", async () => {
       for (const learningRate of [1, 1e3, 1e6, 1e12, 1e18, 1e38]) {
         const output = place.output(String(learningRate));
@@ -292,6 +314,31 @@ describe("a ppo run where something goes wrong", function () {
         '"reward model" has another tokenizer than the policy: it scores the text of prompts and answers, in tokens of its own.',
       ]);
       expect(column("reward_std").every((value) => value > 0)).to.equal(true);
+    });
+
+    it("refuses prompts of token ids where a model of other tokens would have to read them", () =>
+      refused(
+        {
+          rewardModel: [rewardOfOtherTokens()],
+          valueModel: "policy",
+          data: [...questions, { prompt: [104, 105] }],
+        },
+        "has token ids. Give texts, or a reward model that reads the policy's tokens.",
+        "ATTUNE_TOKENIZER",
+      ));
+
+    it("refuses a model beside the policy that could not read the longest answer", async () => {
+      writeTinyModel({
+        folder: at("reward"),
+        kind: "reward",
+        seed: 6,
+        config: { max_position_embeddings: 24 },
+      });
+      const text = "positions, as many tokens as prompt and answer may have, but the reward model has 24";
+      await refused({ rewardModel: [at("reward")], valueModel: "policy" }, text, "ATTUNE_OPTION");
+      const only = { rewards: lowIds, valueModel: at("reward") };
+      await refused(only, "but the value network has 24. Give --max-length 24 or less", "ATTUNE_OPTION");
+      await ppo(options({ ...only, maxLength: 24, maxSteps: 1 })).result;
     });
 
     it("says nothing where reward model and policy share their tokens", async () => {

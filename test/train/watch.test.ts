@@ -69,6 +69,35 @@ describe("looks at evaluation prompts", () => {
     expect(away.overopt).to.deep.equal({ goldCurve: null, bestOfN: [] });
   });
 
+  it("refuse a gold score, and alarms of it, where nothing would ever look at them", async () => {
+    const gold = { name: "gold", score: evenness };
+    const refused = (options: Options, text: string) =>
+      expectFailure(() => lookedAt("refused", options), "ATTUNE_OPTION", text);
+    await refused(
+      { evalData: undefined, gold } as unknown as Options,
+      "Expected evaluation prompts beside a gold score",
+    );
+    await refused({ stopOn: ["reward-up-win-rate-down"] }, "beside stop-on reward-up-win-rate-down");
+    await refused({ missingEos: "none", missingEosValue: -1 }, "Expected no missing-eos-value beside");
+  });
+
+  it("warn once that no answer has a reward, and go on", async () => {
+    const warnings: string[] = [];
+    const shared = {
+      ...tinySettings,
+      model: place.model,
+      samples: 2,
+      epochs: 2,
+      output: place.output("silent"),
+    };
+    const run = grpo({ ...shared, rewards: (samples) => samples.map(() => null) });
+    for await (const event of run) if (event.type === "warning") warnings.push(event.message);
+    expect(warnings).to.deep.equal([
+      "No answer of step 1 has a reward: every source said null. Such steps teach nothing.",
+    ]);
+    expect((await run.result).status).to.equal("done");
+  });
+
   it("are of two answers or more", () =>
     expectFailure(
       () => lookedAt("one", { evalData: prompts.slice(0, 1) }),

@@ -35,8 +35,9 @@ import { tokenizerOf } from "../other-reference.js";
 import { stateBytes } from "../plan-room.js";
 import { functionOf } from "./function-files.js";
 import { isLoaded, type OnlineInputs, type OnlineSettings } from "./online-settings.js";
+import { checkGold } from "./option-needs.js";
 import { Roles } from "./reward-roles.js";
-import { otherTokenizers, requireValueRole } from "./role-checks.js";
+import { modelsAmong, requirePositions, requireTexts, requireValueRole, strangersOf } from "./role-checks.js";
 
 /** What an online loop finds in its workplace. */
 export interface OnlineRows {
@@ -117,20 +118,26 @@ async function openParts<Metrics extends SharedMetrics>({
   const { chatTemplate } = settings;
   const tokenizer = await loadTokenizer({ path: opened.model.source, chatTemplate, date: opened.date });
   const reading = { request, opened, tokenizer };
-  const training = await readPrompts(inputs.data, reading);
-  const measured = inputs.evalData === undefined ? undefined : await readPrompts(inputs.evalData, reading);
-  if (measured !== undefined) checkLooks(settings, measured.prompts.length);
   const rewards = await openSources(request, roles, "reward");
   if (rewards.sources.length === 0) throw noReward();
   namedSources(rewards.sources);
   const gold = await openSources(request, roles, "gold");
   if (gold.sources.length > 0) namedSources(gold.sources);
+  const evaluates = inputs.evalData !== undefined;
+  checkGold({ settings, evaluates, gold: gold.sources.length > 0 });
   const value = await openValue({ ...reading, roles });
   if (value?.release !== undefined) onClose(value.release);
-  const others = [
-    ...(await otherTokenizers(rewards.sources, tokenizer)),
-    ...(await otherTokenizers(gold.sources, tokenizer)),
-  ];
+  const judges = [...modelsAmong(rewards.sources), ...modelsAmong(gold.sources)];
+  const strangers = await strangersOf(judges, tokenizer);
+  requirePositions({ judges, strangers, value: value?.model, maxLength: opened.maxLength });
+  const training = await readPrompts(inputs.data, reading);
+  const measured = inputs.evalData === undefined ? undefined : await readPrompts(inputs.evalData, reading);
+  if (measured !== undefined) checkLooks(settings, measured.prompts.length);
+  requireTexts(strangers, [training.prompts, measured?.prompts ?? []]);
+  const others = strangers.map(
+    (name) =>
+      `"${name}" has another tokenizer than the policy: it scores the text of prompts and answers, in tokens of its own.`,
+  );
   const texts = await loadTexts(reading);
   if (texts !== undefined) onClose(() => texts.rows.close());
   return { tokenizer, training, measured, rewards, gold, value, texts, others };
@@ -163,7 +170,7 @@ async function materialOf<Metrics extends SharedMetrics>(
     largest,
     further: value === undefined ? [] : [["value network", growth(value.model, largest)]],
     stateBytes: value === undefined ? 0 : stateBytes(value.model),
-    warnings: [...others, ...warningsOf(settings, measured?.prompts.length, golden)],
+    warnings: [...others, ...warningsOf(settings, measured?.prompts.length)],
     own: {
       prompts: training.prompts,
       evaluation: measured?.prompts,
@@ -388,18 +395,8 @@ function checkLooks({ evalSamples }: OnlineSettings, prompts: number): void {
 
 const FEWEST_FOR_STOP_RULE = 256;
 
-function warningsOf(
-  settings: OnlineSettings,
-  measured: number | undefined,
-  gold: boolean,
-): readonly string[] {
-  if (!settings.stopRule) return [];
-  if (measured === undefined || !gold) {
-    const text = "Expected evaluation prompts and a gold score beside stop-rule: it compares gold scores.";
-    throw fail("ATTUNE_OPTION", `${text} Give --eval-data and --gold-model or --gold-function.`, {
-      details: { option: "stop-rule" },
-    });
-  }
+function warningsOf({ stopRule }: OnlineSettings, measured = 0): readonly string[] {
+  if (!stopRule) return [];
   if (measured >= FEWEST_FOR_STOP_RULE) return [];
   return [
     `The stop rule compares gold scores of ${measured} prompts; with fewer than ${FEWEST_FOR_STOP_RULE} it sees large changes only.`,

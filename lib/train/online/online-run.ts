@@ -90,6 +90,7 @@ export class OnlineRun {
   readonly #treatment: ScoreTreatment;
   readonly #snapshot: FrozenModel | undefined;
   #policyStep = 0;
+  #warned = false;
   #step = 0;
   /** When the updates of the step began. */
   #begun = 0;
@@ -164,7 +165,17 @@ export class OnlineRun {
     this.#step = step;
     const next = await this.#rollouts.next({ step, policyStep: this.#policyStep });
     this.#begun = this.#now();
+    if (next.rollout.scores.every(Number.isNaN)) this.#warnUnscored(step + 1);
     return { ...next, scores: this.#treatment.treated(next.rollout) };
+  }
+
+  /** Said once: a judge that is down for a while is no mistake. */
+  #warnUnscored(step: number): void {
+    if (!this.#warned)
+      this.#options.place.warn(
+        `No answer of step ${step} has a reward: every source said null. Such steps teach nothing.`,
+      );
+    this.#warned = true;
   }
 
   /** [tokens] log-probs under the policy of now; undefined where the rollout is its own. */

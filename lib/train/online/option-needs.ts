@@ -1,4 +1,4 @@
-// What asks for a reference in a run that does without one. Must not open models.
+// What options ask for that a run does without: a reference, evaluation prompts, a gold score. Must not open models.
 
 import { fail } from "../../errors/index.js";
 import type { OnlineSettings } from "./online-settings.js";
@@ -26,4 +26,39 @@ export function checkReference({ settings, compares, evaluates }: ReferenceNeeds
   throw fail("ATTUNE_OPTION", `${text} Give eval-data, or a loss or beta that compares.`, {
     details: { option },
   });
+}
+
+export interface GoldNeeds {
+  readonly settings: Pick<OnlineSettings, "stopOn" | "stopRule" | "missingEos" | "missingEosValue">;
+  /** Whether there are evaluation prompts. */
+  readonly evaluates: boolean;
+  /** Whether something gives a gold score. */
+  readonly gold: boolean;
+}
+
+const ofGold: readonly string[] = ["reward-up-gold-down", "reward-up-win-rate-down"];
+
+/** Throws ATTUNE_OPTION for what would be accepted and then do nothing. */
+export function checkGold({ settings, evaluates, gold }: GoldNeeds): void {
+  const { stopOn, stopRule, missingEos, missingEosValue } = settings;
+  const refuse = (option: string, text: string) => fail("ATTUNE_OPTION", text, { details: { option } });
+  const advice = "Give --eval-data and --gold-model or --gold-function.";
+  if (stopRule && !(evaluates && gold)) {
+    const text = "Expected evaluation prompts and a gold score beside stop-rule: it compares gold scores.";
+    throw refuse("stop-rule", `${text} ${advice}`);
+  }
+  const waiting = stopOn?.find((name) => ofGold.includes(name));
+  if (waiting !== undefined && !(evaluates && gold)) {
+    const text = `Expected evaluation prompts and a gold score beside stop-on ${waiting}: nothing else can raise it.`;
+    throw refuse("stop-on", `${text} ${advice}`);
+  }
+  if (gold && !evaluates) {
+    const text = "Expected evaluation prompts beside a gold score: it is of the answers to them.";
+    throw refuse("eval-data", `${text} Give --eval-data.`);
+  }
+  if (missingEos === "none" && missingEosValue !== undefined)
+    throw refuse(
+      "missing-eos-value",
+      "Expected no missing-eos-value beside missing-eos none, which treats no answer.",
+    );
 }

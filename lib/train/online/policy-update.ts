@@ -5,7 +5,7 @@ import type { PackedBatch, TokenisedRows } from "../../data/index.js";
 import type { JobOptions, PolicyLoss, TrainableModel, UpdateOptions } from "../../engine/contract.js";
 import { fail } from "../../errors/index.js";
 import { minibatchesOf, type Rollout } from "../../rollout/index.js";
-import { notFinite } from "../not-finite.js";
+import { type NotFinite, notFinite } from "../not-finite.js";
 import type { OnlineSettings } from "./online-settings.js";
 import { type MinibatchCounts, minibatchCounts } from "./policy-loss.js";
 import { addSums, noPolicyPass, type PolicyPass, policyPass } from "./policy-pass.js";
@@ -81,17 +81,18 @@ export async function policyUpdate(update: PolicyUpdate): Promise<PolicyUpdateSu
 }
 
 /** What an optimiser step needs: of a policy, or of a value network. */
-export type Optimise = Pick<UpdatePlace, "model" | "data" | "settings" | "learningRate" | "step">;
+export type Optimise = Pick<UpdatePlace, "model" | "data" | "settings" | "learningRate" | "step"> &
+  Pick<NotFinite, "network">;
 
 /** Returns the gradient's norm before clipping. Throws ATTUNE_NOT_FINITE. */
 export async function optimise(
-  { model, data, settings, learningRate, step }: Optimise,
+  { model, data, settings, learningRate, step, network = "policy" }: Optimise,
   rows: Int32Array,
 ): Promise<number> {
   const { weightDecay, maxGradNorm, adamEpsilon: epsilon } = settings;
   const options: UpdateOptions = { learningRate, weightDecay, maxGradNorm, epsilon };
   const { gradNorm, finite } = await model.update(options);
-  if (!finite) throw notFinite({ what: "gradient", step, data, rows });
+  if (!finite) throw notFinite({ what: "gradient", step, data, rows, network });
   return gradNorm;
 }
 

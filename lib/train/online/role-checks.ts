@@ -2,23 +2,71 @@
 
 import type { TrainableModel } from "../../engine/contract.js";
 import { type AttuneError, fail } from "../../errors/index.js";
-import { namedSources, type RewardSource } from "../../rollout/index.js";
+import { namedSources, type RewardSource, type RolloutPrompt } from "../../rollout/index.js";
 import { differingToken, type Tokenizer } from "../../text/index.js";
 
-/** A sentence for each reward model that does not read the policy's tokens. */
-export async function otherTokenizers(
-  sources: readonly RewardSource[],
+/** A reward model or bound with its name. */
+export type Judge = Exclude<ReturnType<typeof namedSources>[number], { readonly kind: "function" }>;
+
+/** Those of a kind: rewards, or gold. */
+export function modelsAmong(sources: readonly RewardSource[]): readonly Judge[] {
+  return (sources.length === 0 ? [] : namedSources(sources)).flatMap((named) =>
+    named.kind === "function" ? [] : [named],
+  );
+}
+
+/** Names of the reward models that do not read the policy's tokens. */
+export async function strangersOf(
+  judges: readonly Judge[],
   tokenizer: Tokenizer,
 ): Promise<readonly string[]> {
-  const warnings: string[] = [];
-  for (const named of sources.length === 0 ? [] : namedSources(sources)) {
-    if (named.kind === "function") continue;
-    if ((await named.source.model.tokenizer()).hash === tokenizer.hash) continue;
-    warnings.push(
-      `"${named.name}" has another tokenizer than the policy: it scores the text of prompts and answers, in tokens of its own.`,
-    );
-  }
-  return warnings;
+  const names: string[] = [];
+  for (const named of judges)
+    if ((await named.source.model.tokenizer()).hash !== tokenizer.hash) names.push(named.name);
+  return names;
+}
+
+/** Throws ATTUNE_TOKENIZER for a prompt of token ids where a model of other tokens has to read it. */
+export function requireTexts(
+  strangers: readonly string[],
+  lists: readonly (readonly RolloutPrompt[])[],
+): void {
+  const [name] = strangers;
+  const prompt = lists.flat().find(({ content }) => content instanceof Int32Array);
+  if (name === undefined || prompt === undefined) return;
+  const text = `Expected prompts of text or messages, as "${name}" has another tokenizer than the policy, but ${prompt.place} has token ids.`;
+  throw fail("ATTUNE_TOKENIZER", `${text} Give texts, or a reward model that reads the policy's tokens.`);
+}
+
+export interface PositionNeeds {
+  readonly judges: readonly Judge[];
+  /** Their names where they read tokens of their own: how many those are is not known before. */
+  readonly strangers: readonly string[];
+  readonly value: TrainableModel | undefined;
+  /** Tokens that prompt and answer may have together. */
+  readonly maxLength: number;
+}
+
+/** Throws ATTUNE_OPTION where a model beside the policy could not read the longest answer. */
+export function requirePositions({ judges, strangers, value, maxLength }: PositionNeeds): void {
+  const readers = judges
+    .filter(({ name }) => !strangers.includes(name))
+    .map(({ name, source }) => ({ name, positions: positionsOf(source.model) }));
+  if (value !== undefined) readers.push({ name: "value network", positions: value.maxPositions });
+  const short = readers.find(({ positions }) => positions < maxLength);
+  if (short === undefined) return;
+  const { name, positions } = short;
+  const text = `Expected models with ${maxLength} positions, as many tokens as prompt and answer may have, but the ${name} has ${positions}.`;
+  throw fail("ATTUNE_OPTION", `${text} Give --max-length ${positions} or less.`, {
+    details: { option: "max-length" },
+  });
+}
+
+/** A scorer of the caller's own making need not say. */
+function positionsOf(model: object): number {
+  return "maxPositions" in model && typeof model.maxPositions === "number"
+    ? model.maxPositions
+    : Number.POSITIVE_INFINITY;
 }
 
 export interface ValueRole {

@@ -3,7 +3,7 @@
 
 import { basename, dirname, join } from "node:path";
 import type { FrozenModel, JobOptions } from "../../engine/contract.js";
-import { fail } from "../../errors/index.js";
+import { AttuneError, fail } from "../../errors/index.js";
 import {
   type QueuedRollout,
   type Rollout,
@@ -119,7 +119,7 @@ export class Rollouts {
     const { model, value } = place;
     const begun = now();
     let sampled = begun;
-    const rollout = await sampleRollout({
+    const rollout = await samplingStep(number + 1, {
       policy: model,
       reference,
       exactKl,
@@ -178,6 +178,22 @@ export class Rollouts {
     throw fail("ATTUNE_DATA", `Expected ${missing} in ${path} but another algorithm kept it without.`, {
       details: { path },
     });
+  }
+}
+
+/** Throws ATTUNE_NOT_FINITE naming the step, where updates ruined the weights. */
+async function samplingStep(
+  step: number,
+  options: Parameters<typeof sampleRollout>[0],
+): Promise<SampledRollout> {
+  try {
+    return await sampleRollout(options);
+  } catch (error) {
+    if (!(error instanceof AttuneError) || error.code !== "ATTUNE_NOT_FINITE") throw error;
+    const text = `While answers were sampled for step ${step}: ${error.message}`;
+    const advice =
+      "Updates have ruined the weights: lower the learning rate, and go on from a checkpoint of earlier steps.";
+    throw fail("ATTUNE_NOT_FINITE", `${text} ${advice}`, { cause: error, details: { step } });
   }
 }
 

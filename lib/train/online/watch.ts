@@ -229,7 +229,13 @@ export class Watch {
 
   #measure({ step, rollout, golden }: Omit<Measured, "wins">) {
     const perPrompt = golden === undefined ? undefined : promptMeans(golden);
-    if (perPrompt !== undefined) this.#startGold ??= plain(perPrompt);
+    if (perPrompt !== undefined && this.#startGold === undefined) {
+      this.#startGold = plain(perPrompt);
+      if (perPrompt.every(Number.isNaN))
+        this.#options.place.warn(
+          "No answer to the evaluation prompts has a gold score: every source said null. Gold is not measured.",
+        );
+    }
     const start = this.#startGold;
     const wins =
       perPrompt === undefined || start === undefined || this.#start === undefined
