@@ -1,12 +1,12 @@
 // Looks metrics up in the one table of their descriptions, and renders it for the docs. Pure.
 
+import { metricDescriptions } from "./metric-descriptions.js";
 import {
   type MetricDescription,
   type MetricGroup,
   type MetricSection,
-  metricDescriptions,
   metricGroups,
-} from "./metric-descriptions.js";
+} from "./metric-groups.js";
 import type { RunData } from "./run-data.js";
 
 /** A metric as a report shows it. */

@@ -1,7 +1,7 @@
 // The metrics of online runs, a part of the one table of metric-descriptions.ts: those that people ask for first come first.
 // Data only; must not import any room.
 
-import type { MetricDescription } from "./metric-descriptions.js";
+import type { MetricDescription } from "./metric-groups.js";
 
 export const onlineDescriptions: readonly MetricDescription[] = [
   {

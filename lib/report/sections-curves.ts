@@ -3,7 +3,7 @@
 
 import { type FiguresOfMetric, figuresOf } from "./figures.js";
 import { described, type Html, html, scrollTable } from "./html.js";
-import { groupNotes, metricGroups } from "./metric-descriptions.js";
+import { groupNotes, metricGroups } from "./metric-groups.js";
 import { formatNumber, formatValue } from "./page/format-value.js";
 import { alarmsByStep, type Panel, panelsOf, tokensAtSteps } from "./panels.js";
 import type { RunData } from "./run-data.js";
