@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { createEngine, type Engine, type Model } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
+import { peakRssBytes } from "../lib/train/metrics.js";
 
 interface Work {
   readonly batch: number;
@@ -93,7 +94,7 @@ async function measure(engine: Engine, model: Model, work: Work) {
     tokens_per_s: perSecond(spread(total).median),
     tokens_per_s_best: perSecond(Math.min(...total)),
     decode_tokens_per_s: Number(((1000 * work.batch) / step).toFixed(1)),
-    memory: { peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024) },
+    memory: { peak_rss_mb: Math.round(peakRssBytes() / 2 ** 20) },
     versions: { attune: attuneVersion },
     machine: machineLine(),
   };

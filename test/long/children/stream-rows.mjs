@@ -3,6 +3,7 @@
 
 import { loadRows } from "../../../dist/data/index.js";
 import { loadTokenizer } from "../../../dist/text/index.js";
+import { peakRssBytes } from "../../../dist/train/metrics.js";
 
 const [file = "", workers = "0", folder] = process.argv.slice(2);
 
@@ -46,6 +47,7 @@ const { rows, counts } = await loadRows({
 });
 const milliseconds = Math.round(performance.now() - started);
 const wrong = misplaced(rows, 1000);
-const peak = process.resourceUsage().maxRSS * 1024;
+// Not getrusage: that counts what the parent had when it made this process.
+const peak = peakRssBytes();
 console.log(JSON.stringify({ rows: rows.length, read: counts.read, milliseconds, wrong, peak }));
 rows.close();
