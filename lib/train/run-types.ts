@@ -29,7 +29,7 @@ export interface RunInputs<Metrics extends SharedMetrics> {
   readonly data: RowSource;
   /** The same, measured and never trained on. */
   readonly evalData?: RowSource;
-  /** Cancels at once; nothing is saved. To end a run with its model saved, call `run.stop()`. */
+  /** Cancels at once; nothing is saved. The run counts as interrupted, or as failed where the reason is an AttuneError. To end a run with its model saved, call `run.stop()`. */
   readonly signal?: AbortSignal;
   /** Called after every step; what it throws ends the run. */
   readonly onStep?: (event: StepEvent<Metrics>) => void;

@@ -60,7 +60,10 @@ async function train<Metrics extends SharedMetrics, Own>(
     const result = await saveResult({ place, log, between, control, afterwards });
     await guardedReport(inputs.report, folder.folder, warn);
     return result;
-  } catch (error) {
+  } catch (thrown) {
+    // Who aborts with an error of ours says what failed, whatever the work made of it.
+    const reason: unknown = inputs.signal?.reason;
+    const error = reason instanceof AttuneError ? reason : thrown;
     endWithError(folder, log.done, error, inputs.signal);
     if (log.done > 0) await guardedReport(inputs.report, folder.folder, warn);
     throw error;
@@ -125,7 +128,7 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
 }
 
 /**
- * A cancelled or stopped run counts as interrupted, anything else as failed. A disk that refuses this last record as
+ * A cancelled or stopped run counts as interrupted, anything else as failed: also what an AttuneError aborted. A disk that refuses this last record as
  * well must not hide what ended the run.
  */
 function endWithError(
@@ -135,8 +138,9 @@ function endWithError(
   signal: AbortSignal | undefined,
 ): void {
   const stopped = error instanceof AttuneError && error.code === "ATTUNE_ABORTED";
+  const cancelled = signal?.aborted === true && !(signal.reason instanceof AttuneError);
   try {
-    if (signal?.aborted || stopped) folder.finish("interrupted", done);
+    if (cancelled || stopped) folder.finish("interrupted", done);
     else folder.failed(done, error);
   } catch {
     // run.json keeps saying "running", as after a crash.

@@ -38,4 +38,24 @@ describe("a reward module and the program", () => {
     expect(code).to.equal(1);
     expect(stderr).to.include("[ATTUNE_REWARD]");
   });
+
+  for (const [what, stray] of [
+    ["a timer's error", 'setTimeout(() => { throw new Error("late"); })'],
+    ["a rejection that nobody awaits", 'Promise.reject(new Error("late"))'],
+  ])
+    it(`fails the run by name at ${what}`, async () => {
+      // It comes while the rewards are waited for.
+      const source = `export default () => { ${stray}; return new Promise(() => undefined); };`;
+      const { code, stderr } = await trained(source);
+      expect(code).to.equal(1);
+      expect(stderr).to.match(/^attune: Something outside the run threw: late\. .*\[ATTUNE_REWARD\]$/m);
+      expect(stderr).not.to.include("    at ");
+      expect(place.record()).to.deep.include({ status: "failed" });
+    });
+
+  it("loses no error that came as the module was loaded", async () => {
+    const { code, stderr } = await trained(`Promise.reject("unreachable");\n${lengths}`);
+    expect(code).to.equal(1);
+    expect(stderr).to.include("outside the run threw: unreachable.");
+  });
 });
