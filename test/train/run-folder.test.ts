@@ -13,8 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { fail } from "../../lib/errors/index.js";
-import { checkFreeSpace, checkOutput } from "../../lib/train/output-checks.js";
+import { checkFreeSpace } from "../../lib/train/output-checks.js";
 import { RunFolder, type RunStart } from "../../lib/train/run-folder.js";
+import { checkOutput } from "../../lib/train/taken-output.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 const start: RunStart = {
