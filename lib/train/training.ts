@@ -105,7 +105,7 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
   const { folder, steps, model, counts } = place;
   const { totals } = log;
   if (totals === undefined) throw new Error("a run without a step");
-  const status = log.done >= steps || between.endedEarly ? "done" : "interrupted";
+  const status = log.done >= steps || between.endedEarly !== undefined ? "done" : "interrupted";
   const bestStep = status === "done" ? await between.finish() : undefined;
   const details = status === "done" ? ((await afterwards?.(place)) ?? between.details) : undefined;
   await model.save(folder.modelFolder);
@@ -113,8 +113,8 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
   if (between.failure !== undefined) throw between.failure;
   const { first, last } = totals;
   const seconds = totals.milliseconds / 1000;
-  const { evaluation, checkpoint } = between;
-  const summary = { first, last, seconds, checkpoint, evaluation, bestStep, details };
+  const { evaluation, checkpoint, endedEarly } = between;
+  const summary = { first, last, seconds, checkpoint, evaluation, bestStep, endedEarly, details };
   folder.finish(status, log.done, summary);
   if (status === "done") await between.done();
   return {

@@ -76,6 +76,26 @@ describe("the commands that learn online", () => {
     expect(measured).to.match(/^ *overopt\/win_rate +\d/m);
   });
 
+  for (const [by, why, more] of [
+    ["stop-on", "alarm kl-budget", ["--stop-on", "kl-budget"]],
+    [
+      "stop-rule",
+      "its gold score stayed below its best, or its KL went over the budget",
+      ["--stop-rule", "--gold-function", "rewards.mjs"],
+    ],
+  ] as const)
+    it(`says last that --${by} ended the run, and so does its report`, async () => {
+      const looks = ["--eval-data", join(place.folder, "prompts.jsonl"), "--eval-every", "1"];
+      const far = ["--learning-rate", "0.3", "--beta", "0.01", "--kl-budget", "1e-3", "--epochs", "6"];
+      const stop = more.map((word) => (word === "rewards.mjs" ? module : word));
+      const { code, stdout } = await run("rloo", ...scored(...looks, ...far, ...stop));
+      expect(code).to.equal(0);
+      const step = /^done after (\d+) step/m.exec(stdout)?.[1];
+      expect(stdout).to.include(`\nended early, at step ${step}, by --${by}: ${why}\n`);
+      const page = readFileSync(join(place.output(), "report.html"), "utf8");
+      expect(page).to.include(`Done after ${step} of 12 steps, early by --${by}: ${why}`);
+    });
+
   it("refuses a run without a reward, saying what may give one", async () => {
     const { code, stderr } = await run("rloo");
     expect(code).to.equal(2);

@@ -194,8 +194,9 @@ describe("early stop", () => {
     });
 
   it("ends the run when its patience is used up, and counts it as done", async () => {
-    const { status, steps, bestStep } = await start().result;
+    const { status, steps, bestStep, endedEarly } = await start().result;
     expect([status, steps, bestStep]).to.deep.equal(["done", 5, 3]);
+    expect(endedEarly).to.include({ by: "early-stop", step: 5 });
     expect(place.record()).to.deep.include({ status: "done", stepsDone: 5 });
   });
 
@@ -207,8 +208,8 @@ describe("early stop", () => {
   });
 
   it("saves the best step's weights also when the steps end first", async () => {
-    const { steps, bestStep } = await start({ maxSteps: 4 }).result;
-    expect([steps, bestStep]).to.deep.equal([4, 3]);
+    const { steps, bestStep, endedEarly } = await start({ maxSteps: 4 }).result;
+    expect([steps, bestStep, endedEarly]).to.deep.equal([4, 3, undefined]);
   });
 
   it("says which evaluations were the best so far", async () => {
