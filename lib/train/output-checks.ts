@@ -4,7 +4,7 @@
 import { constants, existsSync, statSync } from "node:fs";
 import { access, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { fail } from "../errors/index.js";
+import { fail, sizeText } from "../errors/index.js";
 import { unwritable } from "./run-files.js";
 
 /**
@@ -48,9 +48,8 @@ export async function checkFreeSpace(need: FreeSpaceNeed): Promise<void> {
   const { folder, bytes, what, free = freeBytes } = need;
   const left = await free(nearestFolder(folder));
   if (left >= bytes) return;
-  const size = (count: number) => `${(count / 1e9).toFixed(2)} GB`;
   const message =
-    `Expected ${size(bytes)} of free space at ${folder} for ${what} but found ${size(left)}. ` +
+    `Expected ${sizeText(bytes)} of free space at ${folder} for ${what} but found ${sizeText(left)}. ` +
     "Free some, or choose another output.";
   throw fail("ATTUNE_OUTPUT", message, { details: { path: folder, bytes, free: left } });
 }
