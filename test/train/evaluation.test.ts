@@ -97,6 +97,13 @@ describe("evaluation during training", () => {
     expect(after).to.include.keys("eval_rewards/accuracies", "eval_logps/chosen", "eval_rewards/rejected");
   });
 
+  it("names eval-data where none of its rows is left", async () => {
+    const long = [{ prompt: "?".repeat(50), completion: "a" }];
+    const error = await failureOf(() => sftRun({ maxLength: 20 }, { evalData: long }).result);
+    expect(error.code).to.equal("ATTUNE_NO_ROWS");
+    expect(error.message).to.match(/^eval-data: Expected at least one row .*an answer has no room/);
+  });
+
   it("is told as an event", async () => {
     const events: EvalEvent[] = [];
     for await (const event of sftRun()) if (event.type === "eval") events.push(event);
