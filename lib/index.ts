@@ -97,6 +97,7 @@ export {
   type DpoMetrics,
   type DpoOptions,
   dpo,
+  type EarlyEnd,
   type EvalEvent,
   type EvalMetrics,
   type GrpoMetrics,

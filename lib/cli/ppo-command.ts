@@ -9,7 +9,7 @@ import { trainingCommand } from "./training-command.js";
 
 const help = `${onlineRows}
 The KL to the reference (the start, or --reference): without it a policy finds answers that only the scorer likes.
-  --beta X multiplies a penalty per token; --kl-target X lets it find the beta that keeps answers X nats away; 0 is off.
+  --beta X multiplies a penalty per token, 0 is none; --kl-target X lets it find the beta that keeps answers X nats away.
   The value network starts from --value-model, or the first reward model; with reward functions alone give --value-model policy.
   --ptx-data mixes pre-training texts into every update (PPO-ptx), so that other abilities stay.
 ${onlineWatch}

@@ -150,8 +150,9 @@ function stepText({ step, steps, metrics }: StepEvent<SharedMetrics>, spent: Spe
   const values = metrics as unknown as Readonly<Record<string, number | undefined>>;
   const accuracy = values["rewards/accuracies"] ?? values.accuracy;
   const margin = values["rewards/margins"] ?? values.margin;
-  const reward = values["objective/scores"] ?? values.reward;
   const kl = values["objective/kl"];
+  // As the sources gave it, like the summary's: what is learned from may be normalised to a mean of 0.
+  const { reward } = values;
   if (reward !== undefined) parts.push(`reward ${short(reward)}`);
   if (kl !== undefined) parts.push(`KL ${short(kl)}`);
   if (accuracy !== undefined) parts.push(`accuracy ${accuracy.toFixed(2)}`);

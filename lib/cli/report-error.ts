@@ -20,9 +20,10 @@ export function reportError(error: unknown, terminal: Terminal): number {
     terminal.stderr.write(`attune: ${error.message} [${error.code}]\n`);
     return exitCodes.interrupted;
   }
-  terminal.stderr.write(`attune: ${reasonOf(error)} [${known ? error.code : "ATTUNE_INTERNAL"}]\n`);
+  const code = known ? error.code : "ATTUNE_INTERNAL";
+  terminal.stderr.write(`attune: ${reasonOf(error)} [${code}]\n`);
   if (terminal.debug && error instanceof Error) terminal.stderr.write(`${stackOf(error)}\n`);
-  else if (!known)
+  else if (code === "ATTUNE_INTERNAL")
     terminal.stderr.write("This is a defect of attune. ATTUNE_DEBUG=1 shows where it happened.\n");
   return known ? error.exitCode : exitCodes.failed;
 }

@@ -29,6 +29,8 @@ export interface Terminal {
   readonly debug: boolean;
   /** Calls back at every Ctrl-C; returns the function that stops listening. */
   onInterrupt(listener: () => void): () => void;
+  /** Calls back with every error that nobody caught; returns the function that stops listening. */
+  onStrayError(listener: (error: unknown) => void): () => void;
   /** Calls back once nobody reads standard output any more (`| head`); returns the function that stops listening. */
   onOutputClosed(listener: () => void): () => void;
   /** Ends the process at once. */
@@ -56,6 +58,14 @@ export function processTerminal(): Terminal {
       return () => {
         process.off("SIGINT", listener);
         process.off("SIGTERM", listener);
+      };
+    },
+    onStrayError(listener) {
+      process.on("uncaughtException", listener);
+      process.on("unhandledRejection", listener);
+      return () => {
+        process.off("uncaughtException", listener);
+        process.off("unhandledRejection", listener);
       };
     },
     onOutputClosed(listener) {

@@ -96,6 +96,9 @@ function summary<Metrics extends SharedMetrics>(
   const trained = [["", "first step", "last step"], ...rowsOf(result.first, result.last, "")];
   const tables = [trained, measured].filter((rows) => rows.length > 1).map((rows) => table(rows));
   const lines = [tables.join("\n\n"), "", head, `model: ${result.model}`];
+  const { endedEarly } = result;
+  if (endedEarly !== undefined)
+    lines.push(`ended early, at step ${endedEarly.step}, by --${endedEarly.by}: ${endedEarly.why}`);
   if (page !== undefined) lines.push(`report: ${page}`);
   if (result.bestStep !== undefined) lines.push(`the model is that of step ${result.bestStep}, the best one`);
   if (result.status === "interrupted" && result.checkpoint !== undefined)

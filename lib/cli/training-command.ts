@@ -2,6 +2,7 @@
 // that is followed. Must not know an algorithm.
 
 import { Command } from "commander";
+import { fail, reasonOf } from "../errors/index.js";
 import type { commandSchemas } from "../options/index.js";
 import { tensorboardSink, writeRunReport } from "../report/index.js";
 import type { SharedMetrics, TrainRun } from "../train/index.js";
@@ -44,13 +45,33 @@ export function trainingCommand<Metrics extends SharedMetrics>(
     const { given } = givenOptions(command, schema);
     const { config: _, json, printConfig: __, printSchema: ___, tensorboard, ...settings } = given;
     const page: { path?: string } = {};
+    const stray = new AbortController();
+    const stopListening = terminal.onStrayError((error) => stray.abort(strayError(error, settings)));
     const run = options.start({
       ...settings,
+      signal: stray.signal,
       ...(tensorboard === true ? { metricsSink: tensorboardSink() } : {}),
       report: async (folder: string) => {
         page.path = await writeRunReport(folder);
       },
     });
-    ended(await followTraining({ run, terminal, json: json === true, report: () => page.path }));
+    try {
+      const code = await followTraining({ run, terminal, json: json === true, report: () => page.path });
+      // It may have come too late to end the run.
+      stray.signal.throwIfAborted();
+      ended(code);
+    } finally {
+      stopListening();
+    }
   });
+}
+
+/** The run's failure where something threw that nobody waits for: a timer's callback, a promise let go. */
+function strayError(error: unknown, settings: Readonly<Record<string, unknown>>) {
+  const text = `Something outside the run threw: ${reasonOf(error)}.`;
+  // Code of the user comes in as reward functions alone.
+  if (settings.rewardFunction === undefined && settings.goldFunction === undefined)
+    return fail("ATTUNE_INTERNAL", text, { cause: error });
+  const advice = "A reward function must await all that it starts, so that errors reach its caller.";
+  return fail("ATTUNE_REWARD", `${text} ${advice}`, { cause: error });
 }

@@ -101,10 +101,15 @@ function sharedOf(row: RowColumns) {
 }
 
 /** The columns that make the type, as fields of its row. */
-function contentOf(row: RowColumns, type: RowType, { turnMark, ratingScale }: CheckRowOptions): object {
+function contentOf(
+  row: RowColumns,
+  type: RowType,
+  { turnMark, ratingScale, accept }: CheckRowOptions,
+): object {
   if (type === "text") return { type, text: wholeText(row) };
   if (type === "preference") return { type, ...pairOf(row, turnMark), ...judgementOf(row) };
-  const prompt = row.content("prompt", "prompt");
+  const ifEmpty = accept.includes("text") ? 'Without a prompt, use a "text" column' : undefined;
+  const prompt = row.content("prompt", "prompt", ifEmpty);
   if (type === "prompt") return { type, prompt };
   if (type === "stepwise" || type === "ranking" || type === "best-of")
     return { type, prompt, ...severalAnswers(row, type) };

@@ -18,6 +18,12 @@ export interface NumberRange {
 /** Whether a column is a question or something to be learnt. */
 export type Part = "prompt" | "answer" | "conversation";
 
+interface Asked {
+  readonly column: string;
+  readonly part: Part;
+  readonly ifEmpty?: string;
+}
+
 export class RowColumns {
   readonly columns: Columns;
 
@@ -47,9 +53,10 @@ export class RowColumns {
     throw this.bad("ATTUNE_DATA_COLUMN", `a column "${column}"`, found, column);
   }
 
-  /** A text, messages or token ids; never empty. */
-  content(column: string, part: Part): Content {
-    return this.contentOf(this.required(column), `column "${column}"`, { column, part });
+  /** A text, messages or token ids; never empty. `ifEmpty`: what to do about a text without a letter. */
+  content(column: string, part: Part, ifEmpty?: string): Content {
+    const asked = { column, part, ...(ifEmpty === undefined ? {} : { ifEmpty }) };
+    return this.contentOf(this.required(column), `column "${column}"`, asked);
   }
 
   /** A list of at least `least` answers. */
@@ -141,12 +148,9 @@ export class RowColumns {
     });
   }
 
-  private contentOf(
-    value: unknown,
-    where: string,
-    { column, part }: { readonly column: string; readonly part: Part },
-  ): Content {
-    if (typeof value === "string") return this.textOf(value, where, { column, part });
+  private contentOf(value: unknown, where: string, asked: Asked): Content {
+    const { column, part } = asked;
+    if (typeof value === "string") return this.textOf(value, where, asked);
     if (Array.isArray(value) && value.length === 0)
       throw this.bad("ATTUNE_DATA", `text, messages or token ids in ${where}`, "an empty list", column);
     if (Array.isArray(value) && value.every((item) => typeof item === "number")) {
@@ -162,22 +166,16 @@ export class RowColumns {
     throw this.bad("ATTUNE_DATA_COLUMN", `text, messages or token ids in ${where}`, describe(value), column);
   }
 
-  private textOf(
-    value: string,
-    where: string,
-    { column, part }: { readonly column: string; readonly part: Part },
-  ): string {
+  private textOf(value: string, where: string, { column, part, ifEmpty }: Asked): string {
     if (hasLoneSurrogate(value)) {
       const found = "half of a surrogate pair (\\ud800 to \\udfff alone)";
       throw this.bad("ATTUNE_DATA", `whole characters in ${where}`, found, column);
     }
-    if (value === "") {
-      const advice = part === "prompt" ? '. Without a prompt, use a "text" column' : "";
+    const advice = ifEmpty === undefined ? "" : `. ${ifEmpty}`;
+    if (value === "")
       throw this.bad("ATTUNE_DATA", `text in ${where}`, `an empty text ("")${advice}`, column);
-    }
     if (part !== "prompt" || /\P{White_Space}/u.test(value)) return value;
-    const found = 'only white space. Without a prompt, use a "text" column';
-    throw this.bad("ATTUNE_DATA", `text in ${where}`, found, column);
+    throw this.bad("ATTUNE_DATA", `text in ${where}`, `only white space${advice}`, column);
   }
 }
 

@@ -11,7 +11,7 @@ export const dropReasons = {
   tie: "neither side is better (label 0.5, or all ranks equal)",
   both_bad: "both sides are bad (both_bad), so there is nothing to prefer",
   too_long: "longer than --max-length",
-  prompt_too_long: "the prompt alone fills --max-length, so no target is left",
+  prompt_too_long: "the prompt alone fills --max-length, so an answer has no room",
   no_target: "nothing to train on after the first token",
   empty_prompt: "the prompt has no token in this vocabulary",
   empty_answer: "an answer says nothing: it has no token but the one that ends it",
@@ -138,7 +138,7 @@ export function noRowsLeft(counts: RowCounts): AttuneError {
   if (counts.bad > 0)
     reasons.push(`${counts.bad}: could not be read (first: ${counts.badMessages[0] ?? ""})`);
   const list = reasons.length === 0 ? "no row was found" : reasons.join("; ");
-  const text = `Expected at least one row to train on, but none is left of ${counts.read} (${list}).`;
+  const text = `Expected at least one row that can be used, but none is left of ${counts.read} (${list}).`;
   return fail("ATTUNE_NO_ROWS", `${text} ${adviceFor(counts)}`, { details: { ...counts } });
 }
 

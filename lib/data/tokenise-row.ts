@@ -62,8 +62,8 @@ export function checkTokeniseSettings({ tokenizer, task, maxLength = 1024 }: Tok
  * Ids = tok(prompt) ++ tok(completion): joined text is never tokenised and cut. Messages go through the chat template;
  * transcripts (`--format hh`) do so too where the model has one, and stay text where it has none.
  * A row gives one row of ids or the reason why it gives none; a pair that is judged as two single answers gives two.
- * Throws with the row's place: ATTUNE_TOKENIZER for ids that the model does not have, ATTUNE_TEMPLATE and
- * ATTUNE_TEMPLATE_PREFIX for conversations that the template does not fit.
+ * Throws with the row's place: ATTUNE_TOKENIZER for ids that the model does not have, ATTUNE_DATA where the row brought them,
+ * ATTUNE_TEMPLATE and ATTUNE_TEMPLATE_PREFIX for conversations that the template does not fit.
  */
 export function tokeniseRow(given: Row, settings: TokeniseSettings): readonly (TokenisedRow | DropReason)[] {
   const { tokenizer, task } = settings;
@@ -86,7 +86,7 @@ function tokeniseOne(row: Row, settings: TokeniseSettings): TokenisedRow | DropR
   if (isTie(judgement) && (ties === "drop" || judgement.ranks !== undefined)) return "tie";
   try {
     const encoded = encodeRow({ row, tokenizer, task, assistantOnly });
-    checkVocabulary(encoded, row.place, vocabularySize);
+    checkVocabulary(encoded, row, vocabularySize);
     const fitted = dropReasonOf(encoded, row, settings) ?? fitRow(encoded, row, settings);
     if (typeof fitted === "string") return fitted;
     const { weight, index, place, source } = row;
@@ -198,16 +198,32 @@ function startLength(prompt: Int32Array, { startIds, bosId }: Tokenizer): number
   return bosId !== undefined && prompt[0] === bosId ? 1 : 0;
 }
 
-function checkVocabulary(row: EncodedRow, { file, line }: RowPlace, size: number | undefined): void {
+function checkVocabulary(encoded: EncodedRow, row: Row, size: number | undefined): void {
   if (size === undefined) return;
-  const { klCompletion } = row;
-  for (const ids of [row.prompt, ...row.completions, ...(klCompletion === undefined ? [] : [klCompletion])]) {
+  const { klCompletion } = encoded;
+  const { file, line } = row.place;
+  for (const ids of [
+    encoded.prompt,
+    ...encoded.completions,
+    ...(klCompletion === undefined ? [] : [klCompletion]),
+  ]) {
     const wrong = ids.find((id) => id >= size);
     if (wrong === undefined) continue;
     const expected = `Expected token ids below the model's vocabulary of ${size}`;
+    const details = { file, line, id: wrong, vocabularySize: size };
+    if (brings(row, wrong)) {
+      const text = `${expected} but the row has ${wrong} (${file}:${line}). Correct the row, or pass over it with --skip-bad-rows.`;
+      throw fail("ATTUNE_DATA", text, { details });
+    }
     const text = `${expected} but the tokenizer made ${wrong} (${file}:${line}). Use the tokenizer this model was trained with.`;
-    throw fail("ATTUNE_TOKENIZER", text, { details: { file, line, id: wrong, vocabularySize: size } });
+    throw fail("ATTUNE_TOKENIZER", text, { details });
   }
+}
+
+/** Whether the row came with this id, rather than with a text. */
+function brings(row: Row, id: number): boolean {
+  const contents: readonly unknown[] = Object.values(row).flat();
+  return contents.some((content) => content instanceof Int32Array && content.includes(id));
 }
 
 /** An error that names no place gets the row's. */

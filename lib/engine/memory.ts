@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
-import { fail } from "../errors/index.js";
+import { fail, sizeText } from "../errors/index.js";
 import type { MemoryUse, TrainableModel } from "./contract.js";
 
 export interface AvailableMemory {
@@ -192,16 +192,12 @@ const TRAINING_ADVICE = "Use dtype bf16, smaller micro-batches, shorter rows, or
 function refuseBeyond({ parts, held, available, advice = TRAINING_ADVICE }: Need): void {
   const total = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
   if (total - held <= available.bytes) return;
-  const listed = parts.filter(([, bytes]) => bytes > 0).map(([name, bytes]) => `${name} ${gigabytes(bytes)}`);
+  const listed = parts.filter(([, bytes]) => bytes > 0).map(([name, bytes]) => `${name} ${sizeText(bytes)}`);
   const message =
-    `Expected ${gigabytes(total - held)} of further memory but only ${gigabytes(available.bytes)} are left (${available.limit}). ` +
-    `In all it would hold ${gigabytes(total)}: ${listed.join(", ")}. ` +
+    `Expected ${sizeText(total - held)} of further memory but only ${sizeText(available.bytes)} are left (${available.limit}). ` +
+    `In all it would hold ${sizeText(total)}: ${listed.join(", ")}. ` +
     advice;
   throw fail("ATTUNE_MEMORY", message, {
     details: { parts: Object.fromEntries(parts), held, available: available.bytes },
   });
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(2)} GB`;
 }

@@ -3,3 +3,4 @@
 export { AttuneError, type ErrorDetails, type FailOptions, fail, reasonOf } from "./attune-error.js";
 export { type CodeEntry, type ErrorCode, type ExitCode, errorCodes, isErrorCode } from "./codes.js";
 export { editDistance, nearest, unknownName } from "./nearest.js";
+export { sizeText } from "./size-text.js";

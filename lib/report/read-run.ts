@@ -158,6 +158,7 @@ async function readAlarms(folder: string) {
 function summaryOf(record: JsonObject): RunSummary {
   const result = asObject(record.result) ?? {};
   const error = asObject(record.error);
+  const early = asObject(result.endedEarly);
   const resumes = Array.isArray(record.resumes) ? record.resumes : [];
   return {
     command: text(record.command) ?? "run",
@@ -168,6 +169,7 @@ function summaryOf(record: JsonObject): RunSummary {
     stepsPlanned: asNumber(record.stepsPlanned),
     seconds: asNumber(result.seconds),
     bestStep: asNumber(result.bestStep),
+    endedEarly: early === undefined ? undefined : { by: String(early.by), why: String(early.why) },
     machine: text(record.machine),
     versions: texts(record.versions),
     hashes: texts(record.hashes),

@@ -20,6 +20,8 @@ export interface RunSummary {
   readonly stepsPlanned: number | undefined;
   readonly seconds: number | undefined;
   readonly bestStep: number | undefined;
+  /** The option that ended it before its last step, and what was found. */
+  readonly endedEarly: { readonly by: string; readonly why: string } | undefined;
   readonly machine: string | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly hashes: Readonly<Record<string, string>>;

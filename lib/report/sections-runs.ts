@@ -77,12 +77,12 @@ function statusClass({ status }: RunSummary): string {
 }
 
 /** How a run ended, in a sentence. */
-export function ending({ status, stepsDone, stepsPlanned, bestStep, error }: RunSummary): string {
+export function ending({ status, stepsDone, stepsPlanned, bestStep, endedEarly, error }: RunSummary): string {
   const of = stepsPlanned === undefined ? "" : ` of ${formatNumber(stepsPlanned)}`;
   const steps = stepsDone === undefined ? "" : ` after ${formatNumber(stepsDone)}${of} steps`;
   const best = bestStep === undefined ? "" : `; the model is that of step ${bestStep}, the best one`;
   if (status === "done") {
-    const early = (stepsDone ?? 0) < (stepsPlanned ?? 0) ? ", early: its evaluation got no better" : "";
+    const early = endedEarly === undefined ? "" : `, early by --${endedEarly.by}: ${endedEarly.why}`;
     return `Done${steps}${early}${best}.`;
   }
   if (status === "interrupted") return `Interrupted${steps}; the same command with --resume goes on.`;

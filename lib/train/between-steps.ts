@@ -12,7 +12,14 @@ import { versions } from "./machine.js";
 import type { EvalMetrics, SharedMetrics } from "./metrics.js";
 import { stateBytes } from "./plan-room.js";
 import { appendToFile } from "./run-files.js";
-import { type Alarm, type Clock, type ProgressEvent, systemClock, type TrainControl } from "./run-types.js";
+import {
+  type Alarm,
+  type Clock,
+  type EarlyEnd,
+  type ProgressEvent,
+  systemClock,
+  type TrainControl,
+} from "./run-types.js";
 import { takeSamples, writeSamples } from "./samples.js";
 import type { SharedSettings } from "./settings.js";
 import type { LogTotals, StepLog } from "./step-log.js";
@@ -49,8 +56,13 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   #evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   #checkpoint: string | undefined;
   #failure: AttuneError | undefined;
-  #ends = false;
+  /** Step of the first alarm. */
   #alarmed: number | undefined;
+  /** The last one. */
+  #alarm: Alarm | undefined;
+  /** The alarm that ends the run. */
+  #alarmEnds: string | undefined;
+  #ends: EarlyEnd | undefined;
   #details: (() => Readonly<Record<string, unknown>>) | undefined;
 
   constructor(options: BetweenStepsOptions<Metrics>) {
@@ -74,8 +86,9 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     return this.#failure;
   }
 
-  get endedEarly(): boolean {
-    return this.#ends || this.#earlyStop?.ended === true;
+  /** Why the run is done before its last step. */
+  get endedEarly(): EarlyEnd | undefined {
+    return this.#ends;
   }
 
   /** Tells of an alarm: an event, and a line in alarms.jsonl. Throws ATTUNE_OUTPUT. */
@@ -83,6 +96,7 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     this.#alarmed ??= alarm.step;
     appendToFile(join(this.#options.settings.output, "alarms.jsonl"), JSON.stringify(alarm));
     this.#options.control.emit({ type: "alarm", ...alarm });
+    this.#alarm = alarm;
   }
 
   /** Where a long step is. */
@@ -99,9 +113,9 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     return this.#details?.();
   }
 
-  /** The run is done after this step, as if it had been the last one. */
+  /** The run is done after this step, as if it had been the last one: the alarm told last asks for it. */
   endAfterThisStep(): void {
-    this.#ends = true;
+    this.#alarmEnds ??= this.#alarm?.name;
   }
 
   /**
@@ -143,7 +157,8 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     const last = step === place.steps;
     if (last || isDue(step, settings.evalEvery)) await this.#measure(step);
     if (last || isDue(step, settings.sampleEvery)) await this.#sample(step);
-    const ends = last || this.endedEarly;
+    if (!last) this.#ends = this.#earlyEnd(step);
+    const ends = last || this.#ends !== undefined;
     if (!ends && (control.stopping || isDue(step, settings.saveEvery)))
       await this.#trySave(step, epoch, rows.length);
     log.start();
@@ -161,6 +176,18 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   /** Everything is saved: what only served to go on is removed. */
   async done(): Promise<void> {
     await this.#earlyStop?.removeAll();
+  }
+
+  #earlyEnd(step: number): EarlyEnd | undefined {
+    if (this.#alarmEnds !== undefined) return { by: "stop-on", step, why: `alarm ${this.#alarmEnds}` };
+    if (this.#earlyStop?.ended !== true) return undefined;
+    if (this.#options.settings.earlyStop !== undefined)
+      return { by: "early-stop", step, why: "its evaluation got no better" };
+    return {
+      by: "stop-rule",
+      step,
+      why: "its gold score stayed below its best, or its KL went over the budget",
+    };
   }
 
   async #measure(step: number): Promise<void> {

@@ -30,6 +30,7 @@ export type {
   AlarmEvent,
   CheckpointEvent,
   Clock,
+  EarlyEnd,
   EvalEvent,
   ProgressEvent,
   RunInputs,

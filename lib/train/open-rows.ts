@@ -12,7 +12,7 @@ import {
   type TokenisedRows,
 } from "../data/index.js";
 import type { TrainableModel } from "../engine/contract.js";
-import { fail } from "../errors/index.js";
+import { AttuneError, fail } from "../errors/index.js";
 import { loadTokenizer, type Tokenizer } from "../text/index.js";
 import type { SharedMetrics } from "./metrics.js";
 import type { RunInputs } from "./run-types.js";
@@ -78,7 +78,7 @@ export async function openRows<Metrics extends SharedMetrics>(
   };
   try {
     const training = await load(inputs.data);
-    const measured = inputs.evalData === undefined ? undefined : await load(inputs.evalData);
+    const measured = inputs.evalData === undefined ? undefined : await ofEvaluation(load(inputs.evalData));
     const split = evalShare === undefined ? undefined : splitRows({ rows: training.rows, evalShare, seed });
     return {
       data: split?.train ?? training.rows,
@@ -101,6 +101,17 @@ export async function openRows<Metrics extends SharedMetrics>(
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+/** Says of rows of which none is left that they are those of eval-data. */
+async function ofEvaluation<Rows>(loading: Promise<Rows>): Promise<Rows> {
+  try {
+    return await loading;
+  } catch (error) {
+    if (!(error instanceof AttuneError) || error.code !== "ATTUNE_NO_ROWS") throw error;
+    const { details = {} } = error;
+    throw fail("ATTUNE_NO_ROWS", `eval-data: ${error.message}`, { cause: error, details });
   }
 }
 

@@ -1,24 +1,11 @@
-// Refuses an output folder before any work is done: one that holds a run, cannot be written, or has no room.
+// Refuses an output folder before any work is done: one that cannot be written, or has no room.
 // Must not create anything.
 
 import { constants, existsSync, statSync } from "node:fs";
 import { access, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { type AttuneError, fail } from "../errors/index.js";
+import { fail, sizeText } from "../errors/index.js";
 import { unwritable } from "./run-files.js";
-import { requireUnlocked } from "./run-lock.js";
-
-/**
- * Refuses a folder that already holds a run or cannot be written, before any work is done; creates nothing.
- * @throws ATTUNE_OUTPUT_EXISTS or ATTUNE_OUTPUT
- */
-export async function checkOutput(folder: string): Promise<void> {
-  requireUnlocked(folder);
-  for (const name of ["run.json", "metrics.jsonl", "config.yaml", "checkpoints", "model"]) {
-    if (existsSync(join(folder, name))) throw holdsRun(folder, name);
-  }
-  await checkWritable("output", folder);
-}
 
 /**
  * Refuses a folder that cannot be written or made; creates nothing. `option` is what the message calls it.
@@ -61,9 +48,8 @@ export async function checkFreeSpace(need: FreeSpaceNeed): Promise<void> {
   const { folder, bytes, what, free = freeBytes } = need;
   const left = await free(nearestFolder(folder));
   if (left >= bytes) return;
-  const size = (count: number) => `${(count / 1e9).toFixed(2)} GB`;
   const message =
-    `Expected ${size(bytes)} of free space at ${folder} for ${what} but found ${size(left)}. ` +
+    `Expected ${sizeText(bytes)} of free space at ${folder} for ${what} but found ${sizeText(left)}. ` +
     "Free some, or choose another output.";
   throw fail("ATTUNE_OUTPUT", message, { details: { path: folder, bytes, free: left } });
 }
@@ -71,13 +57,4 @@ export async function checkFreeSpace(need: FreeSpaceNeed): Promise<void> {
 async function freeBytes(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path);
   return bavail * bsize;
-}
-
-export function holdsRun(folder: string, found: string): AttuneError {
-  return fail(
-    "ATTUNE_OUTPUT_EXISTS",
-    `Expected output to be a new or empty folder, but ${folder} already holds a run (${found}). ` +
-      "Continue it with --resume, choose another folder, or remove this one if it is no longer needed.",
-    { details: { folder, found } },
-  );
 }

@@ -85,7 +85,7 @@ function noCheckpoint(output: string, broken: readonly BrokenCheckpoint[]): Attu
   const found = problems.length === 0 ? "there is none" : `none is complete (${problems.join("; ")})`;
   const text =
     `Expected a checkpoint in ${output} but ${found}. The first one is saved after save-every steps or when a run ` +
-    "is stopped. Begin again in another output.";
+    "is stopped. To begin again, leave resume out, and remove this run or choose another output.";
   return refused(output, text, { problems });
 }
 

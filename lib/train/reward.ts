@@ -123,7 +123,7 @@ async function loop(
     log.finish(epoch, { ...sums.metrics(), ...tieMetric(eta), ...rate });
     if (await between.after(planned)) break;
   }
-  if (plan.reference !== undefined && log.done < place.steps && !between.endedEarly)
+  if (plan.reference !== undefined && log.done < place.steps && between.endedEarly === undefined)
     place.warn("The scores of the saved model are not normalised: that is done when the run ends by itself.");
 }
 

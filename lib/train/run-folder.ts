@@ -6,9 +6,9 @@ import { join, resolve } from "node:path";
 import { makeFolder, removeMade } from "../engine/make-folder.js";
 import { AttuneError, reasonOf } from "../errors/index.js";
 import { MetricsWriter } from "./metrics.js";
-import { holdsRun } from "./output-checks.js";
 import { cutLines, replaceFile, unwritable } from "./run-files.js";
 import { RunLock } from "./run-lock.js";
+import { holdsRun } from "./taken-output.js";
 
 export type RunStatus = "running" | "done" | "failed" | "interrupted";
 

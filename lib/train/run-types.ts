@@ -29,7 +29,7 @@ export interface RunInputs<Metrics extends SharedMetrics> {
   readonly data: RowSource;
   /** The same, measured and never trained on. */
   readonly evalData?: RowSource;
-  /** Cancels at once; nothing is saved. To end a run with its model saved, call `run.stop()`. */
+  /** Cancels at once; nothing is saved. The run counts as interrupted, or as failed where the reason is an AttuneError. To end a run with its model saved, call `run.stop()`. */
   readonly signal?: AbortSignal;
   /** Called after every step; what it throws ends the run. */
   readonly onStep?: (event: StepEvent<Metrics>) => void;
@@ -135,6 +135,16 @@ export type TrainEvent<Metrics> =
   | ProgressEvent
   | SavedEvent;
 
+/** Why a run was done before its last step. */
+export interface EarlyEnd {
+  /** The option that asked for it. */
+  readonly by: "early-stop" | "stop-rule" | "stop-on";
+  /** The step after which it ended. */
+  readonly step: number;
+  /** What was found, as part of a sentence. */
+  readonly why: string;
+}
+
 export interface TrainResult<Metrics> {
   /** `interrupted`: `stop()` came before the last step. */
   readonly status: "done" | "interrupted";
@@ -154,6 +164,8 @@ export interface TrainResult<Metrics> {
   readonly evaluation: { readonly first: EvalMetrics; readonly last: EvalMetrics } | undefined;
   /** With `earlyStop`: the step whose weights were saved as the model. */
   readonly bestStep: number | undefined;
+  /** Why it was done before its last step; undefined where it took all steps, or was interrupted. */
+  readonly endedEarly: EarlyEnd | undefined;
   /** What the algorithm found besides, where there is something: docs of the command. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 }

@@ -43,7 +43,7 @@ export function resolveSettings<Schema extends z.ZodObject, Metrics extends Shar
   const { command, schema, inputs, values, rates } = request;
   loadedModelOptions(command, inputs.model, values);
   const settings = checkOptions({ schema, command, values });
-  refuseContradictions(settings as SharedSettings, inputs);
+  refuseContradictions(settings as SharedSettings, inputs, "evalShare" in schema.shape);
   const kind = trainsAdapter(inputs.model, settings as SharedSettings) ? "adapter" : "full";
   const given = settings as Partial<FilledSettings>;
   return {
@@ -62,6 +62,7 @@ function trainsAdapter(model: RunInputs<SharedMetrics>["model"], settings: Share
 function refuseContradictions<Metrics extends SharedMetrics>(
   settings: SharedSettings,
   { evalData }: RunInputs<Metrics>,
+  mayShare: boolean,
 ): void {
   const { adapter, adapterRank, evalShare, earlyStop, evalEvery, resume, allowChanges } = settings;
   if (adapter !== undefined && adapterRank !== undefined)
@@ -78,7 +79,11 @@ function refuseContradictions<Metrics extends SharedMetrics>(
     throw contradiction("eval-share", "eval-data names the rows to evaluate on", "Leave one of them out.");
   if (!evaluates && (earlyStop !== undefined || evalEvery > 0)) {
     const name = earlyStop === undefined ? "eval-every" : "early-stop";
-    throw contradiction(name, "there are no rows to evaluate on", "Give eval-data or eval-share.");
+    throw contradiction(
+      name,
+      "there are no rows to evaluate on",
+      `Give eval-data${mayShare ? " or eval-share" : ""}.`,
+    );
   }
   if (allowChanges && !resume)
     throw contradiction("allow-changes", "only a resumed run can differ from one before", "Add resume.");

@@ -60,7 +60,10 @@ async function train<Metrics extends SharedMetrics, Own>(
     const result = await saveResult({ place, log, between, control, afterwards });
     await guardedReport(inputs.report, folder.folder, warn);
     return result;
-  } catch (error) {
+  } catch (thrown) {
+    // Who aborts with an error of ours says what failed, whatever the work made of it.
+    const reason: unknown = inputs.signal?.reason;
+    const error = reason instanceof AttuneError ? reason : thrown;
     endWithError(folder, log.done, error, inputs.signal);
     if (log.done > 0) await guardedReport(inputs.report, folder.folder, warn);
     throw error;
@@ -102,7 +105,7 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
   const { folder, steps, model, counts } = place;
   const { totals } = log;
   if (totals === undefined) throw new Error("a run without a step");
-  const status = log.done >= steps || between.endedEarly ? "done" : "interrupted";
+  const status = log.done >= steps || between.endedEarly !== undefined ? "done" : "interrupted";
   const bestStep = status === "done" ? await between.finish() : undefined;
   const details = status === "done" ? ((await afterwards?.(place)) ?? between.details) : undefined;
   await model.save(folder.modelFolder);
@@ -110,8 +113,8 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
   if (between.failure !== undefined) throw between.failure;
   const { first, last } = totals;
   const seconds = totals.milliseconds / 1000;
-  const { evaluation, checkpoint } = between;
-  const summary = { first, last, seconds, checkpoint, evaluation, bestStep, details };
+  const { evaluation, checkpoint, endedEarly } = between;
+  const summary = { first, last, seconds, checkpoint, evaluation, bestStep, endedEarly, details };
   folder.finish(status, log.done, summary);
   if (status === "done") await between.done();
   return {
@@ -125,7 +128,7 @@ async function saveResult<Metrics extends SharedMetrics, Own>(
 }
 
 /**
- * A cancelled or stopped run counts as interrupted, anything else as failed. A disk that refuses this last record as
+ * A cancelled or stopped run counts as interrupted, anything else as failed: also what an AttuneError aborted. A disk that refuses this last record as
  * well must not hide what ended the run.
  */
 function endWithError(
@@ -135,8 +138,9 @@ function endWithError(
   signal: AbortSignal | undefined,
 ): void {
   const stopped = error instanceof AttuneError && error.code === "ATTUNE_ABORTED";
+  const cancelled = signal?.aborted === true && !(signal.reason instanceof AttuneError);
   try {
-    if (signal?.aborted || stopped) folder.finish("interrupted", done);
+    if (cancelled || stopped) folder.finish("interrupted", done);
     else folder.failed(done, error);
   } catch {
     // run.json keeps saying "running", as after a crash.

@@ -16,7 +16,7 @@ import type { SharedMetrics } from "./metrics.js";
 import { type NewScoreHead, type OpenModel, openModel } from "./open-model.js";
 import { effectiveLength } from "./open-rows.js";
 import { type OtherReference, openReference } from "./other-reference.js";
-import { checkOutput, checkWritable } from "./output-checks.js";
+import { checkWritable } from "./output-checks.js";
 import { requireRoom } from "./plan-room.js";
 import { type EarlierRun, findEarlierRun, requireSameRun } from "./resume.js";
 import { cutLines } from "./run-files.js";
@@ -26,6 +26,7 @@ import { type RunInputs, systemClock, type TrainControl } from "./run-types.js";
 import { type ScheduleOptions, warmupSteps } from "./schedule.js";
 import type { SharedSettings } from "./settings.js";
 import { isLogged } from "./step-log.js";
+import { checkOutput } from "./taken-output.js";
 
 export interface OpenWorkplace<Metrics extends SharedMetrics, Own> {
   readonly command: string;

@@ -58,6 +58,7 @@ export async function commandLine(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onStrayError: () => () => undefined,
     onOutputClosed: () => () => undefined,
     quit: (code) => quits.push(code),
   };

@@ -12,6 +12,7 @@ export default function evenness(samples) {
   return samples.map(({ completion }) => completion.filter((id) => id % 2 === 0).length / completion.length);
 }
 export const wrong = () => [1];
+export const most = 42;
 `;
 
 describe("the commands that learn online", () => {
@@ -76,6 +77,26 @@ describe("the commands that learn online", () => {
     expect(measured).to.match(/^ *overopt\/win_rate +\d/m);
   });
 
+  for (const [by, why, more] of [
+    ["stop-on", "alarm kl-budget", ["--stop-on", "kl-budget"]],
+    [
+      "stop-rule",
+      "its gold score stayed below its best, or its KL went over the budget",
+      ["--stop-rule", "--gold-function", "rewards.mjs"],
+    ],
+  ] as const)
+    it(`says last that --${by} ended the run, and so does its report`, async () => {
+      const looks = ["--eval-data", join(place.folder, "prompts.jsonl"), "--eval-every", "1"];
+      const far = ["--learning-rate", "0.3", "--beta", "0.01", "--kl-budget", "1e-3", "--epochs", "6"];
+      const stop = more.map((word) => (word === "rewards.mjs" ? module : word));
+      const { code, stdout } = await run("rloo", ...scored(...looks, ...far, ...stop));
+      expect(code).to.equal(0);
+      const step = /^done after (\d+) step/m.exec(stdout)?.[1];
+      expect(stdout).to.include(`\nended early, at step ${step}, by --${by}: ${why}\n`);
+      const page = readFileSync(join(place.output(), "report.html"), "utf8");
+      expect(page).to.include(`Done after ${step} of 12 steps, early by --${by}: ${why}`);
+    });
+
   it("refuses a run without a reward, saying what may give one", async () => {
     const { code, stderr } = await run("rloo");
     expect(code).to.equal(2);
@@ -87,6 +108,35 @@ describe("the commands that learn online", () => {
     const { code, stderr } = await run("grpo", "--reward-function", `${module}#kindness`);
     expect(code).to.equal(2);
     expect(stderr).to.include("and not kindness").and.include("wrong");
+  });
+
+  it("says so where an export is no function", async () => {
+    const { stderr } = await run("grpo", "--reward-function", `${module}#most`);
+    expect(stderr).to.include("but most is of type number and no function; it exports default, wrong.");
+    writeFileSync(join(place.folder, "number.mjs"), "export default 42;");
+    const alone = await run("grpo", "--reward-function", join(place.folder, "number.mjs"));
+    expect(alone.stderr).to.include("but its default export is of type number and no function.");
+  });
+
+  it("asks for evaluation prompts alone: there is no share of rows to set aside", async () => {
+    const { code, stderr } = await run("grpo", ...scored("--eval-every", "1"));
+    expect(code).to.equal(2);
+    expect(stderr).to.include("Give eval-data. [");
+  });
+
+  it("shows the reward as it was given, however scores are normalised", async () => {
+    const { stderr, stdout } = await run("grpo", ...scored("--normalise-scores"));
+    const [, last] = /^step 2.* reward (\S+)/m.exec(stderr) ?? [];
+    expect(stdout).to.match(new RegExp(`^reward +\\S+ +${last?.replace(".", "\\.")}$`, "m"));
+  });
+
+  it("advises no text column for an empty prompt", async () => {
+    writeFileSync(join(place.folder, "prompts.jsonl"), '{"prompt": ""}\n');
+    const { stderr } = await run("grpo", ...scored());
+    expect(stderr)
+      .to.include('found an empty text ("").')
+      .and.not.include("column. ")
+      .and.not.include('"text"');
   });
 
   it("fails by name where a function gives another number of rewards", async () => {

@@ -1,37 +1,11 @@
 // The program as a process of its own: signals, exit codes, closed pipes.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { expect } from "chai";
 import { demonstrations, type Place, temporaryPlace } from "../train/training-rows.js";
-
-const main = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "lib", "cli", "main.ts");
-
-interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stderr: string;
-}
-
-/** Runs the program; `onText` sees standard error as it grows. */
-function run(
-  args: readonly string[],
-  onText: (text: string, child: ChildProcess) => void,
-  onOutput: (child: ChildProcess) => void = () => undefined,
-): Promise<Ended> {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stderr = "";
-  child.stderr?.on("data", (piece: Buffer) => {
-    stderr += piece.toString();
-    onText(stderr, child);
-  });
-  child.stdout?.on("data", () => onOutput(child));
-  return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stderr })));
-}
+import { runProgram } from "./program-process.js";
 
 describe("the program", () => {
   let place: Place;
@@ -55,7 +29,7 @@ describe("the program", () => {
   };
 
   it("saves after the step at the first SIGINT and exits with 130", async () => {
-    const { code, signal } = await run(args, interruptAt("step 3/"));
+    const { code, signal } = await runProgram(args, { onText: interruptAt("step 3/") });
     expect([code, signal]).to.deep.equal([130, null]);
     expect(place.record()).to.deep.include({ status: "interrupted" });
   });
@@ -65,21 +39,25 @@ describe("the program", () => {
     const weights = (name: string) => readFileSync(join(place.output(name), "model", "model.safetensors"));
     const toOutput = (name: string) =>
       until.map((arg) => (arg === place.output() ? place.output(name) : arg));
-    expect((await run(toOutput("whole"), () => undefined)).code).to.equal(0);
+    expect((await runProgram(toOutput("whole"))).code).to.equal(0);
     let sent = false;
-    const stopped = await run(toOutput("stopped"), (text, child) => {
-      if (sent || !text.includes("step 3/")) return;
-      sent = true;
-      child.kill("SIGTERM");
+    const stopped = await runProgram(toOutput("stopped"), {
+      onText: (text, child) => {
+        if (sent || !text.includes("step 3/")) return;
+        sent = true;
+        child.kill("SIGTERM");
+      },
     });
     expect(stopped.code).to.equal(130);
     expect(weights("stopped").equals(weights("whole"))).to.equal(false);
-    expect((await run([...toOutput("stopped"), "--resume"], () => undefined)).code).to.equal(0);
+    expect((await runProgram([...toOutput("stopped"), "--resume"])).code).to.equal(0);
     expect(weights("stopped").equals(weights("whole"))).to.equal(true);
   });
 
   it("goes on when nobody reads its progress any more", async () => {
-    const { code } = await run([...args, "--max-steps", "200"], (_, child) => child.stderr?.destroy());
+    const { code } = await runProgram([...args, "--max-steps", "200"], {
+      onText: (_, child) => child.stderr?.destroy(),
+    });
     expect(code).to.equal(0);
     expect(place.record()).to.deep.include({ status: "done", stepsDone: 200 });
   });
@@ -89,16 +67,29 @@ describe("the program", () => {
     const path = join(place.folder, "prompts.jsonl");
     writeFileSync(path, prompts.join("\n"));
     const line = ["generate", "--model", place.model, "--prompts", path, "--max-new-tokens", "100", "--json"];
-    const { code, stderr } = await run(
-      line,
-      () => undefined,
-      (child) => child.stdout?.destroy(),
-    );
+    const { code, stderr } = await runProgram(line, { onOutput: (child) => child.stdout?.destroy() });
     expect(code).to.equal(0);
     expect(Number(/([\d,]+) of 20,000 answers/.exec(stderr)?.[1]?.replaceAll(",", ""))).to.be.below(5000);
   });
 
+  it("ends when all of its answers were read, by however slow a reader", async () => {
+    const count = 4000;
+    const path = join(place.folder, "prompts.jsonl");
+    const prompts = Array.from({ length: count }, (_, i) => JSON.stringify({ prompt: `${i}?` }));
+    writeFileSync(path, prompts.join("\n"));
+    const line = ["generate", "--model", place.model, "--prompts", path, "--max-new-tokens", "2", "--json"];
+    let paused = false;
+    const onOutput = ({ stdout }: ChildProcess) => {
+      if (paused) return;
+      paused = true;
+      stdout?.pause();
+      setTimeout(() => stdout?.resume(), 3000);
+    };
+    const { code, stdout } = await runProgram(line, { onOutput });
+    expect([code, stdout.trimEnd().split("\n").length]).to.deep.equal([0, count]);
+  });
+
   it("exits with 2 for wrong usage", async () => {
-    expect((await run(["sft", "--modle", "x"], () => undefined)).code).to.equal(2);
+    expect((await runProgram(["sft", "--modle", "x"])).code).to.equal(2);
   });
 });

@@ -160,9 +160,15 @@ describe("readRows", () => {
       ],
       [
         "an empty prompt",
-        [{ ...pair, prompt: " \n" }],
+        [{ prompt: " \n", completion: "hi" }],
         "ATTUNE_DATA",
         /"prompt" but found only white space.*"text" column/,
+      ],
+      [
+        "an empty prompt of a pair, which cannot be a text",
+        [{ ...pair, prompt: "" }],
+        "ATTUNE_DATA",
+        /"prompt" but found an empty text \(""\)\. Correct/,
       ],
       ["an empty text", [{ text: "" }], "ATTUNE_DATA", /column "text"/],
       [

@@ -386,8 +386,8 @@ describe("tokeniseRows refuses, with file and line,", () => {
       "ids that the model does not have",
       { text: [1, 300] },
       { vocabularySize: 300 },
-      "ATTUNE_TOKENIZER",
-      /below .* 300/,
+      "ATTUNE_DATA",
+      /below .* 300 but the row has 300 .*Correct the row/,
     ],
   ];
   for (const [what, row, options, code, message] of cases) {

@@ -97,6 +97,13 @@ describe("evaluation during training", () => {
     expect(after).to.include.keys("eval_rewards/accuracies", "eval_logps/chosen", "eval_rewards/rejected");
   });
 
+  it("names eval-data where none of its rows is left", async () => {
+    const long = [{ prompt: "?".repeat(50), completion: "a" }];
+    const error = await failureOf(() => sftRun({ maxLength: 20 }, { evalData: long }).result);
+    expect(error.code).to.equal("ATTUNE_NO_ROWS");
+    expect(error.message).to.match(/^eval-data: Expected at least one row .*an answer has no room/);
+  });
+
   it("is told as an event", async () => {
     const events: EvalEvent[] = [];
     for await (const event of sftRun()) if (event.type === "eval") events.push(event);
@@ -194,8 +201,9 @@ describe("early stop", () => {
     });
 
   it("ends the run when its patience is used up, and counts it as done", async () => {
-    const { status, steps, bestStep } = await start().result;
+    const { status, steps, bestStep, endedEarly } = await start().result;
     expect([status, steps, bestStep]).to.deep.equal(["done", 5, 3]);
+    expect(endedEarly).to.include({ by: "early-stop", step: 5 });
     expect(place.record()).to.deep.include({ status: "done", stepsDone: 5 });
   });
 
@@ -207,8 +215,8 @@ describe("early stop", () => {
   });
 
   it("saves the best step's weights also when the steps end first", async () => {
-    const { steps, bestStep } = await start({ maxSteps: 4 }).result;
-    expect([steps, bestStep]).to.deep.equal([4, 3]);
+    const { steps, bestStep, endedEarly } = await start({ maxSteps: 4 }).result;
+    expect([steps, bestStep, endedEarly]).to.deep.equal([4, 3, undefined]);
   });
 
   it("says which evaluations were the best so far", async () => {

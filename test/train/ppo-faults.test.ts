@@ -201,7 +201,7 @@ describe("a ppo run where something goes wrong", function () {
     });
 
     it("ends the run with its model saved where that alarm is to stop it", async () => {
-      const { status, steps } = await train({
+      const { status, steps, endedEarly } = await train({
         learningRate: 0.3,
         klBudget: 2,
         stopOn: ["kl-budget"],
@@ -209,6 +209,7 @@ describe("a ppo run where something goes wrong", function () {
       });
       expect([status, steps]).to.deep.equal(["done", alarms()[0]?.step]);
       expect(steps).to.be.below(20);
+      expect(endedEarly).to.deep.equal({ by: "stop-on", step: steps, why: "alarm kl-budget" });
       expect(weightBytes(place.output()).length).to.be.above(0);
     });
 

@@ -176,6 +176,39 @@ describe("resuming", () => {
     expect(error.message).to.include("a run of attune sft").and.include("one of attune dpo");
   });
 
+  describe("is what a taken output advises", () => {
+    const advice = async () => {
+      const error = await failureOf(() => dpo(options()).result);
+      expect(error.code).to.equal("ATTUNE_OUTPUT_EXISTS");
+      return error.message;
+    };
+
+    it("for a run with a checkpoint", async () => {
+      await interrupted();
+      expect(await advice()).to.include("Continue it with --resume");
+    });
+
+    it("not for one that failed before its first checkpoint; nor does a resume send it back", async () => {
+      const onStep = () => {
+        throw new Error("no disk");
+      };
+      await dpo({ ...options(), onStep }).result.catch(() => undefined);
+      expect(await advice())
+        .to.include("no checkpoint that --resume could")
+        .and.include("remove it to begin again");
+      expect(await refusal())
+        .to.include("there is none")
+        .and.include("remove this run or choose another output");
+    });
+
+    it("not for one that is finished", async () => {
+      await dpo(options()).result;
+      expect(await advice())
+        .to.include("It is finished: choose another folder")
+        .and.not.include("--resume");
+    });
+  });
+
   it("is refused for a run that is finished", async () => {
     await dpo(options()).result;
     expect(await refusal()).to.include("it is finished, after 9 steps");

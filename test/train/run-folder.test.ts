@@ -13,8 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { fail } from "../../lib/errors/index.js";
-import { checkFreeSpace, checkOutput } from "../../lib/train/output-checks.js";
+import { checkFreeSpace } from "../../lib/train/output-checks.js";
 import { RunFolder, type RunStart } from "../../lib/train/run-folder.js";
+import { checkOutput } from "../../lib/train/taken-output.js";
 import { failureOf } from "../errors/expect-failure.js";
 
 const start: RunStart = {
@@ -66,6 +67,9 @@ describe("a run's folder", () => {
     expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_OUTPUT", 2]);
     expect(error.message).to.include("1.20 GB").and.include("1.00 GB").and.include(folder);
     expect(asked).to.deep.equal([parent, parent]);
+    const few = async () => 1500;
+    const small = await failureOf(() => checkFreeSpace({ folder, bytes: 2.34e6, what, free: few }));
+    expect(small.message).to.include("2.3 MB").and.include("1.5 KB");
   });
 
   it("may exist already when it holds no run", async () => {

@@ -139,6 +139,7 @@ describe("a run, ended from outside or beside another,", () => {
         listener();
         return () => undefined;
       },
+      onStrayError: () => () => undefined,
       onOutputClosed: () => () => undefined,
       quit: () => undefined,
     };

@@ -37,6 +37,11 @@ export async function functionOf(place: string): Promise<NamedFunction> {
   if (typeof score !== "function") {
     const functions = Object.keys(exported).filter((key) => typeof exported[key] === "function");
     const there = functions.length === 0 ? "it exports none" : `it exports ${functions.join(", ")}`;
+    const what = name === "default" ? "its default export" : name;
+    if (Object.hasOwn(exported, name)) {
+      const kind = score === null ? "null" : `of type ${typeof score}`;
+      throw refuse(`${what} is ${kind} and no function${functions.length === 0 ? "" : `; ${there}`}`);
+    }
     throw refuse(name === "default" ? `${there}, and none as default` : `${there}, and not ${name}`);
   }
   const ownName = (score as { readonly name: string }).name;
