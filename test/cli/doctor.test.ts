@@ -12,8 +12,11 @@ const { version } = createRequire(import.meta.url)("../../package.json") as { re
 
 describe("attune doctor", () => {
   const at = suiteFolder();
+  const { ATTUNE_ADDON: addon } = process.env;
   afterEach(() => {
-    delete process.env.ATTUNE_ADDON;
+    // Programs that later tests start need the one that was chosen.
+    if (addon === undefined) delete process.env.ATTUNE_ADDON;
+    else process.env.ATTUNE_ADDON = addon;
   });
 
   const report = async () => {
