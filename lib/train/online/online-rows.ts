@@ -130,8 +130,9 @@ async function openParts<Metrics extends SharedMetrics>({
   const judges = [...modelsAmong(rewards.sources), ...modelsAmong(gold.sources)];
   const strangers = await strangersOf(judges, tokenizer);
   requirePositions({ judges, strangers, value: value?.model, maxLength: opened.maxLength });
-  const training = await readPrompts(inputs.data, reading);
-  const measured = inputs.evalData === undefined ? undefined : await readPrompts(inputs.evalData, reading);
+  const training = await readPrompts("data", inputs.data, reading);
+  const { evalData } = inputs;
+  const measured = evalData === undefined ? undefined : await readPrompts("eval-data", evalData, reading);
   if (measured !== undefined) checkLooks(settings, measured.prompts.length);
   requireTexts(strangers, [training.prompts, measured?.prompts ?? []]);
   const others = strangers.map(
@@ -209,6 +210,7 @@ interface Reading<Metrics extends SharedMetrics> {
 
 /** Prompts that leave room for an answer. */
 async function readPrompts<Metrics extends SharedMetrics>(
+  option: "data" | "eval-data",
   data: RowSource,
   { request: { settings }, opened, tokenizer }: Reading<Metrics>,
 ): Promise<RolloutPrompts> {
@@ -232,7 +234,10 @@ async function readPrompts<Metrics extends SharedMetrics>(
   } catch (error) {
     if (!(error instanceof AttuneError) || error.code !== "ATTUNE_NO_ROWS") throw error;
     const text = `A prompt may have ${maxLength} tokens here: ${opened.maxLength} less the ${maxNewTokens} of an answer.`;
-    throw fail("ATTUNE_NO_ROWS", `${error.message} ${text}`, { cause: error, details: { ...error.details } });
+    throw fail("ATTUNE_NO_ROWS", `${option}: ${error.message} ${text}`, {
+      cause: error,
+      details: { ...error.details },
+    });
   }
 }
 
