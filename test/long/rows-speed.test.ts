@@ -1,4 +1,5 @@
-// How long the pairs of shared/data take to be read and tokenised, and to come from the token cache.
+// How long the pairs of shared/data take to be read and tokenised, and to come from the token cache: shown, and compared with
+// each other. A busy machine is no defect.
 // Pending where the data or the model are not there.
 
 import { existsSync, rmSync } from "node:fs";
@@ -40,16 +41,18 @@ describe("the pairs of shared/data", function () {
     return middle;
   }
 
-  it("take less than 3 seconds the first time", async () => {
+  let first = Number.NaN;
+
+  it("are read and tokenised the first time", async () => {
     const middle = await median(() => rmSync(folder("tokens"), { recursive: true, force: true }));
     expect(middle?.cached).to.equal(false);
     expect(middle?.rows).to.be.above(1720);
-    expect(middle?.milliseconds).to.be.below(3000);
+    first = middle?.milliseconds ?? Number.NaN;
   });
 
-  it("take less than 0.3 seconds from the cache", async () => {
+  it("come from the cache in a small part of that time", async () => {
     const middle = await median(() => undefined);
     expect(middle?.cached).to.equal(true);
-    expect(middle?.milliseconds).to.be.below(300);
+    expect(middle?.milliseconds).to.be.below(first / 4);
   });
 });
