@@ -58,8 +58,6 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
   #failure: AttuneError | undefined;
   /** Step of the first alarm. */
   #alarmed: number | undefined;
-  /** The last one. */
-  #alarm: Alarm | undefined;
   /** The alarm that ends the run. */
   #alarmEnds: string | undefined;
   #ends: EarlyEnd | undefined;
@@ -96,7 +94,6 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     this.#alarmed ??= alarm.step;
     appendToFile(join(this.#options.settings.output, "alarms.jsonl"), JSON.stringify(alarm));
     this.#options.control.emit({ type: "alarm", ...alarm });
-    this.#alarm = alarm;
   }
 
   /** Where a long step is. */
@@ -113,9 +110,9 @@ export class BetweenSteps<Metrics extends SharedMetrics> {
     return this.#details?.();
   }
 
-  /** The run is done after this step, as if it had been the last one: the alarm told last asks for it. */
-  endAfterThisStep(): void {
-    this.#alarmEnds ??= this.#alarm?.name;
+  /** The run is done after this step, as if it had been the last one: this alarm asks for it. */
+  endAfterThisStep(alarm: Alarm): void {
+    this.#alarmEnds ??= alarm.name;
   }
 
   /**

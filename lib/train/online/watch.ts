@@ -258,7 +258,7 @@ export class Watch {
     const { between, settings } = this.#options;
     for (const alarm of this.#alarms.observe(look)) {
       between.alarm(alarm satisfies Alarm);
-      if (settings.stopOn?.includes(alarm.name)) between.endAfterThisStep();
+      if (settings.stopOn?.includes(alarm.name)) between.endAfterThisStep(alarm);
     }
   }
 }
