@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { createEngine, type Engine, type Model } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { peakRssBytes } from "../lib/train/metrics.js";
+import { spreadOf } from "./numbers.js";
 
 interface Work {
   readonly batch: number;
@@ -68,9 +69,8 @@ async function timed(model: Model, work: Work, newTokens: number): Promise<numbe
 }
 
 const spread = (values: readonly number[]) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) => Number((sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(2));
-  return { min: at(0), median: at(0.5), max: at(1) };
+  const { least, median, most } = spreadOf(values, 5);
+  return { min: least, median, max: most };
 };
 
 async function measure(engine: Engine, model: Model, work: Work) {

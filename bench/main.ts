@@ -7,8 +7,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { machineLine } from "../lib/train/machine.js";
 import { benchDecode } from "./decode.js";
+import { benchGpt2Step } from "./gpt2-step.js";
+import { benchPeers } from "./peers.js";
 import { benchPpo } from "./ppo-iteration.js";
 import { suites } from "./suites.js";
+import { benchTrainStep } from "./train-step.js";
 
 interface SuiteReport {
   readonly suite: string;
@@ -55,6 +58,12 @@ if (args[0] === "--suite") {
   await benchDecode(args.slice(1));
 } else if (args[0] === "ppo") {
   await benchPpo(args.slice(1));
+} else if (args[0] === "gpt2-step") {
+  await benchGpt2Step(args.slice(1));
+} else if (args[0] === "train-step") {
+  await benchTrainStep(args.slice(1));
+} else if (args[0] === "peers") {
+  await benchPeers(args.slice(1));
 } else {
   const json = args.indexOf("--json");
   const file = json < 0 ? undefined : args[json + 1];

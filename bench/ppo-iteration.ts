@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type PpoMetrics, ppo } from "../lib/train/index.js";
 import { machineLine } from "../lib/train/machine.js";
+import { median } from "./numbers.js";
 
 /** Every answer has `new` tokens, so that both sides of a comparison do the same work. */
 export async function benchPpo(args: readonly string[]): Promise<void> {
@@ -67,10 +68,7 @@ export async function benchPpo(args: readonly string[]): Promise<void> {
   }
   // The first iteration touches memory for the first time.
   const warm = steps.length > 1 ? steps.slice(1) : steps;
-  const median = (of: (metrics: PpoMetrics) => number) => {
-    const sorted = warm.map(of).sort((a, b) => a - b);
-    return Number(((sorted[Math.floor(sorted.length / 2)] ?? 0) / 1000).toFixed(3));
-  };
+  const seconds = (of: (metrics: PpoMetrics) => number) => Number((median(warm.map(of)) / 1000).toFixed(3));
   const report = {
     bench: "ppo_iteration",
     prompts: prompts.length,
@@ -78,11 +76,11 @@ export async function benchPpo(args: readonly string[]): Promise<void> {
     dtype: values.dtype,
     ...(rank === undefined ? {} : { adapter_rank: Number(rank) }),
     seconds: {
-      rollout: median((metrics) => metrics["time/rollout_ms"]),
-      scoring: median((metrics) => metrics["time/scoring_ms"]),
-      update: median((metrics) => metrics["time/update_ms"]),
+      rollout: seconds((metrics) => metrics["time/rollout_ms"]),
+      scoring: seconds((metrics) => metrics["time/scoring_ms"]),
+      update: seconds((metrics) => metrics["time/update_ms"]),
     },
-    total_s: median(({ step_ms }) => step_ms),
+    total_s: seconds(({ step_ms }) => step_ms),
     log: steps.map((metrics) => ({
       kl: metrics["objective/kl"],
       policy_loss: metrics["loss/policy"],

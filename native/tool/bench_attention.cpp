@@ -1,6 +1,7 @@
 // Times attention at the shapes of a 135M-parameter model and the head ops over its vocabulary; one JSON line
 // per op. GFLOP/s count only the (query, key) pairs that exist. Must not include an op body: ops come from
 // the table.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -82,13 +83,20 @@ void bench_shape(const BenchContext& context, const Shape& shape, DType dtype) {
     report(context, "attention_backward", shape.name, dtype, backward, "gflop_s", 2.5 * flop);
 }
 
+// Arguments: fp32 or bf16; none = both.
+bool asks_for(const BenchContext& context, DType dtype) {
+    const auto& names = context.arguments;
+    return names.empty() || std::find(names.begin(), names.end(), dtype_name(dtype)) != names.end();
+}
+
 void bench_attention(const BenchContext& context) {
     const Shape shapes[] = {{"1024 H9 G3 D64", 9, 3, 64, branched(1, 1024, 0, 0)},
                             {"16 x (80 + 2 x 70) H9 G3 D64", 9, 3, 64, branched(16, 80, 2, 70)},
                             {"1024 H12 G12 D64", 12, 12, 64, branched(1, 1024, 0, 0)},
                             {"256 + 32 x 1 H9 G3 D64", 9, 3, 64, branched(1, 256, 32, 1)}};
     for (const DType dtype : {DType::F32, DType::BF16})
-        for (const Shape& shape : shapes) bench_shape(context, shape, dtype);
+        if (asks_for(context, dtype))
+            for (const Shape& shape : shapes) bench_shape(context, shape, dtype);
 }
 
 void bench_head(const BenchContext& context) {

@@ -1,0 +1,92 @@
+// Runs two commands alternately, each in a process of its own, and compares what they measured: A B, B A, A B, …
+// Must not know what is measured.
+
+import { execFile } from "node:child_process";
+import { loadavg } from "node:os";
+import { promisify } from "node:util";
+import { type Spread, spreadOf } from "./numbers.js";
+
+export interface Side {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What the lines of JSON on standard output say. */
+  readonly read: (lines: readonly JsonLine[]) => Reading;
+}
+
+export type JsonLine = Readonly<Record<string, unknown>>;
+
+export interface Reading {
+  /** By what was measured (a shape, or "all"): higher is better. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** In the order of steps: must be those of the other side. */
+  readonly losses?: readonly number[];
+  readonly peakMb?: number;
+}
+
+export interface Compared {
+  /** By what was measured: rates of both sides and ours divided by theirs, pair by pair. */
+  readonly parts: Readonly<
+    Record<string, { readonly ours: Spread; readonly theirs: Spread; readonly ratio: Spread }>
+  >;
+  readonly losses?: { readonly ours: readonly number[]; readonly theirs: readonly number[] };
+  readonly peakMb?: { readonly ours: Spread; readonly theirs: Spread };
+  /** Load of one minute before each pair. */
+  readonly loads: readonly number[];
+}
+
+export interface Compare {
+  readonly ours: Side;
+  readonly theirs: Side;
+  readonly pairs: number;
+  readonly onPair?: (pair: number, ours: Reading, theirs: Reading) => void;
+}
+
+/** Throws where a command fails or a side measures what the other does not. */
+export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise<Compared> {
+  const readings: { ours: Reading; theirs: Reading }[] = [];
+  const loads: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    loads.push(Number((loadavg()[0] ?? 0).toFixed(2)));
+    const first = pair % 2 === 0 ? await run(ours) : undefined;
+    const other = await run(theirs);
+    const mine = first ?? (await run(ours));
+    readings.push({ ours: mine, theirs: other });
+    onPair?.(pair, mine, other);
+  }
+  const [one] = readings;
+  if (one === undefined) throw new Error("nothing was compared");
+  const names = Object.keys(one.ours.rates).filter((name) => name in one.theirs.rates);
+  if (names.length === 0) throw new Error("the two sides measured different things");
+  const series = (side: "ours" | "theirs", name: string) =>
+    readings.map((reading) => reading[side].rates[name] ?? Number.NaN);
+  const parts = names.map((name) => {
+    const [mine, other] = [series("ours", name), series("theirs", name)];
+    const ratio = mine.map((value, i) => value / (other[i] ?? Number.NaN));
+    return [name, { ours: spreadOf(mine), theirs: spreadOf(other), ratio: spreadOf(ratio, 3) }] as const;
+  });
+  const peaks = (side: "ours" | "theirs") => readings.flatMap((reading) => reading[side].peakMb ?? []);
+  return {
+    parts: Object.fromEntries(parts),
+    ...(one.ours.losses === undefined || one.theirs.losses === undefined
+      ? {}
+      : { losses: { ours: one.ours.losses, theirs: one.theirs.losses } }),
+    ...(peaks("ours").length === 0 || peaks("theirs").length === 0
+      ? {}
+      : { peakMb: { ours: spreadOf(peaks("ours")), theirs: spreadOf(peaks("theirs")) } }),
+    loads,
+  };
+}
+
+const execute = promisify(execFile);
+
+async function run({ command, args, cwd, env, read }: Side): Promise<Reading> {
+  const { stdout } = await execute(command, [...args], {
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
+  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+  return read(lines.map((line) => JSON.parse(line) as JsonLine));
+}

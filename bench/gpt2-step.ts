@@ -1,0 +1,79 @@
+// `npm run bench gpt2-step`: whole training steps of a GPT-2 of 124 M random parameters on 4 rows of 64 tokens, as one JSON line:
+// forward, loss, backward, AdamW. Must not assert anything.
+
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { packStep } from "../lib/data/index.js";
+import { createEngine } from "../lib/engine/index.js";
+import { attuneVersion, machineLine } from "../lib/train/machine.js";
+import { peakRssBytes } from "../lib/train/metrics.js";
+import { spreadOf } from "./numbers.js";
+import { writeRandomModel } from "./random-model.js";
+
+const size = { vocabulary: 50_257, positions: 1024, width: 768, layers: 12, heads: 12 } as const;
+const rows = 4;
+const length = 64;
+
+/** Ids spread over the vocabulary, the same in every run. */
+function tokensOf(row: number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => ((row * length + i + 1) * 2_654_435_761) % size.vocabulary);
+}
+
+export async function benchGpt2Step(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      dtype: { type: "string", default: "fp32" },
+      threads: { type: "string", default: "2" },
+      repeat: { type: "string", default: "5" },
+    },
+  });
+  const folder = join(tmpdir(), "attune-bench-gpt2-124m");
+  if (!existsSync(join(folder, "done"))) {
+    mkdirSync(folder, { recursive: true });
+    writeRandomModel({ folder, ...size });
+    writeFileSync(join(folder, "done"), "");
+  }
+  const dtype = values.dtype === "bf16" ? "bf16" : "fp32";
+  const engine = await createEngine({ threads: Number(values.threads) });
+  try {
+    const model = await engine.loadModel(folder, { dtype });
+    const data = Array.from({ length: rows }, (_, row) => {
+      const tokens = tokensOf(row);
+      return { prompt: tokens.slice(0, 1), completions: [tokens.slice(1)] };
+    });
+    const [batch] = packStep({ data, rows: [...data.keys()], microBatchTokens: rows * length });
+    if (batch === undefined) throw new Error("nothing was packed");
+    const { targets } = batch.counts;
+    const milliseconds: number[] = [];
+    const losses: number[] = [];
+    for (let i = 0; i <= Number(values.repeat); i++) {
+      const began = performance.now();
+      const { loss } = await model.step(batch, { kind: "nll", normaliser: targets });
+      await model.update({ learningRate: 1e-4 });
+      // The first one touches memory for the first time.
+      if (i > 0) milliseconds.push(performance.now() - began);
+      losses.push(Number(loss.toFixed(4)));
+    }
+    const { least, median, most } = spreadOf(milliseconds);
+    const report = {
+      bench: "gpt2_step",
+      B: rows,
+      T: length,
+      dtype,
+      threads: Number(values.threads),
+      isa: engine.isa,
+      ms: { min: least, median, max: most },
+      tokens_per_s: Number(((1000 * rows * length) / least).toFixed(1)),
+      loss: losses,
+      memory: { peak_rss_mb: Math.round(peakRssBytes() / 2 ** 20) },
+      versions: { attune: attuneVersion },
+      machine: machineLine(),
+    };
+    console.log(JSON.stringify(report));
+  } finally {
+    await engine.dispose();
+  }
+}
