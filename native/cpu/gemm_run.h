@@ -71,6 +71,7 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
     const int64_t steps = gemm.steps();
     const int64_t block = depth_block(gemm.depth) / F::kStep;
     const bool whole = block >= steps;  // one block: a tile is finished at once and need not be kept
+    const typename F::B* first_b = gemm.b + panel * gemm.b_stride;
     const int64_t few = gemm.rows - first * kTileRows<V>;
     if (!whole && few <= kFewRows) {
         const typename F::A* a = gemm.a + first * steps * kStepA<V, F>;
@@ -90,11 +91,17 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
             const int64_t count = std::min(block, steps - step);
             for (int64_t p = panel; p < panel_end; ++p) {
                 const typename F::B* b = gemm.b + p * gemm.b_stride + step * kStepB<F>;
+                const typename F::B* next = p + 1 < panel_end      ? b + gemm.b_stride
+                                            : step + count < steps ? first_b + (step + count) * kStepB<F>
+                                                                   : nullptr;
                 for (int64_t i = row; i < row_end; ++i) {
                     const int64_t rows = std::min<int64_t>(kTileRows<V>, gemm.rows - i * kTileRows<V>);
                     float* tile = tiles + (whole ? 0 : ((p - panel) * kRowBlock + (i - row)) * kTile);
                     const typename F::A* a = gemm.a + (i * steps + step) * kStepA<V, F>;
-                    kTileKernels<V, F>[static_cast<size_t>(rows - 1)](tile, a, b, count, step == 0);
+                    // A step of B is two lines: each of the first two micropanels fetches one half.
+                    const void* ahead =
+                        next == nullptr || i > row + 1 ? nullptr : next + (i - row) * count * kStepB<F> / 2;
+                    kTileKernels<V, F>[static_cast<size_t>(rows - 1)](tile, a, b, count, step == 0, ahead);
                     if (step + count == steps) sink(i * kTileRows<V>, rows, p, tile);
                 }
             }
