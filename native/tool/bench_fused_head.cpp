@@ -1,6 +1,7 @@
-// Times the language-model head with its loss and all gradients, and the final norm before it, as a training step does it: one
-// JSON line per shape and dtype, with what it holds beside weights and gradients. Arguments: fp32, bf16, or TxCxV shapes; none =
-// those of GPT-2 124M and SmolLM2-135M in both dtypes. The op counts 6 T C V: logits, states' and matrix' gradients.
+// Times the language-model head with its loss and all gradients, and the final norm before it, as a training
+// step does it: one JSON line per shape and dtype, with what it holds beside weights and gradients.
+// Arguments: fp32, bf16, or TxCxV shapes; none = those of GPT-2 124M and SmolLM2-135M in both dtypes. The op
+// counts 6 T C V: logits, states' and matrix' gradients.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -86,14 +87,14 @@ void time_shape(const BenchContext& context, const Shape& shape, DType dtype) {
         head.train(stats, weights, &gradients, batch, loss, *context.stream);
         head.scatter(dx, weights, &gradients, *context.stream);
     });
-    const double flop = 6e-6 * static_cast<double>(shape.T) * static_cast<double>(shape.C) *
-                        static_cast<double>(shape.V);
-    std::printf(
-        R"({"op":"fused_head","isa":"%s","threads":%d,"dtype":"%s","T":%lld,"C":%lld,"V":%lld,)"
-        R"("median_ms":%.3f,"min_ms":%.3f,"gflops_median":%.1f,"gflops":%.1f,"extra_mb":%.1f})",
-        context.ops.name, context.threads, dtype_name(dtype), static_cast<long long>(shape.T),
-        static_cast<long long>(shape.C), static_cast<long long>(shape.V), timing.median_ms, timing.min_ms,
-        flop / timing.median_ms, flop / timing.min_ms, 1e-6 * static_cast<double>(head.allocated_bytes()));
+    const double flop =
+        6e-6 * static_cast<double>(shape.T) * static_cast<double>(shape.C) * static_cast<double>(shape.V);
+    std::printf(R"({"op":"fused_head","isa":"%s","threads":%d,"dtype":"%s","T":%lld,"C":%lld,"V":%lld,)"
+                R"("median_ms":%.3f,"min_ms":%.3f,"gflops_median":%.1f,"gflops":%.1f,"extra_mb":%.1f})",
+                context.ops.name, context.threads, dtype_name(dtype), static_cast<long long>(shape.T),
+                static_cast<long long>(shape.C), static_cast<long long>(shape.V), timing.median_ms,
+                timing.min_ms, flop / timing.median_ms, flop / timing.min_ms,
+                1e-6 * static_cast<double>(head.allocated_bytes()));
     std::printf("\n");
     std::fflush(stdout);
 }
