@@ -1,30 +1,20 @@
 // The plain runner: `check` compares every op with its reference, `bench` times ops, both without Node.
-// Must not know an op: families and benchmarks register themselves.
+// Must not know an op: families register themselves, benchmarks are listed in bench/.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "bench/bench.h"
 #include "core/backend.h"
 #include "core/error.h"
-#include "tool/bench.h"
+#include "tool/bench_command.h"
 #include "tool/check.h"
 
 namespace attune::tool {
 
 namespace {
-
-struct Benchmark {
-    std::string name;
-    void (*body)(const BenchContext&);
-};
-
-std::vector<Benchmark>& benchmarks() {
-    static std::vector<Benchmark> list;
-    return list;
-}
 
 struct Options {
     std::string command;
@@ -139,25 +129,14 @@ int run_checks(const Options& options) {
 
 int run_benchmark(const Options& options) {
     require(!options.names.empty(), Code::Option, "Expected the name of a benchmark.\n", kUsage);
-    const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    const int threads = options.threads > 0 ? options.threads : processors;
-    ThreadPool pool(threads);
-    Scratch scratch;
-    Stream stream;
-    stream.pool = &pool;
-    stream.scratch = &scratch;
-    for (const Benchmark& benchmark : benchmarks()) {
-        if (benchmark.name != options.names[0]) continue;
-        benchmark.body(
-            {cpu_ops(options.isa), &stream, threads, {options.names.begin() + 1, options.names.end()}});
-        return 0;
-    }
-    raise(Code::Option, "Unknown benchmark \"", options.names[0], "\"; `list` prints the names.");
+    run_bench(options.isa, options.threads, options.names);
+    return 0;
 }
 
 int run_list() {
     for (const Family& family : families()) std::printf("check %s\n", family.name.c_str());
-    for (const Benchmark& benchmark : benchmarks()) std::printf("bench %s\n", benchmark.name.c_str());
+    for (const bench::Benchmark& benchmark : bench::benchmarks())
+        std::printf("bench %s: %s\n", benchmark.name, benchmark.what);
     for (const IsaInfo& isa : list_isas())
         std::printf("isa %s%s%s%s\n", isa.name.c_str(), isa.built ? "" : " (not built)",
                     isa.native ? "" : " (emulated)", isa.runnable ? "" : " (cannot run here)");
@@ -173,10 +152,6 @@ int run(int count, char** values) {
 }
 
 }  // namespace
-
-RegisterBench::RegisterBench(const char* name, void (*body)(const BenchContext&)) {
-    benchmarks().push_back({name, body});
-}
 
 }  // namespace attune::tool
 
