@@ -80,6 +80,11 @@ void* Scratch::try_slot(int index, size_t bytes) noexcept {
     }
 }
 
+std::shared_ptr<void>& Scratch::kept(int index) {
+    if (kept_.size() <= static_cast<size_t>(index)) kept_.resize(static_cast<size_t>(index) + 1);
+    return kept_[static_cast<size_t>(index)];
+}
+
 size_t Scratch::bytes() const noexcept {
     size_t sum = 0;
     for (const AlignedBytes& memory : slots_) sum += memory.get_deleter().bytes;

@@ -1,4 +1,5 @@
-// Grow-only aligned memory that ops use while they run. Not for anything that outlives an op.
+// Grow-only memory that ops use while they run, so that they allocate at their first calls alone. Not for
+// values that outlive an op.
 #pragma once
 
 #include <cstddef>
@@ -31,10 +32,15 @@ class Scratch {
     T* slot_of(int index, int64_t count) {
         return static_cast<T*>(slot(index, static_cast<size_t>(count) * sizeof(T)));
     }
-    size_t bytes() const noexcept;
+    size_t bytes() const noexcept;  // of the slots
+
+    // An object that an op keeps from call to call, under a number and of a type that are its own alone; null
+    // before the first.
+    std::shared_ptr<void>& kept(int index);
 
   private:
     std::vector<AlignedBytes> slots_;
+    std::vector<std::shared_ptr<void>> kept_;
 };
 
 }  // namespace attune

@@ -90,7 +90,7 @@ size_t Activations::bytes(const ModelConfig& config, DType dtype, int64_t rows, 
 }
 
 void Activations::prepare(const ModelConfig& config, DType dtype, int64_t rows, bool keep) {
-    const size_t needed = bytes(config, dtype, rows, keep);
+    const size_t needed = lay_out(config, dtype, rows, keep, nullptr);
     grow_aligned(arena_, needed);
     arena_bytes = std::max(arena_bytes, needed);
     lay_out(config, dtype, rows, keep, arena_.get());
