@@ -187,7 +187,8 @@ struct Samples {
 
 struct Ops {
     uint32_t struct_size;
-    const char* name;  // "scalar", "avx2", "avx512", "avx512bf16", "emulated16", "emulated16bf16", ...
+    const char*
+        name;  // "scalar", "avx2", "avx512", "avx512bf16", "neon", "emulated16", "emulated16bf16", ...
 
     // ---- parameters: rows [first, first+rows) of a parameter, to and from row-major fp32 [rows][K]
     Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
