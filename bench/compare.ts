@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process";
 import { loadavg } from "node:os";
 import { promisify } from "node:util";
-import { type Spread, spreadOf } from "./numbers.js";
+import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
 
 export interface Side {
   readonly command: string;

@@ -3,10 +3,10 @@
 // no token stops a sequence. The prefill is timed apart, as the same with one new token.
 
 import { parseArgs } from "node:util";
+import { spreadOf } from "../lib/cli/bench-numbers.js";
 import { createEngine, type Engine, type Model } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { peakRssBytes } from "../lib/train/metrics.js";
-import { spreadOf } from "./numbers.js";
 
 interface Work {
   readonly batch: number;

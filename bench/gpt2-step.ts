@@ -5,11 +5,11 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { spreadOf } from "../lib/cli/bench-numbers.js";
 import { packStep } from "../lib/data/index.js";
 import { createEngine } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { peakRssBytes } from "../lib/train/metrics.js";
-import { spreadOf } from "./numbers.js";
 import { writeRandomModel } from "./random-model.js";
 
 const size = { vocabulary: 50_257, positions: 1024, width: 768, layers: 12, heads: 12 } as const;

@@ -3,24 +3,18 @@
 
 import { join } from "node:path";
 import type { JsonLine, Reading, Side } from "./compare.js";
-
-/** Where things lie. */
-export interface PeerPlaces {
-  /** This project. */
-  readonly root: string;
-  /** A Python with torch, transformers and trl. */
-  readonly python: string;
-  /** The folder of the scripts of the other side. */
-  readonly peers: string;
-  /** Weights that both sides begin with, a GGUF file. */
-  readonly model: string;
-  /** Folders that work.py wrote: rows in file order, and by length. */
-  readonly work: string;
-  readonly workByLength: string;
-  /** A reward model with a head of random weights. */
-  readonly rewardModel: string;
-  readonly threads: number;
-}
+import {
+  bench,
+  gpt2Reading,
+  last,
+  number,
+  object,
+  ourLinear,
+  type PeerPlaces,
+  script,
+  tool,
+  torchLinear,
+} from "./sides.js";
 
 export interface PeerRow {
   readonly name: string;
@@ -31,32 +25,12 @@ export interface PeerRow {
   readonly target: { readonly avx2: number | undefined; readonly avx512: number | undefined };
   readonly ours: (places: PeerPlaces) => Side;
   readonly theirs: (places: PeerPlaces) => Side;
+  /** A rate of a part as people read it, less is better where it is a time or memory. */
+  readonly shown: (part: string, rate: number) => string;
 }
 
 type Dtype = "fp32" | "bf16";
 type Algorithm = "dpo" | "sft" | "reward" | "kto";
-
-const number = (line: JsonLine, key: string): number => Number(line[key]);
-const object = (value: unknown): JsonLine =>
-  (typeof value === "object" && value !== null ? value : {}) as JsonLine;
-const last = (lines: readonly JsonLine[]): JsonLine => lines.at(-1) ?? {};
-
-/** This project's bench, in a process of its own. */
-function bench({ root }: PeerPlaces, args: readonly string[], read: Side["read"]): Side {
-  return { command: process.execPath, args: ["--import", "tsx", "bench/main.ts", ...args], cwd: root, read };
-}
-
-/** A script of the other side. */
-function script({ python, peers }: PeerPlaces, args: readonly string[], read: Side["read"]): Side {
-  const [name = "", ...more] = args;
-  return { command: python, args: [join(peers, name), ...more], cwd: peers, read };
-}
-
-/** The C++ runner. */
-function tool({ root, threads }: PeerPlaces, args: readonly string[], read: Side["read"]): Side {
-  const command = join(root, "build-cmake", "attune-tool");
-  return { command, args: ["bench", ...args, "--threads", String(threads)], cwd: root, read };
-}
 
 /** M, N, K of torch_ops.py. */
 const shapes = [
@@ -72,32 +46,8 @@ const shapes = [
   [2048, 2048, 2048],
 ] as const;
 
-const shapeName = (line: JsonLine) => [line.M, line.N, line.K].join("x");
-
-/** Of F.linear, and of the faster of it and oneDNN's kernel. */
-function torchLinear(lines: readonly JsonLine[]): Reading {
-  const rates: Record<string, number> = {};
-  for (const line of lines) {
-    const name = shapeName(object(line.shape));
-    const rate = number(line, "gflops");
-    if (line.op === "linear") rates[name] = rate;
-    if (line.op === "linear" || line.op === "linear_onednn")
-      rates[`${name} fastest`] = Math.max(rates[`${name} fastest`] ?? 0, rate);
-  }
-  return { rates };
-}
-
-function ourLinear(lines: readonly JsonLine[]): Reading {
-  const forward = lines.filter(({ op }) => op === "linear_forward");
-  const rates = forward.flatMap((line) => {
-    const rate = number(line, "gflops");
-    return [
-      [shapeName(line), rate],
-      [`${shapeName(line)} fastest`, rate],
-    ] as const;
-  });
-  return { rates: Object.fromEntries(rates) };
-}
+const inGflops = (_: string, rate: number) => `${rate} GFLOP/s`;
+const inTokens = (_: string, rate: number) => `${rate} tokens/s`;
 
 function gemm(dtype: Dtype, target: PeerRow["target"]): PeerRow {
   const names = shapes.map((shape) => shape.join("x"));
@@ -108,20 +58,8 @@ function gemm(dtype: Dtype, target: PeerRow["target"]): PeerRow {
     target,
     ours: (places) => tool(places, ["gemm", dtype, ...names], ourLinear),
     theirs: (places) =>
-      script(
-        places,
-        [
-          "torch_ops.py",
-          "--ops",
-          "linear",
-          "linear_onednn",
-          "--dtypes",
-          dtype,
-          "--threads",
-          String(places.threads),
-        ],
-        torchLinear,
-      ),
+      script(places, ["torch_ops.py", "--ops", "linear", "linear_onednn", "--dtypes", dtype], torchLinear),
+    shown: inGflops,
   };
 }
 
@@ -132,20 +70,16 @@ function attention(dtype: Dtype, target: PeerRow["target"]): PeerRow {
     pairs: 5,
     target,
     ours: (places) =>
-      tool(places, ["attention", dtype], (lines) => {
-        const own = lines.filter(({ shape }) => shape === "1024 H12 G12 D64");
-        return { rates: Object.fromEntries(own.map((line) => [String(line.op), number(line, "gflop_s")])) };
-      }),
+      tool(places, ["attention", dtype, "1024 H12 G12 D64"], (lines) => ({
+        rates: Object.fromEntries(lines.map((line) => [String(line.op), number(line, "gflops")])),
+      })),
     theirs: (places) =>
-      script(
-        places,
-        ["torch_ops.py", "--ops", "sdpa", "--dtypes", dtype, "--threads", String(places.threads)],
-        (lines) => {
-          const own = lines.filter(({ op }) => String(op).startsWith("sdpa"));
-          const nameOf = ({ op }: JsonLine) => String(op).replace("sdpa", "attention");
-          return { rates: Object.fromEntries(own.map((line) => [nameOf(line), number(line, "gflops")])) };
-        },
-      ),
+      script(places, ["torch_ops.py", "--ops", "sdpa", "--dtypes", dtype], (lines) => {
+        const own = lines.filter(({ op }) => String(op).startsWith("sdpa"));
+        const nameOf = ({ op }: JsonLine) => String(op).replace("sdpa", "attention");
+        return { rates: Object.fromEntries(own.map((line) => [nameOf(line), number(line, "gflops")])) };
+      }),
+    shown: inGflops,
   };
 }
 
@@ -179,7 +113,7 @@ function trainStep(
         [
           "train-step",
           ...["--algo", algorithm, "--model", places.model, "--work", folder(places)],
-          ...["--dtype", dtype, "--threads", String(places.threads)],
+          ...["--dtype", dtype],
         ],
         read,
       ),
@@ -189,10 +123,10 @@ function trainStep(
         [
           "trl_step.py",
           ...["--work", folder(places), "--algo", algorithm, "--dtype", dtype, "--preset", "fast"],
-          ...["--threads", String(places.threads)],
         ],
         read,
       ),
+    shown: inTokens,
   };
 }
 
@@ -212,10 +146,9 @@ function decode(batch: number, dtype: Dtype, target: PeerRow["target"]): PeerRow
     what: `decoding, ${batch} ${batch === 1 ? "sequence" : "sequences"} at once, SmolLM2-135M, ${dtype}, against transformers' generate`,
     pairs: 5,
     target,
-    ours: (places) =>
-      bench(places, ["decode", "--model", places.model, ...work, "--threads", String(places.threads)], read),
-    theirs: (places) =>
-      script(places, ["hf_generate.py", ...work, "--threads", String(places.threads)], read),
+    ours: (places) => bench(places, ["decode", "--model", places.model, ...work], read),
+    theirs: (places) => script(places, ["hf_generate.py", ...work], read),
+    shown: inTokens,
   };
 }
 
@@ -231,7 +164,7 @@ function ppoIteration(target: PeerRow["target"]): PeerRow {
         [
           "ppo",
           ...["--model", places.model, "--reward-model", places.rewardModel],
-          ...["--prompts", join(places.work, "prompts.jsonl"), "--threads", String(places.threads)],
+          ...["--prompts", join(places.work, "prompts.jsonl")],
         ],
         (lines) => {
           const line = last(lines);
@@ -248,78 +181,73 @@ function ppoIteration(target: PeerRow["target"]): PeerRow {
         },
       ),
     theirs: (places) =>
-      script(
-        places,
-        ["ppo_iter.py", "--work", places.work, "--iters", "3", "--threads", String(places.threads)],
-        (lines) => {
-          const line = last(lines);
-          const seconds = object(line.seconds);
-          const medianOf = (key: string) => number(object(seconds[key]), "median");
-          return {
-            rates: {
-              iteration: 1 / number(object(line.total_s), "median"),
-              rollout: 1 / medianOf("rollout"),
-              scoring: 1 / medianOf("score"),
-              update: 1 / medianOf("update"),
-            },
-            peakMb: number(object(line.memory), "peak_rss_mb"),
-          };
-        },
-      ),
+      script(places, ["ppo_iter.py", "--work", places.work, "--iters", "3"], (lines) => {
+        const line = last(lines);
+        const seconds = object(line.seconds);
+        const medianOf = (key: string) => number(object(seconds[key]), "median");
+        return {
+          rates: {
+            iteration: 1 / number(object(line.total_s), "median"),
+            rollout: 1 / medianOf("rollout"),
+            scoring: 1 / medianOf("score"),
+            update: 1 / medianOf("update"),
+          },
+          peakMb: number(object(line.memory), "peak_rss_mb"),
+        };
+      }),
+    shown: (_, rate) => `${(1 / rate).toPrecision(3)} s`,
   };
 }
 
 function fusedHead(dtype: Dtype, target: PeerRow["target"]): PeerRow {
-  const read = (op: string, width: string) => (lines: readonly JsonLine[]) => {
-    const own = lines.filter((line) => line.op === op);
-    const nameOf = (line: JsonLine) => {
-      const shape = { ...line, ...object(line.shape) } as JsonLine;
-      return [shape.T, shape[width], shape.V].join("x");
+  const ratesOf = (name: string, line: JsonLine, memory: string) =>
+    [
+      [name, number(line, "gflops")],
+      // Less is better.
+      [`${name} memory`, 1 / number(line, memory)],
+    ] as const;
+  const read =
+    (op: string, memory: string, nameOf: (line: JsonLine) => string) =>
+    (lines: readonly JsonLine[]): Reading => {
+      const own = lines.filter((line) => line.op === op);
+      return { rates: Object.fromEntries(own.flatMap((line) => ratesOf(nameOf(line), line, memory))) };
     };
-    const rates = own.flatMap((line) => {
-      const memory = number(line, op === "head" ? "peak_extra_mb" : "extra_mb");
-      return [
-        [nameOf(line), number(line, "gflops")],
-        // Less is better.
-        [`${nameOf(line)} memory`, 1 / memory],
-      ] as const;
-    });
-    return { rates: Object.fromEntries(rates) };
+  const theirShape = (line: JsonLine) => {
+    const { T, d, V } = object(line.shape);
+    return [T, d, V].join("x");
   };
   return {
     name: `head-${dtype}`,
     what: `LM head with loss and backward, ${dtype}, against torch's eager one: speed and memory`,
     pairs: 5,
     target,
-    ours: (places) => tool(places, ["fused_head", dtype], read("fused_head", "C")),
+    ours: (places) =>
+      tool(
+        places,
+        ["fused_head", dtype],
+        read("fused_head", "extra_mb", ({ shape }) => String(shape)),
+      ),
     theirs: (places) =>
       script(
         places,
-        ["torch_ops.py", "--ops", "head", "--dtypes", dtype, "--threads", String(places.threads)],
-        read("head", "d"),
+        ["torch_ops.py", "--ops", "head", "--dtypes", dtype],
+        read("head", "peak_extra_mb", theirShape),
       ),
+    shown: (part, rate) =>
+      part.endsWith("memory") ? `${(1 / rate).toPrecision(3)} MB` : inGflops(part, rate),
   };
 }
 
 function gpt2Step(dtype: Dtype, target: PeerRow["target"]): PeerRow {
-  const read = (lines: readonly JsonLine[]) => {
-    const line = lines.find(({ op, bench: name }) => (op ?? name) === "gpt2_step") ?? {};
-    const memory = object(line.memory);
-    return { rates: { tokens_per_s: number(line, "tokens_per_s") }, peakMb: number(memory, "peak_rss_mb") };
-  };
   return {
     name: `gpt2-${dtype}`,
     what: `training step of a GPT-2 of 124 M parameters, 4 rows of 64 tokens, ${dtype}, against torch eager`,
     pairs: 5,
     target,
-    ours: (places) =>
-      bench(places, ["gpt2-step", "--dtype", dtype, "--threads", String(places.threads)], read),
+    ours: (places) => bench(places, ["gpt2-step", "--dtype", dtype], gpt2Reading),
     theirs: (places) =>
-      script(
-        places,
-        ["torch_ops.py", "--ops", "gpt2_step", "--dtypes", dtype, "--threads", String(places.threads)],
-        read,
-      ),
+      script(places, ["torch_ops.py", "--ops", "gpt2_step", "--dtypes", dtype], gpt2Reading),
+    shown: inTokens,
   };
 }
 

@@ -2,29 +2,20 @@
 // alternating processes, and keeps each row in bench/results as soon as it is there. Must not decide what a row is.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { release, tmpdir } from "node:os";
+import { existsSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createEngine } from "../lib/engine/index.js";
-import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { type Compared, compare, type Reading } from "./compare.js";
-import { type PeerPlaces, type PeerRow, peerRows } from "./peer-rows.js";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { keepRow, type Processor, processorOf, root } from "./kept.js";
+import { type PeerRow, peerRows } from "./peer-rows.js";
+import type { PeerPlaces } from "./sides.js";
 
 /** A row as it is kept. */
-export interface KeptRow extends Compared {
+export interface KeptPeerRow extends Compared {
   readonly what: string;
   readonly target: number | undefined;
-  readonly date: string;
-  readonly commit: string;
-}
-
-export interface KeptRows {
-  readonly machine: Readonly<Record<string, unknown>>;
-  readonly rows: Readonly<Record<string, KeptRow>>;
 }
 
 const usage = `usage: npm run bench:peers -- --python PATH [--peers DIR] [--model FILE] [--only ROW]... [--pairs N] [--threads N] [--list]`;
@@ -51,8 +42,8 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
   const { isa } = engine;
   const places = await preparePlaces({ ...values, python: values.python, engine });
   await engine.dispose();
-  const kind = isa.startsWith("avx512") ? "avx512" : "avx2";
-  for (const row of chosenRows(values.only, kind)) {
+  const processor = processorOf(isa);
+  for (const row of chosenRows(values.only, processor)) {
     console.log(`\n${row.name}: ${row.what}`);
     const pairs = values.pairs === undefined ? row.pairs : Number(values.pairs);
     const compared = await compare({
@@ -62,16 +53,18 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
       onPair: (pair, ours, theirs) =>
         console.log(`  pair ${pair + 1} of ${pairs}: ${pairText(ours, theirs)}`),
     });
-    keep(kind, isa, row, compared);
-    show(row, compared, kind);
+    const { name, what, target } = row;
+    const kept: KeptPeerRow = { what, target: target[processor], ...compared };
+    keepRow({ kind: "peers", isa, name, row: kept });
+    show(kept);
   }
 }
 
-function chosenRows(only: readonly string[] | undefined, kind: "avx2" | "avx512"): readonly PeerRow[] {
+function chosenRows(only: readonly string[] | undefined, processor: Processor): readonly PeerRow[] {
   const unknown = only?.find((name) => !peerRows.some((row) => row.name === name));
   if (unknown !== undefined) throw new Error(`no row "${unknown}"; --list names them`);
   // What a processor cannot do well is only measured when it is asked for by name.
-  return peerRows.filter(({ name, target }) => only?.includes(name) ?? target[kind] !== undefined);
+  return peerRows.filter(({ name, target }) => only?.includes(name) ?? target[processor] !== undefined);
 }
 
 interface Preparing {
@@ -122,34 +115,7 @@ function pairText(ours: Reading, theirs: Reading): string {
   return least === most ? `${least}x` : `${least} to ${most}x over ${names.length}`;
 }
 
-function fileOf(kind: string): string {
-  return join(root, "bench", "results", `peers-${kind}.json`);
-}
-
-function keep(kind: string, isa: string, row: PeerRow, compared: Compared): void {
-  const path = fileOf(kind);
-  const before = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as KeptRows).rows : {};
-  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
-  const kept: KeptRow = {
-    what: row.what,
-    target: row.target[kind === "avx512" ? "avx512" : "avx2"],
-    date: new Date().toISOString().slice(0, 10),
-    commit: git("rev-parse", "--short", "HEAD"),
-    ...compared,
-  };
-  const machine = {
-    line: machineLine(),
-    isa,
-    node: process.versions.node,
-    kernel: release(),
-    attune: attuneVersion,
-  };
-  const text = JSON.stringify({ machine, rows: { ...before, [row.name]: kept } }, undefined, 2);
-  writeFileSync(`${path}.tmp`, `${text}\n`);
-  renameSync(`${path}.tmp`, path);
-}
-
-function show({ target }: PeerRow, { parts, losses, peakMb }: Compared, kind: "avx2" | "avx512"): void {
+function show({ target, parts, losses, peakMb }: KeptPeerRow): void {
   for (const [name, { ours, theirs, ratio }] of Object.entries(parts))
     console.log(
       `  ${name.padEnd(28)} ${ratio.median}x (${ratio.least} to ${ratio.most}); ${ours.median} against ${theirs.median}`,
@@ -157,5 +123,5 @@ function show({ target }: PeerRow, { parts, losses, peakMb }: Compared, kind: "a
   if (losses !== undefined)
     console.log(`  losses ${losses.ours.join(" ")} against ${losses.theirs.join(" ")}`);
   if (peakMb !== undefined) console.log(`  peak ${peakMb.ours.median} MB against ${peakMb.theirs.median} MB`);
-  if (target[kind] !== undefined) console.log(`  wanted: ${target[kind]}x`);
+  if (target !== undefined) console.log(`  wanted: ${target}x`);
 }

@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { median } from "../lib/cli/bench-numbers.js";
 import { type PpoMetrics, ppo } from "../lib/train/index.js";
 import { machineLine } from "../lib/train/machine.js";
-import { median } from "./numbers.js";
 
 /** Every answer has `new` tokens, so that both sides of a comparison do the same work. */
 export async function benchPpo(args: readonly string[]): Promise<void> {

@@ -6,9 +6,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { median } from "../lib/cli/bench-numbers.js";
 import { dpo, kto, reward, type SharedMetrics, sft, type TrainRun } from "../lib/train/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
-import { median } from "./numbers.js";
 
 type Algorithm = "sft" | "dpo" | "reward" | "kto";
 

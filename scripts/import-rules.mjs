@@ -58,8 +58,9 @@ export const nativeRooms = {
   optim: ["core"],
   generate: ["core", "model"],
   session: ["core", "model", "loss", "optim", "formats"],
-  binding: ["core", "formats", "cpu", "cuda", "model", "loss", "optim", "generate", "session"],
-  tool: ["core", "formats", "cpu", "cuda", "model", "loss", "optim", "generate", "session"],
+  bench: ["core", "model"],
+  binding: ["core", "formats", "cpu", "cuda", "model", "loss", "optim", "generate", "session", "bench"],
+  tool: ["core", "formats", "cpu", "cuda", "model", "loss", "optim", "generate", "session", "bench"],
 };
 
 /** Headers that only one room may include. */

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { fail, unknownName } from "../errors/index.js";
 import { attuneVersion } from "../train/index.js";
+import { benchCommand } from "./bench-command.js";
 import { buildCommand } from "./build-command.js";
 import { convertCommand } from "./convert-command.js";
 import { doctorCommand } from "./doctor-command.js";
@@ -86,6 +87,7 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
     scoreCommand,
     reportCommand,
     convertCommand,
+    benchCommand,
     doctorCommand,
     buildCommand,
   ];

@@ -118,6 +118,23 @@ export interface NativeSampling {
   readonly vocabulary: number;
 }
 
+/** What one op took at one shape. */
+export interface NativeBenchRow {
+  readonly op: string;
+  readonly shape: string;
+  readonly dtype: DType;
+  /** The instruction set that computed. */
+  readonly isa: string;
+  /** Of each call, in order. */
+  readonly ms: Float64Array;
+  /** Operations of one call; 0: not counted. */
+  readonly flop: number;
+  /** What one call must read and write at least; 0: not counted. */
+  readonly bytes: number;
+  /** Held beside the operands; 0: not counted. */
+  readonly extraBytes: number;
+}
+
 export type NativeBatch = Pick<
   PackedBatch,
   "tokens" | "positions" | "segments" | "targets" | "completions" | "groups"
@@ -233,6 +250,17 @@ export interface NativeAddon {
   finishSequence(generation: GenerationHandle, sequence: number): void;
   generationCounts(generation: GenerationHandle): GenerationCounts;
   disposeGeneration(generation: GenerationHandle, job: JobNumber): Promise<void>;
+
+  /** What `benchmark` can time, the peaks first. */
+  benchmarks(): { readonly name: string; readonly what: string }[];
+  /** Times kernels on random data for at least `seconds` a row. */
+  benchmark(
+    engine: EngineHandle,
+    job: JobNumber,
+    name: string,
+    words: readonly string[],
+    seconds: number,
+  ): Promise<NativeBenchRow[]>;
 
   readonly checks: NativeChecks;
 }

@@ -2,6 +2,7 @@
 // Must not import any room.
 
 import { z } from "zod";
+import { benchOptions } from "./bench-options.js";
 import { buildOptions, convertOptions } from "./convert-options.js";
 import { dpoOptions } from "./dpo-options.js";
 import { evaluateOptions, scoreOptions } from "./evaluate-options.js";
@@ -43,6 +44,7 @@ export const commandSchemas = {
   convert: convertOptions,
   quickstart: quickstartOptions,
   report: reportOptions,
+  bench: benchOptions,
   doctor: doctorOptions,
   build: buildOptions,
 } as const;

@@ -1,6 +1,7 @@
 // Public names of the options room. Must not import any room but errors.
 
 export { alarmNames } from "./alarm-names.js";
+export { type BenchSettings, benchOptions } from "./bench-options.js";
 export { type CheckRequest, checkOptions, type Spelling, spelled } from "./check-options.js";
 export { type ConfiguredCommand, commandSchemas } from "./command-schemas.js";
 export { configText, type ReadConfigRequest, readConfigFile } from "./config-file.js";

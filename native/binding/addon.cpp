@@ -13,6 +13,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     attune::binding::export_kl_functions(env, exports);
     attune::binding::export_loss_functions(env, exports);
     attune::binding::export_generation_functions(env, exports);
+    attune::binding::export_bench_functions(env, exports);
     attune::binding::export_check_functions(env, exports);
     return exports;
 }

@@ -60,6 +60,14 @@ std::string text_from(const Napi::Value& value, const char* name) {
     return value.As<Napi::String>().Utf8Value();
 }
 
+std::vector<std::string> texts_from(const Napi::Value& value, const char* name) {
+    require(value.IsArray(), Code::Option, "Expected ", name, " to be an array of texts.");
+    const auto array = value.As<Napi::Array>();
+    std::vector<std::string> texts;
+    for (uint32_t i = 0; i < array.Length(); ++i) texts.push_back(text_from(array.Get(i), name));
+    return texts;
+}
+
 Napi::Object object_from(const Napi::Value& value, const char* name) {
     require(value.IsObject(), Code::Option, "Expected ", name, " to be an object.");
     return value.As<Napi::Object>();
@@ -174,10 +182,7 @@ RoleOptions role_from(const Napi::Value& value) {
     options.copy_score = score.IsString() && text_from(score, "score") == "copy";
     if (!options.copy_score && !score.IsUndefined()) options.score = score_draw_from(score);
     options.file = text_from(object.Get("file"), "file");
-    require(object.Get("modules").IsArray(), Code::Option, "Expected modules to be an array of texts.");
-    const auto modules = object.Get("modules").As<Napi::Array>();
-    for (uint32_t i = 0; i < modules.Length(); ++i)
-        options.adapter.modules.push_back(text_from(modules.Get(i), "modules"));
+    options.adapter.modules = texts_from(object.Get("modules"), "modules");
     return options;
 }
 

@@ -22,6 +22,7 @@ int64_t integer_from(const Napi::Value& value, const char* name);
 double number_from(const Napi::Value& value, const char* name);
 bool boolean_from(const Napi::Value& value, const char* name);
 std::string text_from(const Napi::Value& value, const char* name);
+std::vector<std::string> texts_from(const Napi::Value& value, const char* name);
 Napi::Object object_from(const Napi::Value& value, const char* name);
 std::vector<int32_t> int32_from(const Napi::Value& value, const char* name);
 std::vector<float> float32_from(const Napi::Value& value, const char* name);

@@ -19,6 +19,7 @@ void export_model_functions(Napi::Env env, Napi::Object exports);
 void export_kl_functions(Napi::Env env, Napi::Object exports);
 void export_loss_functions(Napi::Env env, Napi::Object exports);
 void export_generation_functions(Napi::Env env, Napi::Object exports);
+void export_bench_functions(Napi::Env env, Napi::Object exports);
 // `checks`: doors to single pieces of the compiled code, for tests.
 void export_check_functions(Napi::Env env, Napi::Object exports);
 

@@ -10,13 +10,16 @@
 
 namespace attune {
 
-// Aligned to 4096 bytes, zeroed. Throws Code::Memory.
 struct AlignedDelete {
     size_t bytes = 0;
     void operator()(std::byte* pointer) const noexcept;
 };
 using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+// Aligned to 4096 bytes, zeroed. Throws Code::Memory.
 AlignedBytes allocate_aligned(size_t bytes);
+// At least `bytes` afterwards. Pages that were touched stay what they are, wherever the memory moves: the
+// first touch of a page can cost more than the step that needs it. Throws Code::Memory and leaves the old.
+void grow_aligned(AlignedBytes& memory, size_t bytes);
 
 // Slots are named by number so that nested uses never overlap: a slot keeps its memory between ops.
 class Scratch {
@@ -36,11 +39,7 @@ class Scratch {
     std::shared_ptr<void>& kept(int index);
 
   private:
-    struct Slot {
-        AlignedBytes memory;
-        size_t bytes = 0;
-    };
-    std::vector<Slot> slots_;
+    std::vector<AlignedBytes> slots_;
     std::vector<std::shared_ptr<void>> kept_;
 };
 

@@ -124,11 +124,17 @@ inline constexpr int64_t kStepA = kTileRows<V> * (sizeof(typename F::A) == 2 ? 2
 template <class F>
 inline constexpr int64_t kStepB = kPanel * F::kStep;
 
-// tile[R][32] = (first) or += the product of `steps` steps.
+// tile[R][32] = (first) or += the product of `steps` steps. Meanwhile `steps` cache lines from `ahead` on
+// (null = none) are fetched: where few rows meet each block of B, it comes from memory, and arithmetic must
+// not wait for it.
 template <class V, class F, int R>
-void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps, bool first) {
+void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps, bool first,
+               const void* ahead) {
     constexpr int64_t kWidth = 2 * V::kLanes;
     constexpr int64_t kAhead = 16;  // steps of 128 bytes; few rows wait for memory, many for arithmetic
+    constexpr int64_t kLine = 64;
+    const int64_t stride = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
+    const auto* line = static_cast<const char*>(ahead == nullptr ? b : ahead);
     for (int64_t column = 0; column < kPanel; column += kWidth) {
         V sum[R][2];
 #pragma GCC unroll 12
@@ -140,6 +146,9 @@ void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int6
                 __builtin_prefetch(b_step + kAhead * kStepB<F>);
                 if constexpr (kWidth * F::kStep * sizeof(typename F::B) > 64)
                     __builtin_prefetch(b_step + kAhead * kStepB<F> + kStepB<F> / 2);
+            } else {
+                __builtin_prefetch(line);
+                line += stride;
             }
             F::step(sum, a_step, b_step);
             a_step += kStepA<V, F>;
@@ -160,7 +169,7 @@ void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int6
 
 template <class F>
 using TileKernel = void (*)(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps,
-                            bool first);
+                            bool first, const void* ahead);
 
 // Entry r - 1 computes r rows, so that a short last micropanel wastes nothing.
 template <class V, class F>

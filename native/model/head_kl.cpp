@@ -31,12 +31,8 @@ void HeadKl::set_reference(const Head& reference, const Weights& weights, Stream
     matrix_ = reference.matrix(weights);
     const auto needed =
         static_cast<size_t>(planned_bytes(rows.rows, row_bytes_of(rows), reference.chunk_rows(), matrix_.N));
-    if (needed > bytes_) {
-        arena_.reset();
-        bytes_ = 0;
-        arena_ = allocate_aligned(needed);
-        bytes_ = needed;
-    }
+    grow_aligned(arena_, needed);
+    bytes_ = std::max(bytes_, needed);
     rows_ = {arena_.get(), rows.dtype, rows.rows, rows.cols, rows.cols};
     logits_ = reinterpret_cast<float*>(arena_.get() + aligned(rows.rows * row_bytes_of(rows)));
     check(ops_.copy(rows_, rows, &stream), "copy");

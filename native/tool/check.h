@@ -1,6 +1,6 @@
 // The check runner's core: checks register by name, compare numbers against a bar, and are counted.
-// Includes core only; knows nothing of an op, of how inputs are built (check_data.h) or of the command line
-// (main.cpp).
+// Includes core and the random numbers of bench; knows nothing of an op, of how inputs are built
+// (check_data.h) or of the command line (main.cpp).
 #pragma once
 
 #include <cmath>
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/random.h"
 #include "core/ops.h"
 #include "core/scratch.h"
 #include "core/stream.h"
@@ -20,26 +21,7 @@
 
 namespace attune::tool {
 
-// Fixed-seed random numbers for inputs (splitmix64); not for anything but checks and benchmarks.
-class Random {
-  public:
-    explicit Random(uint64_t seed) : state_(seed) {}
-    uint64_t bits() {
-        uint64_t z = state_ += 0x9E3779B97F4A7C15u;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-        return z ^ (z >> 31);
-    }
-    double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }  // [0, 1)
-    double normal() {
-        const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
-        return radius * std::cos(6.283185307179586 * uniform());
-    }
-    int64_t below(int64_t n) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(n)); }
-
-  private:
-    uint64_t state_;
-};
+using bench::Random;
 
 // The distance from 1 to the next number; one rounding is at most half of it.
 constexpr double kEpsilonF32 = 0x1p-23;

@@ -1,42 +1,22 @@
 // The plain runner: `check` compares every op with its reference, `bench` times ops, `case` runs one of those
-// whose instructions are counted, all without Node. Must not know an op: families, benchmarks and cases
-// register themselves.
+// whose instructions are counted, all without Node. Must not know an op: families and cases register
+// themselves, benchmarks are listed in bench/.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "bench/bench.h"
 #include "core/backend.h"
 #include "core/error.h"
-#include "tool/bench.h"
+#include "tool/bench_command.h"
 #include "tool/case.h"
 #include "tool/check.h"
 
 namespace attune::tool {
 
 namespace {
-
-struct Benchmark {
-    std::string name;
-    void (*body)(const BenchContext&);
-};
-
-std::vector<Benchmark>& benchmarks() {
-    static std::vector<Benchmark> list;
-    return list;
-}
-
-struct Case {
-    std::string name;
-    void (*body)(const CaseContext&);
-};
-
-std::vector<Case>& cases() {
-    static std::vector<Case> list;
-    return list;
-}
 
 struct Options {
     std::string command;
@@ -150,40 +130,18 @@ int run_checks(const Options& options) {
     return failed > 0 || passed == 0 ? 1 : 0;
 }
 
-struct Engine {
-    explicit Engine(int threads) : pool(threads), stream{&pool, &scratch} {}
-    ThreadPool pool;
-    Scratch scratch;
-    Stream stream;
-};
-
 int run_benchmark(const Options& options) {
     require(!options.names.empty(), Code::Option, "Expected the name of a benchmark.\n", kUsage);
-    const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    const int threads = options.threads > 0 ? options.threads : processors;
-    Engine engine(threads);
-    for (const Benchmark& benchmark : benchmarks()) {
-        if (benchmark.name != options.names[0]) continue;
-        benchmark.body({cpu_ops(options.isa),
-                        &engine.stream,
-                        threads,
-                        {options.names.begin() + 1, options.names.end()}});
-        return 0;
-    }
-    raise(Code::Option, "Unknown benchmark \"", options.names[0], "\"; `list` prints the names.");
+    run_bench(options.isa, options.threads, options.names);
+    return 0;
 }
 
-int run_case(const Options& options) {
+int run_counted_case(const Options& options) {
     require(options.names.size() == 1, Code::Option, "Expected the name of one case.\n", kUsage);
     require(options.threads <= 1, Code::Option, "Expected one thread for a case but received --threads ",
             options.threads, ".");
-    Engine engine(1);
-    for (const Case& one : cases()) {
-        if (one.name != options.names[0]) continue;
-        one.body({cpu_ops(options.isa), &engine.stream});
-        return 0;
-    }
-    raise(Code::Option, "Unknown case \"", options.names[0], "\"; `list` prints the names.");
+    run_case(options.names[0], cpu_ops(options.isa));
+    return 0;
 }
 
 #if defined(__clang__)
@@ -195,8 +153,9 @@ constexpr const char* kCompiler = "g++ " __VERSION__;
 int run_list() {
     std::printf("compiler %s\n", kCompiler);
     for (const Family& family : families()) std::printf("check %s\n", family.name.c_str());
-    for (const Benchmark& benchmark : benchmarks()) std::printf("bench %s\n", benchmark.name.c_str());
-    for (const Case& one : cases()) std::printf("case %s\n", one.name.c_str());
+    for (const bench::Benchmark& benchmark : bench::benchmarks())
+        std::printf("bench %s: %s\n", benchmark.name, benchmark.what);
+    for (const std::string& name : case_names()) std::printf("case %s\n", name.c_str());
     for (const IsaInfo& isa : list_isas())
         std::printf("isa %s%s%s%s\n", isa.name.c_str(), isa.built ? "" : " (not built)",
                     isa.native ? "" : " (emulated)", isa.runnable ? "" : " (cannot run here)");
@@ -207,20 +166,12 @@ int run(int count, char** values) {
     const Options options = parse(count, values);
     if (options.command == "check") return run_checks(options);
     if (options.command == "bench") return run_benchmark(options);
-    if (options.command == "case") return run_case(options);
+    if (options.command == "case") return run_counted_case(options);
     if (options.command == "list") return run_list();
     raise(Code::Option, "Expected a command.\n", kUsage);
 }
 
 }  // namespace
-
-RegisterBench::RegisterBench(const char* name, void (*body)(const BenchContext&)) {
-    benchmarks().push_back({name, body});
-}
-
-RegisterCase::RegisterCase(const char* name, void (*body)(const CaseContext&)) {
-    cases().push_back({name, body});
-}
 
 }  // namespace attune::tool
 

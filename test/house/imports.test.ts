@@ -38,6 +38,7 @@ const forbidden: readonly (readonly [string, ...string[]])[] = [
   ["loss", "cpu", "cuda", "model", "optim"],
   ["optim", "cpu", "cuda", "model", "loss"],
   ["generate", "cpu", "cuda", "loss", "optim", "session"],
+  ["bench", "cpu", "cuda", "session", "binding", "tool"],
 ];
 const { checkHouse } = (await import(script)) as { checkHouse(root: string): HouseReport };
 

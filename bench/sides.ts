@@ -1,0 +1,92 @@
+// Commands of the two sides of a comparison: this project's bench and C++ runner, and scripts of other software; and how
+// their lines of JSON are read. Must not run anything.
+
+import { join } from "node:path";
+import type { JsonLine, Reading, Side } from "./compare.js";
+
+/** Where things lie. */
+export interface PeerPlaces {
+  /** This project. */
+  readonly root: string;
+  /** A Python with torch, transformers and trl. */
+  readonly python: string;
+  /** The folder of the scripts of the other side. */
+  readonly peers: string;
+  /** Weights that both sides begin with, a GGUF file. */
+  readonly model: string;
+  /** Folders that work.py wrote: rows in file order, and by length. */
+  readonly work: string;
+  readonly workByLength: string;
+  /** A reward model with a head of random weights. */
+  readonly rewardModel: string;
+  readonly threads: number;
+}
+
+type Own = Pick<PeerPlaces, "root" | "threads">;
+type Other = Pick<PeerPlaces, "python" | "peers" | "threads">;
+
+export const number = (line: JsonLine, key: string): number => Number(line[key]);
+export const object = (value: unknown): JsonLine =>
+  (typeof value === "object" && value !== null ? value : {}) as JsonLine;
+export const last = (lines: readonly JsonLine[]): JsonLine => lines.at(-1) ?? {};
+
+/** This project's bench, in a process of its own. */
+export function bench({ root, threads }: Own, args: readonly string[], read: Side["read"]): Side {
+  return {
+    command: process.execPath,
+    args: ["--import", "tsx", "bench/main.ts", ...args, "--threads", String(threads)],
+    cwd: root,
+    read,
+  };
+}
+
+/** The C++ runner. */
+export function tool({ root, threads }: Own, args: readonly string[], read: Side["read"]): Side {
+  const command = join(root, "build-cmake", "attune-tool");
+  return { command, args: ["bench", ...args, "--threads", String(threads)], cwd: root, read };
+}
+
+/** A script of the other side. */
+export function script({ python, peers, threads }: Other, args: readonly string[], read: Side["read"]): Side {
+  const [name = "", ...more] = args;
+  return {
+    command: python,
+    args: [join(peers, name), ...more, "--threads", String(threads)],
+    cwd: peers,
+    read,
+  };
+}
+
+/** GFLOP/s of the fastest call by shape MxNxK, of F.linear and of the faster of it and oneDNN's kernel. */
+export function torchLinear(lines: readonly JsonLine[]): Reading {
+  const rates: Record<string, number> = {};
+  for (const line of lines) {
+    const { M, N, K } = object(line.shape);
+    const name = [M, N, K].join("x");
+    const rate = number(line, "gflops");
+    if (line.op === "linear") rates[name] = rate;
+    if (line.op === "linear" || line.op === "linear_onednn")
+      rates[`${name} fastest`] = Math.max(rates[`${name} fastest`] ?? 0, rate);
+  }
+  return { rates };
+}
+
+/** The same of linear_forward, for both comparisons. */
+export function ourLinear(lines: readonly JsonLine[]): Reading {
+  const forward = lines.filter(({ op }) => op === "linear_forward");
+  const rates = forward.flatMap((line) => {
+    const rate = number(line, "gflops");
+    return [
+      [String(line.shape), rate],
+      [`${String(line.shape)} fastest`, rate],
+    ] as const;
+  });
+  return { rates: Object.fromEntries(rates) };
+}
+
+/** Training steps of a GPT-2, by both sides' lines. */
+export function gpt2Reading(lines: readonly JsonLine[]): Reading {
+  const line = lines.find(({ op, bench: name }) => (op ?? name) === "gpt2_step") ?? {};
+  const memory = object(line.memory);
+  return { rates: { tokens_per_s: number(line, "tokens_per_s") }, peakMb: number(memory, "peak_rss_mb") };
+}
