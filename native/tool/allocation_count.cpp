@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 #include <cstddef>
 
 namespace {
@@ -69,6 +70,15 @@ int posix_memalign(void** result, size_t alignment, size_t bytes) noexcept {
 void* mmap(void* address, size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
     note(bytes);
     return reinterpret_cast<void*>(syscall(SYS_mmap, address, bytes, protection, flags, file, offset));
+}
+
+void* mremap(void* old, size_t old_bytes, size_t bytes, int flags, ...) noexcept {
+    note(bytes);
+    va_list more;
+    va_start(more, flags);
+    void* place = (flags & MREMAP_FIXED) != 0 ? va_arg(more, void*) : nullptr;
+    va_end(more);
+    return reinterpret_cast<void*>(syscall(SYS_mremap, old, old_bytes, bytes, flags, place));
 }
 
 }  // extern "C"

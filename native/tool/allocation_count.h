@@ -1,5 +1,5 @@
-// Counts what this program asks the system for: every malloc and its kin (operator new is built on it) and
-// every mmap of the code that is linked in. Knows nothing of who asks.
+// Counts what this program asks the system for: every malloc and its kin (operator new is built on it), every
+// mmap and mremap of the code that is linked in. Knows nothing of who asks.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,9 @@
 // Includes core only.
 #pragma once
 
+#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "core/ops.h"
 #include "core/stream.h"
@@ -18,6 +20,10 @@ struct CaseContext {
 struct RegisterCase {
     RegisterCase(const char* name, void (*body)(const CaseContext&));
 };
+
+std::vector<std::string> case_names();
+// On one thread. Throws Code::Option for an unknown name.
+void run_case(const std::string& name, const Ops& ops);
 
 // Calls body(context). callgrind counts what happens in here, and finds it by this name.
 extern "C" void attune_counted(void (*body)(void*), void* context);

@@ -201,7 +201,9 @@ void check_counting(Checks& checks) {
         values.push_back(1);
         use(values.data());
     });
-    expect_seen("the arenas' mmap", [] { use(allocate_aligned(1).get()); });
+    AlignedBytes arena;
+    expect_seen("an arena", [&] { arena = allocate_aligned(1); });
+    expect_seen("an arena that grows", [&] { grow_aligned(arena, size_t{1} << 20); });
     std::atomic<bool> go{false};
     std::thread other([&] {
         go.wait(false);

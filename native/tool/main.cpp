@@ -18,16 +18,6 @@ namespace attune::tool {
 
 namespace {
 
-struct Case {
-    std::string name;
-    void (*body)(const CaseContext&);
-};
-
-std::vector<Case>& cases() {
-    static std::vector<Case> list;
-    return list;
-}
-
 struct Options {
     std::string command;
     std::string isa;
@@ -140,30 +130,18 @@ int run_checks(const Options& options) {
     return failed > 0 || passed == 0 ? 1 : 0;
 }
 
-struct Engine {
-    explicit Engine(int threads) : pool(threads), stream{&pool, &scratch} {}
-    ThreadPool pool;
-    Scratch scratch;
-    Stream stream;
-};
-
 int run_benchmark(const Options& options) {
     require(!options.names.empty(), Code::Option, "Expected the name of a benchmark.\n", kUsage);
     run_bench(options.isa, options.threads, options.names);
     return 0;
 }
 
-int run_case(const Options& options) {
+int run_counted_case(const Options& options) {
     require(options.names.size() == 1, Code::Option, "Expected the name of one case.\n", kUsage);
     require(options.threads <= 1, Code::Option, "Expected one thread for a case but received --threads ",
             options.threads, ".");
-    Engine engine(1);
-    for (const Case& one : cases()) {
-        if (one.name != options.names[0]) continue;
-        one.body({cpu_ops(options.isa), &engine.stream});
-        return 0;
-    }
-    raise(Code::Option, "Unknown case \"", options.names[0], "\"; `list` prints the names.");
+    run_case(options.names[0], cpu_ops(options.isa));
+    return 0;
 }
 
 #if defined(__clang__)
@@ -177,7 +155,7 @@ int run_list() {
     for (const Family& family : families()) std::printf("check %s\n", family.name.c_str());
     for (const bench::Benchmark& benchmark : bench::benchmarks())
         std::printf("bench %s: %s\n", benchmark.name, benchmark.what);
-    for (const Case& one : cases()) std::printf("case %s\n", one.name.c_str());
+    for (const std::string& name : case_names()) std::printf("case %s\n", name.c_str());
     for (const IsaInfo& isa : list_isas())
         std::printf("isa %s%s%s%s\n", isa.name.c_str(), isa.built ? "" : " (not built)",
                     isa.native ? "" : " (emulated)", isa.runnable ? "" : " (cannot run here)");
@@ -188,16 +166,12 @@ int run(int count, char** values) {
     const Options options = parse(count, values);
     if (options.command == "check") return run_checks(options);
     if (options.command == "bench") return run_benchmark(options);
-    if (options.command == "case") return run_case(options);
+    if (options.command == "case") return run_counted_case(options);
     if (options.command == "list") return run_list();
     raise(Code::Option, "Expected a command.\n", kUsage);
 }
 
 }  // namespace
-
-RegisterCase::RegisterCase(const char* name, void (*body)(const CaseContext&)) {
-    cases().push_back({name, body});
-}
 
 }  // namespace attune::tool
 
