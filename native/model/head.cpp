@@ -53,7 +53,7 @@ int64_t Head::chunk_rows() const {
 
 int64_t Head::even_rows() const {
     const int64_t targets = std::max<int64_t>(targets_, 1);
-    const int64_t most = targets <= kWholeChunk ? targets : std::min(chunk_rows(), (targets + 1) / 2);
+    const int64_t most = std::min(chunk_rows(), targets <= kWholeChunk ? targets : (targets + 1) / 2);
     const int64_t chunks = (targets + most - 1) / most;
     return (targets + chunks - 1) / chunks;
 }
