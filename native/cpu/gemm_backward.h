@@ -37,18 +37,15 @@ void store_rows(const Mat& dx, bool add, int64_t first, int64_t rows, int64_t pa
 }
 
 // One slab of n for one slab of rows: W^T is packed already.
-template <class V, class F>
+template <class V, class F, Side side>
 Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::B* b, int64_t b_stride,
                            int64_t n_first, int64_t n_count, bool add, Stream* stream) {
-    using A = typename F::A;
-    const int64_t padded = divide_up(n_count, F::kStep) * F::kStep;
-    const int64_t slab = slab_rows<V>(padded, sizeof(A));
+    const int64_t slab = slab_rows<V>(n_count, sizeof(typename F::A));
     for (int64_t first = 0; first < dy.rows; first += slab) {
         const int64_t rows = std::min(slab, dy.rows - first);
-        A* a = gemm_scratch<A>(stream, kSlotA, divide_up(rows, kTileRows<V>) * kTileRows<V> * padded);
-        if (a == nullptr) return Status::Memory;
-        pack_all_rows<V>(a, dy, first, rows, n_first, n_count, padded, stream);
-        const PackedGemm<F> gemm{a, b, rows, divide_up(dx.cols, kPanel), n_count, b_stride};
+        const auto a = broadcast_rows<V, F, side>(dy, first, rows, n_first, n_count, kSlotA, stream);
+        if (a.data == nullptr) return Status::Memory;
+        const Gemm<F, side> gemm{a, b, b_stride, rows, divide_up(dx.cols, kPanel), n_count};
         const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
             store_rows<V>(dx, add, first + row, count, panel, tile);
         };
@@ -71,7 +68,7 @@ void pack_weight_slab(B* b, int64_t b_stride, const Weight& w, int64_t first, in
 }
 
 // C = dx: l runs over n, in slabs; the vectors are columns k.
-template <class V, class F, class From>
+template <class V, class F, Side side, class From>
 Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
                          Stream* stream) {
     using B = typename F::B;
@@ -82,11 +79,18 @@ Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, boo
     for (int64_t first = 0; first < w.N; first += kDepthSlab) {
         const int64_t count = std::min(kDepthSlab, w.N - first);
         pack_weight_slab<B, From>(b, b_stride, w, first, count, stream);
-        const Status status =
-            backward_input_slab<V, F>(dx, dy, b, b_stride, first, count, accumulate || first > 0, stream);
+        const Status status = backward_input_slab<V, F, side>(dx, dy, b, b_stride, first, count,
+                                                              accumulate || first > 0, stream);
         if (status != Status::Ok) return status;
     }
     return Status::Ok;
+}
+
+template <class V, class F, class From>
+Status backward_input_from(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
+                           Stream* stream) {
+    if (in_place<F>(dy)) return backward_input_in<V, F, Side::Rows, From>(dx, dy, w, accumulate, stream);
+    return backward_input_in<V, F, Side::Packed, From>(dx, dy, w, accumulate, stream);
 }
 
 template <class V>
@@ -95,9 +99,9 @@ Status linear_backward_input(Mat dx, ConstMat dy, Weight w, int32_t accumulate, 
     if (!is_gradient(dx, dy.rows, w.K)) return Status::Shape;
     if (dy.rows == 0) return Status::Ok;
     const bool add = accumulate != 0;
-    if (w.dtype == DType::F32) return backward_input_in<V, PlainFormat<V>, float>(dx, dy, w, add, stream);
-    if constexpr (V::kBf16Dot) return backward_input_in<V, DotFormat<V>, bf16_t>(dx, dy, w, add, stream);
-    return backward_input_in<V, PlainFormat<V>, bf16_t>(dx, dy, w, add, stream);
+    if (w.dtype == DType::F32) return backward_input_from<V, PlainFormat<V>, float>(dx, dy, w, add, stream);
+    if constexpr (V::kBf16Dot) return backward_input_from<V, DotFormat<V>, bf16_t>(dx, dy, w, add, stream);
+    return backward_input_from<V, PlainFormat<V>, bf16_t>(dx, dy, w, add, stream);
 }
 
 // Packing reads blocks of kPackRows rows by kPackColumns columns: whole cache lines in runs, each page once.
@@ -164,7 +168,7 @@ Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstM
         for (int64_t panel = 0; panel < panels; panel += group) {
             const int64_t width = std::min(group, panels - panel);
             pack_all_panels<V, F>(b, dy, first, count, panel, width, padded, stream);
-            const PackedGemm<F> gemm{a, b, dw.K, width, count, padded * kPanel};
+            const Gemm<F, Side::Packed> gemm{{a}, b, padded * kPanel, dw.K, width, count};
             const auto sink = [&](int64_t k, int64_t rows, int64_t p, const float* tile) {
                 float* target = dw.data + ((panel + p) * even(dw.K) + k) * kPanel;  // [rows][32], contiguous
                 for (int64_t i = 0; i < rows * kPanel; i += V::kLanes)

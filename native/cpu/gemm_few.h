@@ -21,9 +21,9 @@ struct DepthBlocks {
 };
 
 // tile[R][32] = (first) or += the sums of kBlocks blocks, each from zero, in order.
-template <class V, class F, int R, int kBlocks>
-void gemm_blocks(float* tile, const typename F::A* a, const typename F::B* b, DepthBlocks blocks,
-                 bool first) {
+template <class V, class F, Side side, int R, int kBlocks>
+void gemm_blocks(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b,
+                 DepthBlocks blocks, bool first) {
     constexpr int64_t kWidth = 2 * V::kLanes;
     constexpr int64_t kAhead = 16;  // steps
     for (int64_t column = 0; column < kPanel; column += kWidth) {
@@ -38,7 +38,7 @@ void gemm_blocks(float* tile, const typename F::A* a, const typename F::B* b, De
             __builtin_prefetch(from + kAhead * kStepB<F>);
             if constexpr (kWidth * F::kStep * sizeof(typename F::B) > 64)
                 __builtin_prefetch(from + kAhead * kStepB<F> + kStepB<F> / 2);
-            F::template step<R>(sum[i], a + at * kStepA<V, F>, from);
+            F::step(sum[i], Lanes<side, V, typename F::A, R>(a + at * kStepA<V, F, side>, stride), 0, from);
         };
         for (int64_t step = 0; step < blocks.last; ++step)
 #pragma GCC unroll 3
@@ -61,20 +61,21 @@ void gemm_blocks(float* tile, const typename F::A* a, const typename F::B* b, De
 }
 
 // All depth of one tile of R rows.
-template <class V, class F, int R>
-void gemm_few_rows(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps,
+template <class V, class F, Side side, int R>
+void gemm_few_rows(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b, int64_t steps,
                    int64_t block) {
     for (int64_t step = 0; step < steps;) {
         const int64_t count = std::min(kBlocksInFlight, (steps - step + block - 1) / block);
         const DepthBlocks blocks{block, std::min(block, steps - step - (count - 1) * block)};
-        const auto* a_block = a + step * kStepA<V, F>;
+        const auto* a_block = a + step * kStepA<V, F, side>;
         const auto* b_block = b + step * kStepB<F>;
         if (count == 3)
-            gemm_blocks<V, F, R, 3>(tile, a_block, b_block, blocks, step == 0);
+            gemm_blocks<V, F, side, R, 3>(tile, a_block, stride, b_block, blocks, step == 0);
         else if (count == 2)
-            gemm_blocks<V, F, R, 2>(tile, a_block, b_block, blocks, step == 0);
+            gemm_blocks<V, F, side, R, 2>(tile, a_block, stride, b_block, blocks, step == 0);
         else
-            gemm_blocks<V, F, R, 1>(tile, a_block, b_block, {blocks.last, blocks.last}, step == 0);
+            gemm_blocks<V, F, side, R, 1>(tile, a_block, stride, b_block, {blocks.last, blocks.last},
+                                          step == 0);
         step += count * block;
     }
 }

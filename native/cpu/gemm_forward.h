@@ -1,5 +1,6 @@
-// linear_forward: y = epilogue(x W^T) over live weight panels. Packs x row by row, applies the epilogue while
-// tiles are stored. Must not include a vec_*.h.
+// linear_forward: y = epilogue(x W^T) over live weight panels. Reads x where it lies, or packs it in
+// another dtype;
+// applies the epilogue while tiles are stored. Must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +15,10 @@
 namespace attune {
 namespace {
 
-inline constexpr int64_t kSlabBytes = 8 << 20;  // a packed operand that is not live, at most about this
+inline constexpr int64_t kSlabBytes = 8 << 20;  // an operand that is not live, at most about this
+inline constexpr int64_t kPackGroup = 4;        // micropanels packed by one task
+inline constexpr int64_t kManyColumns = 16384;  // so many pay for packed rows, which are read 3 % faster
 inline constexpr int64_t kWidenRows = 128;      // so many rows pay for a widened copy of bf16 panels
-inline constexpr int64_t kPackGroup = 4;        // micropanels or panels packed by one task
 
 template <class V>
 V load_any(const ConstMat& m, int64_t row, int64_t column, int64_t n) {
@@ -65,29 +67,42 @@ void store_epilogue(const Mat& y, const Epilogue& epilogue, int64_t first, int64
     }
 }
 
-// Micropanels of rows [first, first + count) of x, in parallel.
-template <class V, class To>
-void pack_all_rows(To* out, const ConstMat& x, int64_t first, int64_t count, int64_t column, int64_t depth,
-                   int64_t padded, Stream* stream) {
+// Rows whose slab takes about kSlabBytes, a multiple of kTileRows.
+template <class V>
+int64_t slab_rows(int64_t depth, int64_t element_size) {
+    const int64_t tile = depth * kTileRows<V> * element_size;
+    return std::max<int64_t>(kSlabBytes / tile, kRowBlock) * kTileRows<V>;
+}
+
+// Whether a kernel of format F can read x where it lies. Whole steps alone: it reads all of the last one.
+template <class F>
+bool in_place(const ConstMat& x) {
+    return x.dtype == (sizeof(typename F::A) == 4 ? DType::F32 : DType::BF16) && x.cols % F::kStep == 0;
+}
+
+// Columns [column, column + depth) of rows [first, first + count) of x as the broadcast side: where they lie,
+// or packed and converted into scratch. Null data where there is no memory.
+template <class V, class F, Side side>
+Broadcast<typename F::A, side> broadcast_rows(const ConstMat& x, int64_t first, int64_t count, int64_t column,
+                                              int64_t depth, int slot, Stream* stream) {
+    using A = typename F::A;
+    if constexpr (side == Side::Rows) return {row_of<A>(x, first) + column, x.stride};
+    const int64_t padded = divide_up(depth, F::kStep) * F::kStep;
     const int64_t micropanels = divide_up(count, kTileRows<V>);
+    A* out = gemm_scratch<A>(stream, slot, micropanels * kTileRows<V> * padded);
+    if (out == nullptr) return {nullptr};
     stream->pool->parallel(divide_up(micropanels, kPackGroup), [&](int64_t task, int) {
         const int64_t end = std::min((task + 1) * kPackGroup, micropanels);
         for (int64_t i = task * kPackGroup; i < end; ++i) {
             const int64_t row = i * kTileRows<V>;
             with_element(x.dtype, [&](auto element) {
                 using From = typename decltype(element)::Type;
-                pack_rows<V>(out + i * padded * kTileRows<V>, row_of<From>(x, first + row) + column, x.stride,
+                pack_rows<V>(out + row * padded, row_of<From>(x, first + row) + column, x.stride,
                              std::min<int64_t>(kTileRows<V>, count - row), depth, padded);
             });
         }
     });
-}
-
-// Rows whose micropanels take about kSlabBytes.
-template <class V>
-int64_t slab_rows(int64_t depth, int64_t element_size) {
-    const int64_t micropanel = depth * kTileRows<V> * element_size;
-    return std::max<int64_t>(kSlabBytes / micropanel, kRowBlock) * kTileRows<V>;
+    return {out};
 }
 
 // bf16 panels [K'/2][32][2] to fp32 panels [K'][32], one after the other.
@@ -110,8 +125,9 @@ void widen_panels(float* out, const bf16_t* panels, int64_t count, int64_t K, St
 
 // Many rows against bf16 weights without bf16 arithmetic: panels are widened in slabs instead of in every
 // tile. The products and their order are those of StorageFormat, so that the bits are the same.
-template <class V, class Sink>
-Status forward_widened(const float* a, int64_t rows, const Weight& w, Stream* stream, const Sink& sink) {
+template <class V, Side side, class Sink>
+Status forward_widened(const Broadcast<float, side>& a, int64_t rows, const Weight& w, Stream* stream,
+                       const Sink& sink) {
     const int64_t elements = even(w.K) * kPanel;
     const int64_t panels = divide_up(w.N, kPanel);
     const int64_t slab = std::min(panels, std::max<int64_t>(kSlabBytes / 4 / elements, 8));
@@ -120,7 +136,7 @@ Status forward_widened(const float* a, int64_t rows, const Weight& w, Stream* st
     for (int64_t panel = 0; panel < panels; panel += slab) {
         const int64_t count = std::min(slab, panels - panel);
         widen_panels<V>(b, static_cast<const bf16_t*>(w.data) + panel * elements, count, w.K, stream);
-        const PackedGemm<PlainFormat<V>> gemm{a, b, rows, count, even(w.K), elements};
+        const Gemm<PlainFormat<V>, side> gemm{a, b, elements, rows, count, even(w.K)};
         const auto placed = [&](int64_t row, int64_t r, int64_t p, float* tile) {
             sink(row, r, panel + p, tile);
         };
@@ -129,20 +145,16 @@ Status forward_widened(const float* a, int64_t rows, const Weight& w, Stream* st
     return Status::Ok;
 }
 
-// For slabs of x's rows: prepare(packed, first, rows), then sink(row, rows, panel, tile[rows][32]) for every
-// tile of x W^T. `packed` is [ceil(rows/kTileRows)][K rounded up to steps][kTileRows].
-template <class V, class F, class Prepare, class Sink>
-Status forward_in(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
-                  const Sink& sink) {
+template <class V, class F, Side side, class Prepare, class Sink>
+Status forward_from(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
+                    const Sink& sink) {
     using A = typename F::A;
     constexpr bool kWidens = sizeof(A) != sizeof(typename F::B);
-    const int64_t padded = divide_up(w.K, F::kStep) * F::kStep;
-    const int64_t slab = slab_rows<V>(padded, sizeof(A));
+    const int64_t slab = slab_rows<V>(w.K, sizeof(A));
     for (int64_t first = 0; first < x.rows; first += slab) {
         const int64_t rows = std::min(slab, x.rows - first);
-        A* a = gemm_scratch<A>(stream, kSlotA, divide_up(rows, kTileRows<V>) * kTileRows<V> * padded);
-        if (a == nullptr) return Status::Memory;
-        pack_all_rows<V>(a, x, first, rows, 0, w.K, padded, stream);
+        const auto a = broadcast_rows<V, F, side>(x, first, rows, 0, w.K, kSlotA, stream);
+        if (a.data == nullptr) return Status::Memory;
         if (const Status status = prepare(a, first, rows); status != Status::Ok) return status;
         const auto placed = [&](int64_t row, int64_t count, int64_t panel, float* tile) {
             sink(first + row, count, panel, tile);
@@ -155,10 +167,20 @@ Status forward_in(const ConstMat& x, const Weight& w, Stream* stream, const Prep
             }
         }
         const auto* b = static_cast<const typename F::B*>(w.data);
-        const PackedGemm<F> gemm{a, b, rows, divide_up(w.N, kPanel), w.K, even(w.K) * kPanel};
+        const Gemm<F, side> gemm{a, b, even(w.K) * kPanel, rows, divide_up(w.N, kPanel), w.K};
         if (!gemm_run<V>(gemm, stream, placed)) return Status::Memory;
     }
     return Status::Ok;
+}
+
+// For slabs of x's rows: prepare(a, first, rows), a their Broadcast, then sink(row, rows, panel,
+// tile[rows][32]) for every tile of x W^T.
+template <class V, class F, class Prepare, class Sink>
+Status forward_in(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
+                  const Sink& sink) {
+    if (in_place<F>(x) && w.N < kManyColumns)
+        return forward_from<V, F, Side::Rows>(x, w, stream, prepare, sink);
+    return forward_from<V, F, Side::Packed>(x, w, stream, prepare, sink);
 }
 
 inline bool is_panels(Layout layout, const void* data, int64_t N, int64_t K) {
@@ -176,7 +198,7 @@ Status linear_forward(Mat y, ConstMat x, Weight w, const Epilogue* given, Stream
     const Epilogue epilogue = given != nullptr ? *given : Epilogue{};
     if (!is_panels(w.layout, w.data, w.N, w.K) || !well_formed(x) || x.cols != w.K) return Status::Shape;
     if (!has_shape(y, x.rows, w.N) || !fits_epilogue(epilogue, x.rows, w.N)) return Status::Shape;
-    const auto nothing = [](const auto*, int64_t, int64_t) { return Status::Ok; };
+    const auto nothing = [](const auto&, int64_t, int64_t) { return Status::Ok; };
     const auto store = [&](int64_t row, int64_t rows, int64_t panel, const float* tile) {
         store_epilogue<V>(y, epilogue, row, rows, panel, tile);
     };

@@ -1,18 +1,20 @@
 // The one GEMM microkernel: C[i, j] = sum over l of A[l, i] B[l, j] for a tile of up to kTileRows rows and 32
 // columns. Templates on the vector type; knows neither ops nor threads, and must not include a vec_*.h.
 //
-// A is packed in micropanels [l][kTileRows] (the broadcast side; where kTileRows is a multiple of four they
-// may be read in fours), B in panels [l][32] (the vector side). In bf16 pairs of l lie together:
-// A [l/2][kTileRows][2], B [l/2][32][2]; that is how bf16 weights live. Each output adds its products over l
-// in ascending order, in blocks of depth_block(l) that are summed from zero and then added up in order: a
-// result depends on neither the other rows nor their number.
+// B, the vector side, lies in panels [l][32]. A, the broadcast side, lies as rows with l side by side, which
+// is how activations live (RowLanes), or in micropanels [l][kTileRows] (PackedLanes; where kTileRows is a
+// multiple of four they may be read in fours). In bf16 pairs of l lie together: micropanels are
+// [l/2][kTileRows][2], panels [l/2][32][2]; that is how bf16 weights live. Each output adds its products over
+// l in ascending order, in blocks of depth_block(l) that are summed from zero and then added up in order: a
+// result depends on neither the other rows nor their number, nor on how A lies.
 //
-// Zen 4, one thread, rows 1024 with N and K of 576, 1536, 49152: 95-105 GFLOP/s of 118 in fp32, 180-205 of
-// 235 in bf16 (attune_tool bench gemm, bench peak).
+// Zen 5, two threads: 370 to 410 GFLOP/s of 430 in fp32 over rows that are read where they lie; packing them
+// first cost up to 15 % (attune-tool bench gemm, bench peak).
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "core/ops.h"
@@ -28,6 +30,58 @@ constexpr int64_t divide_up(int64_t a, int64_t b) {
 template <class V>
 inline constexpr int kTileRows = V::kRegisters >= 32 ? 12 : 6;
 
+// ---- how the broadcast side lies: value(r, l) is lane r at l, l < 4 kStep, from where `at` was put
+
+// R rows, `stride` elements apart. Few pointers with offsets, so that twelve rows leave registers free.
+template <class V, class A, int R>
+struct RowLanes {
+    static constexpr int kRows = 3;  // of a pointer
+    const A* rows[(R + kRows - 1) / kRows];
+    int64_t stride;
+
+    RowLanes(const A* first, int64_t stride) : stride(stride) {
+#pragma GCC unroll 4
+        for (int i = 0; i < (R + kRows - 1) / kRows; ++i) rows[i] = first + i * kRows * stride;
+    }
+    const A* at(int r, int l) const {
+        return rows[r / kRows] + r % kRows * stride + l;
+    }
+    V value(int r, int l) const {
+        return V::set(*at(r, l));
+    }
+    auto pair(int r, int l) const {
+        return V::broadcast_pair(at(r, l));
+    }
+    void advance(int64_t l) {
+#pragma GCC unroll 4
+        for (const A*& row : rows) row += l;
+    }
+};
+
+// A micropanel: fp32 [l][kTileRows], bf16 [l/2][kTileRows][2].
+template <class V, class A, int R>
+struct PackedLanes {
+    const A* first;
+
+    PackedLanes(const A* micropanel, int64_t) : first(micropanel) {}
+    V value(int r, int l) const { return V::broadcast(first + l * kTileRows<V>, r); }
+    auto pair(int r, int l) const { return V::broadcast_pair(first + l * kTileRows<V> + 2 * r); }
+    void advance(int64_t l) { first += l * kTileRows<V>; }
+};
+
+enum class Side { Rows, Packed };
+
+template <class A, Side side>
+struct Broadcast {
+    const A* data;
+    int64_t stride = 0;  // of rows
+};
+
+template <Side side, class V, class A, int R>
+using Lanes = std::conditional_t<side == Side::Rows, RowLanes<V, A, R>, PackedLanes<V, A, R>>;
+
+// ---- formats: sum[r] += the products of one step, at l on the broadcast side and at b on the other
+
 // Both operands fp32.
 template <class V>
 struct PlainFormat {
@@ -35,13 +89,13 @@ struct PlainFormat {
     using B = float;
     static constexpr int64_t kStep = 1;  // l per step
 
-    template <int R>
-    static void step(V (&sum)[R][2], const float* a, const float* b) {
+    template <int R, class From>
+    static void step(V (&sum)[R][2], const From& a, int l, const float* b) {
         const V left = V::load(b);
         const V right = V::load(b + V::kLanes);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-            const V x = V::broadcast(a, r);
+            const V x = a.value(r, l);
             sum[r][0] = V::fma(x, left, sum[r][0]);
             sum[r][1] = V::fma(x, right, sum[r][1]);
         }
@@ -55,8 +109,8 @@ struct StorageFormat {
     using B = bf16_t;
     static constexpr int64_t kStep = 2;
 
-    template <int R>
-    static void step(V (&sum)[R][2], const float* a, const bf16_t* b) {
+    template <int R, class From>
+    static void step(V (&sum)[R][2], const From& a, int l, const bf16_t* b) {
 #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
             V left[2], right[2];
@@ -68,7 +122,7 @@ struct StorageFormat {
             if constexpr (V::kLanes < 16) asm volatile("" ::: "memory");
 #pragma GCC unroll 12
             for (int r = 0; r < R; ++r) {
-                const V x = V::broadcast(a + half * kTileRows<V>, r);
+                const V x = a.value(r, l + half);
                 sum[r][0] = V::fma(x, left[half], sum[r][0]);
                 sum[r][1] = V::fma(x, right[half], sum[r][1]);
             }
@@ -83,20 +137,20 @@ struct DotFormat {
     using B = bf16_t;
     static constexpr int64_t kStep = 2;
 
-    template <int R>
-    static void step(V (&sum)[R][2], const bf16_t* a, const bf16_t* b) {
+    template <int R, class From>
+    static void step(V (&sum)[R][2], const From& a, int l, const bf16_t* b) {
         const auto left = V::load_pairs_raw(b);
         const auto right = V::load_pairs_raw(b + 2 * V::kLanes);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-            const auto x = V::broadcast_pair(a + 2 * r);
+            const auto x = a.pair(r, l);
             sum[r][0] = V::dot(sum[r][0], x, left);
             sum[r][1] = V::dot(sum[r][1], x, right);
         }
     }
 };
 
-// A bf16 pairs as DotFormat packs them, B fp32: products in fp32 over operands that are packed already.
+// A bf16 pairs, B fp32: products in fp32 over rows that are there in bf16.
 template <class V>
 struct MixedFormat {
     static_assert(2 * V::kLanes == kPanel);  // the tile's columns in one go
@@ -104,14 +158,14 @@ struct MixedFormat {
     using B = float;
     static constexpr int64_t kStep = 2;
 
-    template <int R>
-    static void step(V (&sum)[R][2], const bf16_t* a, const float* b) {
+    template <int R, class From>
+    static void step(V (&sum)[R][2], const From& a, int l, const float* b) {
         const V left[2] = {V::load(b), V::load(b + kPanel)};
         const V right[2] = {V::load(b + V::kLanes), V::load(b + kPanel + V::kLanes)};
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
             V x[2];
-            V::split(V::broadcast_pair(a + 2 * r), x[0], x[1]);
+            V::split(a.pair(r, l), x[0], x[1]);
 #pragma GCC unroll 2
             for (int half = 0; half < 2; ++half) {
                 sum[r][0] = V::fma(x[half], left[half], sum[r][0]);
@@ -121,41 +175,53 @@ struct MixedFormat {
     }
 };
 
-// Elements per step of a micropanel and of a panel.
-template <class V, class F>
-inline constexpr int64_t kStepA = kTileRows<V> * (sizeof(typename F::A) == 2 ? 2 : F::kStep);
+// Elements per step of the broadcast side and of a panel.
+template <class V, class F, Side side>
+inline constexpr int64_t kStepA = F::kStep * (side == Side::Rows ? 1 : kTileRows<V>);
 template <class F>
 inline constexpr int64_t kStepB = kPanel * F::kStep;
 
+// Steps before their operands are advanced.
+inline constexpr int kUnroll = 4;
+
 // tile[R][32] = (first) or += the product of `steps` steps. Meanwhile `steps` cache lines from `ahead` on
 // (null = none) are fetched: where few rows meet each block of B, it comes from memory, and arithmetic must
-// not wait for it.
-template <class V, class F, int R>
-void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps, bool first,
-               const void* ahead) {
+// not wait for it. `stride` is that of rows.
+template <class V, class F, Side side, int R>
+void gemm_tile(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b, int64_t steps,
+               bool first, const void* ahead) {
     constexpr int64_t kWidth = 2 * V::kLanes;
     constexpr int64_t kAhead = 16;  // steps of 128 bytes; few rows wait for memory, many for arithmetic
     constexpr int64_t kLine = 64;
-    const int64_t stride = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
+    const int64_t next_line = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
     const auto* line = static_cast<const char*>(ahead == nullptr ? b : ahead);
     for (int64_t column = 0; column < kPanel; column += kWidth) {
         V sum[R][2];
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) sum[r][0] = sum[r][1] = V::zero();
-        const typename F::A* a_step = a;
+        Lanes<side, V, typename F::A, R> lanes(a, stride);
         const typename F::B* b_step = b + column * F::kStep;
-        for (int64_t step = 0; step < steps; ++step) {
+        const auto step = [&](int i) {
             if constexpr (R <= 4) {
                 __builtin_prefetch(b_step + kAhead * kStepB<F>);
                 if constexpr (kWidth * F::kStep * sizeof(typename F::B) > 64)
                     __builtin_prefetch(b_step + kAhead * kStepB<F> + kStepB<F> / 2);
             } else {
                 __builtin_prefetch(line);
-                line += stride;
+                line += next_line;
             }
-            F::step(sum, a_step, b_step);
-            a_step += kStepA<V, F>;
+            F::step(sum, lanes, i * static_cast<int>(F::kStep), b_step);
             b_step += kStepB<F>;
+        };
+        int64_t left = steps;
+        for (; left >= kUnroll; left -= kUnroll) {
+#pragma GCC unroll 4
+            for (int i = 0; i < kUnroll; ++i) step(i);
+            lanes.advance(kUnroll * F::kStep);
+        }
+        for (; left > 0; --left) {
+            step(0);
+            lanes.advance(F::kStep);
         }
         float* out = tile + column;
 #pragma GCC unroll 12
@@ -171,15 +237,20 @@ void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int6
 }
 
 template <class F>
-using TileKernel = void (*)(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps,
-                            bool first, const void* ahead);
+using TileKernel = void (*)(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b,
+                            int64_t steps, bool first, const void* ahead);
 
-// Entry r - 1 computes r rows, so that a short last micropanel wastes nothing.
-template <class V, class F>
+// Entry r - 1 computes r rows, so that a short last tile wastes nothing.
+template <class V, class F, Side side>
 inline constexpr auto kTileKernels = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array<TileKernel<F>, sizeof...(R)>{gemm_tile<V, F, R + 1>...};
+    return std::array<TileKernel<F>, sizeof...(R)>{gemm_tile<V, F, side, R + 1>...};
 }
 (std::make_integer_sequence<int, kTileRows<V>>{});
+
+template <class V, class F, Side side>
+TileKernel<F> tile_kernel(int64_t rows) {
+    return kTileKernels<V, F, side>[static_cast<size_t>(rows - 1)];
+}
 
 // l per block, even: at most 256, blocks of a sum about equal.
 inline constexpr int64_t kDepthBlock = 256;

@@ -1,6 +1,6 @@
-// Runs a GEMM over packed operands: cuts C into tasks, walks each task in an order that keeps the operands in
-// cache, and hands every finished tile to a sink. Knows neither dtypes of rows nor layouts; must not include
-// a vec_*.h.
+// Runs a GEMM over operands that lie as its kernel reads them: cuts C into tasks, walks each task in an order
+// that keeps the operands in cache, and hands every finished tile to a sink. Knows neither dtypes of rows nor
+// layouts; must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -15,17 +15,24 @@
 namespace attune {
 namespace {
 
-// C[rows, panels*32] = A B, both packed as gemm_kernel.h says.
-template <class F>
-struct PackedGemm {
-    const typename F::A* a;  // [ceil(rows/kTileRows)][steps][kTileRows](2)
-    const typename F::B* b;  // [panels], b_stride elements apart: [steps][32](2)
+// C[rows, panels*32] = A B, operands as gemm_kernel.h says.
+template <class F, Side side>
+struct Gemm {
+    Broadcast<typename F::A, side> a;  // rows, or [ceil(rows/kTileRows)][steps][kTileRows](2)
+    const typename F::B* b;            // [panels], b_stride elements apart: [steps][32](2)
+    int64_t b_stride;
     int64_t rows;
     int64_t panels;
     int64_t depth;  // l
-    int64_t b_stride;
 
     int64_t steps() const { return (depth + F::kStep - 1) / F::kStep; }
+
+    // Rows from `row` on, a multiple of kTileRows, at `step`.
+    template <class V>
+    const typename F::A* a_at(int64_t row, int64_t step) const {
+        return a.data + row * (side == Side::Rows ? a.stride : steps() * F::kStep) +
+               step * kStepA<V, F, side>;
+    }
 };
 
 inline constexpr int64_t kPanelBytes = 384 << 10;  // B panels of a task: less than half of L2
@@ -67,8 +74,8 @@ inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_byt
 }
 
 // One task: micropanels [first, last) of rows against panels [panel, panel_end).
-template <class V, class F, class Sink>
-void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t panel, int64_t panel_end,
+template <class V, class F, Side side, class Sink>
+void gemm_task(const Gemm<F, side>& gemm, int64_t first, int64_t last, int64_t panel, int64_t panel_end,
                float* tiles, const Sink& sink) {
     constexpr int64_t kTile = kTileRows<V> * kPanel;
     const int64_t steps = gemm.steps();
@@ -77,13 +84,13 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
     const typename F::B* first_b = gemm.b + panel * gemm.b_stride;
     const int64_t few = gemm.rows - first * kTileRows<V>;
     if (!whole && few <= kFewRows) {
-        const typename F::A* a = gemm.a + first * steps * kStepA<V, F>;
+        const typename F::A* a = gemm.template a_at<V>(first * kTileRows<V>, 0);
         for (int64_t p = panel; p < panel_end; ++p) {
             const typename F::B* b = gemm.b + p * gemm.b_stride;
             if (few == 1)
-                gemm_few_rows<V, F, 1>(tiles, a, b, steps, block);
+                gemm_few_rows<V, F, side, 1>(tiles, a, gemm.a.stride, b, steps, block);
             else
-                gemm_few_rows<V, F, 2>(tiles, a, b, steps, block);
+                gemm_few_rows<V, F, side, 2>(tiles, a, gemm.a.stride, b, steps, block);
             sink(first * kTileRows<V>, few, p, tiles);
         }
         return;
@@ -100,11 +107,11 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
                 for (int64_t i = row; i < row_end; ++i) {
                     const int64_t rows = std::min<int64_t>(kTileRows<V>, gemm.rows - i * kTileRows<V>);
                     float* tile = tiles + (whole ? 0 : ((p - panel) * kRowBlock + (i - row)) * kTile);
-                    const typename F::A* a = gemm.a + (i * steps + step) * kStepA<V, F>;
+                    const typename F::A* a = gemm.template a_at<V>(i * kTileRows<V>, step);
                     // A step of B is two lines: each of the first two micropanels fetches one half.
                     const void* ahead =
                         next == nullptr || i > row + 1 ? nullptr : next + (i - row) * count * kStepB<F> / 2;
-                    kTileKernels<V, F>[static_cast<size_t>(rows - 1)](tile, a, b, count, step == 0, ahead);
+                    tile_kernel<V, F, side>(rows)(tile, a, gemm.a.stride, b, count, step == 0, ahead);
                     if (step + count == steps) sink(i * kTileRows<V>, rows, p, tile);
                 }
             }
@@ -114,8 +121,8 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
 
 // Calls sink(first_row, rows, panel, tile[rows][32]) once for every tile of C, from many threads; the sink
 // may change the tile.
-template <class V, class F, class Sink>
-bool gemm_run(const PackedGemm<F>& gemm, Stream* stream, const Sink& sink) {
+template <class V, class F, Side side, class Sink>
+bool gemm_run(const Gemm<F, side>& gemm, Stream* stream, const Sink& sink) {
     constexpr int64_t kTiles = kMaxGroup * kRowBlock * kTileRows<V> * kPanel;
     auto* tiles = gemm_scratch<float>(stream, kTileSlot, stream->pool->threads() * kTiles);
     if (tiles == nullptr) return false;

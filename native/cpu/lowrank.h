@@ -1,6 +1,6 @@
 // Linear maps with a low-rank term, forward and backward to the input. The term is added while the tiles of
-// the map's own GEMM are in cache, so that it costs its products and no pass over memory; x and dy are packed
-// once for both. Must not include a vec_*.h.
+// the map's own GEMM are in cache, so that it costs its products and no pass over memory; where x and dy
+// are converted, once for both. Must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -15,31 +15,30 @@
 namespace attune {
 namespace {
 
-// F: format of the map; H: of h = x A^T over the same packed x.
+// F: format of the map; H: of h = x A^T over the same rows of x.
 template <class V, class F, class H>
 Status lowrank_forward_in(const Mat& y, const Mat& h, const ConstMat& x, const Weight& w, const LowRank& term,
                           const Epilogue& epilogue, Stream* stream) {
     const int64_t padded = divide_up(w.K, F::kStep) * F::kStep;
-    const int64_t size = term_columns(term) * kTileRows<V>;  // of a micropanel of h
     int64_t slab_first = 0;
-    float* packed_h = nullptr;
-    const auto prepare = [&](const typename F::A* a, int64_t first, int64_t rows) {
+    float* scaled = nullptr;
+    const auto prepare = [&]<Side side>(const Broadcast<typename F::A, side>& a, int64_t first,
+                                        int64_t rows) {
         slab_first = first;
-        packed_h = gemm_scratch<float>(stream, kSlotTermA, divide_up(rows, kTileRows<V>) * size);
-        if (packed_h == nullptr) return Status::Memory;
+        scaled = gemm_scratch<float>(stream, kSlotTermA, rows * h.cols);
+        if (scaled == nullptr) return Status::Memory;
         const auto* factors = static_cast<const float*>(term.a.data);
-        const PackedGemm<H> gemm{a, factors, rows, divide_up(h.cols, kPanel), padded, even(w.K) * kPanel};
+        const Gemm<H, side> gemm{a, factors, even(w.K) * kPanel, rows, divide_up(h.cols, kPanel), padded};
         const auto store = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
             store_rows<V>(h, false, first + row, count, panel, tile);
         };
         if (!gemm_run<V>(gemm, stream, store)) return Status::Memory;
-        pack_term_rows<V>(packed_h, h, first, rows, term, term.scale, stream);
+        scale_term_rows<V>(scaled, h, first, rows, term, stream);
         return Status::Ok;
     };
     return forward_in<V, F>(x, w, stream, prepare,
                             [&](int64_t row, int64_t rows, int64_t panel, float* tile) {
-                                const int64_t micropanel = (row - slab_first) / kTileRows<V>;
-                                add_term<V>(tile, packed_h + micropanel * size, rows, panel, term);
+                                add_term<V>(tile, scaled + (row - slab_first) * h.cols, rows, panel, term);
                                 store_epilogue<V>(y, epilogue, row, rows, panel, tile);
                             });
 }
@@ -114,33 +113,33 @@ struct LowRankInput {
 
 // Slab [n_first, n_first + n_count) of n over all rows. dh is complete, and its term is added, at the last
 // one.
-template <class V, class F>
+template <class V, class F, Side side>
 Status lowrank_input_slab(const LowRankInput<F>& in, int64_t n_first, int64_t n_count, bool last) {
     using A = typename F::A;
-    const int64_t padded = divide_up(n_count, F::kStep) * F::kStep;
-    const int64_t slab = slab_rows<V>(padded, sizeof(A));
-    const int64_t columns = in.dh.cols;
-    const int64_t padded_columns = divide_up(columns, F::kStep) * F::kStep;
+    constexpr Side kDhSide = sizeof(A) == 4 ? Side::Rows : Side::Packed;  // dh is fp32
+    const int64_t slab = slab_rows<V>(n_count, sizeof(A));
+    const int64_t columns = in.dh.cols, steps = divide_up(columns, F::kStep);
     for (int64_t first = 0; first < in.dy.rows; first += slab) {
         const int64_t rows = std::min(slab, in.dy.rows - first);
-        const int64_t micropanels = divide_up(rows, kTileRows<V>);
-        A* a = gemm_scratch<A>(in.stream, kSlotA, micropanels * kTileRows<V> * padded);
-        A* packed_dh = gemm_scratch<A>(in.stream, kSlotTermA, micropanels * kTileRows<V> * padded_columns);
-        if (a == nullptr || packed_dh == nullptr) return Status::Memory;
-        pack_all_rows<V>(a, in.dy, first, rows, n_first, n_count, padded, in.stream);
-        const PackedGemm<F> to_dh{a, in.factor_b, rows, divide_up(columns, kPanel), n_count, in.b_stride};
+        const auto a = broadcast_rows<V, F, side>(in.dy, first, rows, n_first, n_count, kSlotA, in.stream);
+        if (a.data == nullptr) return Status::Memory;
+        const Gemm<F, side> to_dh{a, in.factor_b, in.b_stride, rows, divide_up(columns, kPanel), n_count};
         const auto store_dh = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
             store_rows<V>(in.dh, n_first > 0, first + row, count, panel, tile);
         };
         if (!gemm_run<V>(to_dh, in.stream, store_dh)) return Status::Memory;
         if (in.dx.data == nullptr) continue;
-        if (last) pack_all_rows<V>(packed_dh, in.dh, first, rows, 0, columns, padded_columns, in.stream);
-        const PackedGemm<F> to_dx{a, in.b, rows, divide_up(in.dx.cols, kPanel), n_count, in.b_stride};
+        Broadcast<A, kDhSide> dh{};
+        if (last) {
+            dh = broadcast_rows<V, F, kDhSide>(in.dh, first, rows, 0, columns, kSlotTermA, in.stream);
+            if (dh.data == nullptr) return Status::Memory;
+        }
+        const Gemm<F, kDhSide> term{dh, in.factor_a, in.factor_rows() * kPanel, rows, 0, columns};
+        const Gemm<F, side> to_dx{a, in.b, in.b_stride, rows, divide_up(in.dx.cols, kPanel), n_count};
         const auto store_dx = [&](int64_t row, int64_t count, int64_t panel, float* tile) {
             if (last)
-                kTileKernels<V, F>[static_cast<size_t>(count - 1)](
-                    tile, packed_dh + row * padded_columns, in.factor_a + panel * in.factor_rows() * kPanel,
-                    padded_columns / F::kStep, false, nullptr);
+                tile_kernel<V, F, kDhSide>(count)(tile, term.template a_at<V>(row, 0), dh.stride,
+                                                  term.b + panel * term.b_stride, steps, false, nullptr);
             store_rows<V>(in.dx, n_first > 0, first + row, count, panel, tile);
         };
         if (!gemm_run<V>(to_dx, in.stream, store_dx)) return Status::Memory;
@@ -163,7 +162,7 @@ inline void pack_factor(bf16_t* out, const Weight& a, int64_t q) {
         }
 }
 
-template <class V, class F, class From>
+template <class V, class F, Side side, class From>
 Status lowrank_input_in(const Mat& dx, const Mat& dh, const ConstMat& dy, const Weight& w,
                         const LowRank& term, Stream* stream) {
     using B = typename F::B;
@@ -180,10 +179,17 @@ Status lowrank_input_in(const Mat& dx, const Mat& dh, const ConstMat& dy, const 
         const int64_t count = std::min(kDepthSlab, w.N - first);
         if (panels > 0) pack_weight_slab<B, From>(b, b_stride, w, first, count, stream);
         pack_term_columns<V, F>(in.factor_b, b_stride, term, first, count, stream);
-        const Status status = lowrank_input_slab<V, F>(in, first, count, first + count == w.N);
+        const Status status = lowrank_input_slab<V, F, side>(in, first, count, first + count == w.N);
         if (status != Status::Ok) return status;
     }
     return Status::Ok;
+}
+
+template <class V, class F, class From>
+Status lowrank_input_from(const Mat& dx, const Mat& dh, const ConstMat& dy, const Weight& w,
+                          const LowRank& term, Stream* stream) {
+    if (in_place<F>(dy)) return lowrank_input_in<V, F, Side::Rows, From>(dx, dh, dy, w, term, stream);
+    return lowrank_input_in<V, F, Side::Packed, From>(dx, dh, dy, w, term, stream);
 }
 
 template <class V>
@@ -194,9 +200,10 @@ Status lowrank_backward_input(Mat dx, Mat dh, ConstMat dy, Weight w, const LowRa
     if (dx.data != nullptr && !is_gradient(dx, dy.rows, w.K)) return Status::Shape;
     if (dy.rows == 0) return Status::Ok;
     using Plain = PlainFormat<V>;
-    if (w.dtype == DType::F32) return lowrank_input_in<V, Plain, float>(dx, dh, dy, w, *term, stream);
-    if constexpr (V::kBf16Dot) return lowrank_input_in<V, DotFormat<V>, bf16_t>(dx, dh, dy, w, *term, stream);
-    return lowrank_input_in<V, Plain, bf16_t>(dx, dh, dy, w, *term, stream);
+    if (w.dtype == DType::F32) return lowrank_input_from<V, Plain, float>(dx, dh, dy, w, *term, stream);
+    if constexpr (V::kBf16Dot)
+        return lowrank_input_from<V, DotFormat<V>, bf16_t>(dx, dh, dy, w, *term, stream);
+    return lowrank_input_from<V, Plain, bf16_t>(dx, dh, dy, w, *term, stream);
 }
 
 template <class V>

@@ -1,4 +1,5 @@
-// What the low-rank ops share: packed factors and their product added to a finished tile of a GEMM.
+// What the low-rank ops share: scaled rows of h and their product with a factor added to a finished tile of a
+// GEMM.
 // Must not include a vec_*.h.
 #pragma once
 
@@ -6,7 +7,6 @@
 #include <cstdint>
 
 #include "core/ops.h"
-#include "cpu/gemm_pack.h"
 #include "cpu/gemm_run.h"
 #include "cpu/rows_io.h"
 
@@ -36,47 +36,38 @@ inline bool fits_term(const LowRank& term, int64_t N, int64_t K) {
     return true;
 }
 
-// Rows [first, first + rows) of h, times `scale`, as micropanels
-// [ceil(rows/kTileRows)][parts][rank][kTileRows].
+// out[rows][parts * rank] = rows [first, first + rows) of h, times the term's scale
 template <class V>
-void pack_term_rows(float* out, const ConstMat& h, int64_t first, int64_t rows, const LowRank& term,
-                    float scale, Stream* stream) {
-    const int64_t size = term.rank * kTileRows<V>;
-    const int64_t micropanels = divide_up(rows, kTileRows<V>);
-    constexpr int64_t kTogether = 16;
-    stream->pool->parallel(divide_up(micropanels, kTogether), [&](int64_t task, int) {
-        const int64_t end = std::min((task + 1) * kTogether, micropanels);
-        for (int64_t i = task * kTogether; i < end; ++i) {
-            const int64_t row = i * kTileRows<V>;
-            for (int64_t part = 0; part < term.part_count; ++part) {
-                float* panel = out + (i * term.part_count + part) * size;
-                pack_rows<V>(panel, row_of<float>(h, first + row) + part * term.rank, h.stride,
-                             std::min<int64_t>(kTileRows<V>, rows - row), term.rank, term.rank);
-                for (int64_t e = 0; e < size; ++e) panel[e] *= scale;
-            }
-        }
+void scale_term_rows(float* out, const ConstMat& h, int64_t first, int64_t rows, const LowRank& term,
+                     Stream* stream) {
+    const V scale = V::set(term.scale);
+    parallel_rows(stream, rows, h.cols, [&](int64_t row) {
+        over_columns<V>(h.cols, [&](int64_t c, auto lanes) {
+            const V value = load<V>(row_of<float>(h, first + row) + c, lanes);
+            store(out + row * h.cols + c, value * scale, lanes);
+        });
     });
 }
 
-// tile[rows][32] += the term's columns [32 panel, 32 panel + 32); packed: this micropanel's
-// [parts][rank][..]. Sums over the rank in ascending order, whatever the other rows are.
+// tile[rows][32] += the term's columns [32 panel, 32 panel + 32); scaled: the tile's [rows][parts * rank].
+// Sums over the rank in ascending order, whatever the other rows are.
 template <class V>
-void add_term(float* tile, const float* packed, int64_t rows, int64_t panel, const LowRank& term) {
-    using F = PlainFormat<V>;
-    const auto kernel = kTileKernels<V, F>[static_cast<size_t>(rows - 1)];
+void add_term(float* tile, const float* scaled, int64_t rows, int64_t panel, const LowRank& term) {
+    const auto kernel = tile_kernel<V, PlainFormat<V>, Side::Rows>(rows);
+    const int64_t stride = term_columns(term);
     const float* b = static_cast<const float*>(term.b.data) + panel * even(term.rank) * kPanel;
     const int64_t begin = panel * kPanel, end = std::min(begin + kPanel, term.b.N);
     for (int64_t i = 0; i < term.part_count; ++i) {
         const int64_t low = std::max(begin, term.parts[i].row);
         const int64_t high = std::min(end, term.parts[i].row + term.parts[i].rows);
         if (low >= high) continue;
-        const float* a = packed + i * term.rank * kTileRows<V>;
+        const float* a = scaled + i * term.rank;
         if (low == begin && high == end) {
-            kernel(tile, a, b, term.rank, false, nullptr);
+            kernel(tile, a, stride, b, term.rank, false, nullptr);
             continue;
         }
         float own[kTileRows<V> * kPanel];  // the panel holds rows of several parts
-        kernel(own, a, b, term.rank, true, nullptr);
+        kernel(own, a, stride, b, term.rank, true, nullptr);
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t n = low - begin; n < high - begin; ++n) tile[r * kPanel + n] += own[r * kPanel + n];
     }

@@ -91,8 +91,8 @@ Status narrow_product(const ConstMat& narrow, int64_t column, int64_t columns, c
             pack_wide<V, F>(panels, wide, m, rows, first_panel, count, shift);
             for (int64_t i = 0; i < micropanels; ++i)
                 for (int64_t p = 0; p < count; ++p)
-                    kTileKernels<V, F>[static_cast<size_t>(cut.count(i) - 1)](
-                        tiles + (i * group + p) * kTile, packed + (i * padded + m) * kTileRows<V>,
+                    tile_kernel<V, F, Side::Packed>(cut.count(i))(
+                        tiles + (i * group + p) * kTile, packed + (i * padded + m) * kTileRows<V>, 0,
                         panels + p * kNarrowRows * kPanel, divide_up(rows, F::kStep), m == 0, nullptr);
         }
         for (int64_t i = 0; i < micropanels; ++i)
