@@ -23,7 +23,8 @@
         ["target_arch=='x64'", {
           "dependencies": ["cpu_avx2", "cpu_avx512", "cpu_avx512bf16"],
           "conditions": [["with_emulated==1", { "dependencies": ["cpu_emulated"], "defines": ["ATTUNE_EMULATED"] }]]
-        }]
+        }],
+        ["target_arch=='arm64'", { "dependencies": ["cpu_neon"] }]
       ]
     }
   ],
@@ -45,6 +46,14 @@
         {
           "target_name": "cpu_emulated", "type": "static_library",
           "sources": ["<!@(node native/list.cjs emulated)"], "cflags_cc": ["<!@(node native/list.cjs emulated_flags)"]
+        }
+      ]
+    }],
+    ["target_arch=='arm64'", {
+      "targets": [
+        {
+          "target_name": "cpu_neon", "type": "static_library",
+          "sources": ["<!@(node native/list.cjs neon)"], "cflags_cc": ["<!@(node native/list.cjs neon_flags)"]
         }
       ]
     }]

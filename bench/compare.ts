@@ -10,6 +10,8 @@ export interface Side {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Processes that do nothing but compete for the processors meanwhile; default 0. */
   readonly busy?: number;
   /** What the lines of JSON on standard output say. */
@@ -82,13 +84,14 @@ export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise
 
 const execute = promisify(execFile);
 
-async function run({ command, args, cwd, busy = 0, read }: Side): Promise<Reading> {
+async function run({ command, args, cwd, env, busy = 0, read }: Side): Promise<Reading> {
   const competitors = Array.from({ length: busy }, () =>
     spawn(process.execPath, ["--eval", "for (;;);"], { stdio: "ignore" }),
   );
   try {
     const { stdout } = await execute(command, [...args], {
       ...(cwd === undefined ? {} : { cwd }),
+      env: { ...process.env, ...env },
       maxBuffer: 1 << 28,
     });
     const idle = competitors.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);

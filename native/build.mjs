@@ -127,7 +127,7 @@ export function buildNative({
  * A build folder that came along when the sources were copied or moved: its cache names the place where they were, and
  * CMake would go on compiling those without a word.
  */
-function dropForeign(folder) {
+export function dropForeign(folder) {
   const cache = join(folder, "CMakeCache.txt");
   if (!existsSync(cache)) return;
   const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, "utf8"))?.[1];

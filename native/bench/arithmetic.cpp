@@ -5,6 +5,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace attune::bench {
@@ -78,6 +80,24 @@ constexpr Arithmetic kArithmetic[] = {{"avx512bf16", DType::BF16, 24.0 * 16 * 4,
                                       {"avx512", DType::F32, 24.0 * 16 * 2, run_avx512},
                                       {"avx2", DType::F32, 12.0 * 8 * 2, run_avx2},
                                       kScalar};
+
+#elif defined(__aarch64__)
+
+float run_neon() {
+    float32x4_t sum[24];
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) sum[i] = vdupq_n_f32(static_cast<float>(i));
+    const float32x4_t a = vdupq_n_f32(0.999f), b = vdupq_n_f32(0.001f);
+    for (int64_t round = 0; round < kRounds; ++round)
+#pragma GCC unroll 24
+        for (int i = 0; i < 24; ++i) sum[i] = vfmaq_f32(sum[i], a, b);
+    float32x4_t total = sum[0];
+#pragma GCC unroll 24
+    for (int i = 1; i < 24; ++i) total = vaddq_f32(total, sum[i]);
+    return vaddvq_f32(total);
+}
+
+constexpr Arithmetic kArithmetic[] = {{"neon", DType::F32, 24.0 * 4 * 2, run_neon}, kScalar};
 
 #else
 

@@ -85,8 +85,9 @@ Napi::Value logprob_loss_check(const Napi::CallbackInfo& info) {
             if (has_entropy_term(loss)) check.entropy_gradient.resize(logprobs.size());
             const TargetSpan targets{logprobs.data(), entropies.data(), gradient.data(),
                                      has_entropy_term(loss) ? check.entropy_gradient.data() : nullptr};
+            LossSpace space;
             logprob_loss(check.group_losses.data(), targets, loss, batch, 0,
-                         static_cast<int64_t>(batch.groups.size()));
+                         static_cast<int64_t>(batch.groups.size()), space);
             if (const auto* policy = std::get_if<PolicyOptions>(&loss.family))
                 check.policy = policy_sums(*policy, batch, logprobs.data(), entropies.data());
             check.gradient.assign(gradient.begin(), gradient.end());
@@ -108,12 +109,13 @@ Napi::Value score_loss_check(const Napi::CallbackInfo& info) {
         check.group_losses.resize(batch.groups.size());
         check.gradient.resize(scores.size());
         std::vector<double> values(scores.size());
+        LossSpace space;
         if (std::holds_alternative<ValueOptions>(loss.family))
             check.value = value_loss(check.group_losses.data(), check.gradient.data(), values.data(),
                                      scores.data(), loss, batch);
         else
             score_loss(check.group_losses.data(), check.gradient.data(), &check.tie_gradient, scores.data(),
-                       heads, loss, batch);
+                       heads, loss, batch, space);
         return check;
     };
     return check_job(info, std::move(work), loss_value);

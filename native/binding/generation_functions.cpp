@@ -146,7 +146,8 @@ DecodedTokens next_step(GenerationCore& core, Session& session, Stream& stream) 
         core.weight_passes.store(core.generation->weight_passes(), std::memory_order_relaxed);
     };
     try {
-        DecodedTokens decoded = core.generation->next(model, stream);
+        DecodedTokens decoded;
+        core.generation->next(decoded, model, stream);
         count();
         return decoded;
     } catch (...) {

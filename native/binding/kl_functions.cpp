@@ -77,7 +77,9 @@ Napi::Value kl_step(const Napi::CallbackInfo& info) {
         info,
         [batch = batch_from(info[3]), options = kl_options_from(info[4])](
             Session& session, Session& reference, Stream& stream) {
-            return session.kl_step(batch, reference, options, stream);
+            StepResult result;
+            session.kl_step(result, batch, reference, options, stream);
+            return result;
         },
         step_value,
         [model = model_of(info[0]).model](Stream& stream) { model->session()->clear_gradients(stream); });

@@ -193,7 +193,9 @@ Napi::Value step(const Napi::CallbackInfo& info) {
     return run_on_model(
         info,
         [batch = batch_from(info[2]), loss = loss_from(info[3])](Session& session, Stream& stream, Job&) {
-            return session.step(batch, loss, stream);
+            StepResult result;
+            session.step(result, batch, loss, stream);
+            return result;
         },
         step_value, {},
         [model = model_of(info[0]).model](Stream& stream) { model->session()->clear_gradients(stream); });
@@ -204,7 +206,9 @@ Napi::Value evaluate(const Napi::CallbackInfo& info) {
     return run_on_model(
         info,
         [batch = batch_from(info[2]), loss = loss_from(info[3])](Session& session, Stream& stream, Job&) {
-            return session.evaluate(batch, loss, stream);
+            StepResult result;
+            session.evaluate(result, batch, loss, stream);
+            return result;
         },
         step_value);
 }

@@ -15,8 +15,8 @@ struct IsaInfo {
     bool runnable;  // the processor and the operating system support it
 };
 
-// Best first: avx512bf16, avx512, avx2, scalar; then the emulated ones where they are built (never picked by
-// default).
+// Best first: avx512bf16, avx512, avx2, neon, scalar; then the emulated ones where they are built (never
+// picked by default).
 std::vector<IsaInfo> list_isas();
 
 // `wanted` empty = the best runnable native one. Throws Code::Backend naming what the processor lacks, or

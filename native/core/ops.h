@@ -132,6 +132,9 @@ struct HeadWeights {
     const float* reverse_kl = nullptr;  // [c] u = dL/dKL(q||p)
 };
 
+// What every kernel with an exponential in it is made of.
+enum class Elementary : int32_t { Exp = 0, Log = 1, Tanh = 2, Sigmoid = 3 };
+
 struct AdamW {
     float learning_rate, beta1, beta2, epsilon, weight_decay;
     float correction1, correction2;  // 1 - beta^t
@@ -184,7 +187,8 @@ struct Samples {
 
 struct Ops {
     uint32_t struct_size;
-    const char* name;  // "scalar", "avx2", "avx512", "avx512bf16", "emulated16", "emulated16bf16", ...
+    const char*
+        name;  // "scalar", "avx2", "avx512", "avx512bf16", "neon", "emulated16", "emulated16bf16", ...
 
     // ---- parameters: rows [first, first+rows) of a parameter, to and from row-major fp32 [rows][K]
     Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
@@ -235,6 +239,8 @@ struct Ops {
     // y = gelu_tanh(x);  dx = dy * gelu_tanh'(x)
     Status (*gelu_forward)(Mat y, ConstMat x, Stream* stream);
     Status (*gelu_backward)(Mat dx, ConstMat dy, ConstMat x, Stream* stream);
+    // y[n] = f(x[n]): within 2 ulp (sigmoid 2.5); results below the normal numbers are 0. For checks.
+    Status (*elementary)(float* y, const float* x, int64_t n, Elementary f, Stream* stream);
     // y (any dtype) = x (any dtype);  y += x
     Status (*copy)(Mat y, ConstMat x, Stream* stream);
     Status (*add)(Mat y, ConstMat x, Stream* stream);

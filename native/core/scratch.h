@@ -1,4 +1,5 @@
-// Grow-only aligned memory that ops use while they run. Not for anything that outlives an op.
+// Grow-only memory that ops use while they run, so that they allocate at their first calls alone. Not for
+// values that outlive an op.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +10,16 @@
 
 namespace attune {
 
-// Aligned to 4096 bytes, zeroed. Throws
-// Code::Memory.
 struct AlignedDelete {
     size_t bytes = 0;
     void operator()(std::byte* pointer) const noexcept;
 };
 using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+// Aligned to 4096 bytes, zeroed. Throws Code::Memory.
 AlignedBytes allocate_aligned(size_t bytes);
+// At least `bytes` afterwards. Pages that were touched stay what they are, wherever the memory moves: the
+// first touch of a page can cost more than the step that needs it. Throws Code::Memory and leaves the old.
+void grow_aligned(AlignedBytes& memory, size_t bytes);
 
 // Slots are named by number so that nested uses never overlap: a slot keeps its memory between ops.
 class Scratch {
@@ -29,14 +32,15 @@ class Scratch {
     T* slot_of(int index, int64_t count) {
         return static_cast<T*>(slot(index, static_cast<size_t>(count) * sizeof(T)));
     }
-    size_t bytes() const noexcept;
+    size_t bytes() const noexcept;  // of the slots
+
+    // An object that an op keeps from call to call, under a number and of a type that are its own alone; null
+    // before the first.
+    std::shared_ptr<void>& kept(int index);
 
   private:
-    struct Slot {
-        AlignedBytes memory;
-        size_t bytes = 0;
-    };
-    std::vector<Slot> slots_;
+    std::vector<AlignedBytes> slots_;
+    std::vector<std::shared_ptr<void>> kept_;
 };
 
 }  // namespace attune

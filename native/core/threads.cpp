@@ -21,6 +21,8 @@ constexpr auto kSpin = std::chrono::microseconds(30);
 inline void relax() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");  // waits about as long; most cores take `yield` for nothing at all
 #endif
 }
 }  // namespace

@@ -256,7 +256,8 @@ template <class V>
 void run_attention_backward(const Mat& dqkv, const BackwardInputs& in, const AttentionDims& dims,
                             Stream* stream) {
     const AttentionSizes sizes = attention_sizes<V>(dims, in.qkv.rows);
-    const AttentionPlan plan(dims, V::kLanes, kBackwardRows, AttentionPlan::Direction::Backward);
+    const AttentionPlan plan(dims, V::kLanes, kBackwardRows, AttentionPlan::Direction::Backward,
+                             *stream->scratch);
     const AttentionView& view = plan.view();
     const BackwardLayout layout = backward_layout<V>(sizes, view);
     const int64_t bytes = layout.total(stream->pool->threads()) * static_cast<int64_t>(sizeof(float));

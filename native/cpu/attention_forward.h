@@ -158,7 +158,8 @@ template <class V>
 void run_attention_forward(const Mat& out, float* lse, const ConstMat& qkv, const AttentionDims& dims,
                            Stream* stream) {
     const AttentionSizes sizes = attention_sizes<V>(dims, qkv.rows);
-    const AttentionPlan plan(dims, V::kLanes, kForwardRows, AttentionPlan::Direction::Forward);
+    const AttentionPlan plan(dims, V::kLanes, kForwardRows, AttentionPlan::Direction::Forward,
+                             *stream->scratch);
     const AttentionView& view = plan.view();
     const int64_t tile_floats = sizes.G * view.tile_rows * sizes.padded;
     const int64_t block_rows = view.range_queries * sizes.repeat;

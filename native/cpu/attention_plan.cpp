@@ -15,11 +15,19 @@ namespace {
 constexpr int64_t kTasksWanted = 32;
 constexpr int64_t kLeastPairs = 16 * 1024;
 
+constexpr int kPlanKept = 0;  // number of the storage among the scratch's objects
+
 // (query, key) pairs of the first n queries at positions offset, offset + 1, ... under the window.
 int64_t visible_pairs(int64_t n, int64_t offset, int64_t window) {
     const int64_t open = window == 0 ? n : std::clamp<int64_t>(window - offset, 0, n);
     return open * offset + open * (open + 1) / 2 + (n - open) * window;
 }
+
+// A region that adds to a segment's keys.
+struct FoundSource {
+    int64_t segment;
+    GradientSource source;
+};
 
 }  // namespace
 
@@ -37,6 +45,8 @@ bool attention_dims_fit(const AttentionDims& dims, int64_t rows) {
     return next == rows;
 }
 
+// Vectors keep their memory from plan to plan; std::stable_sort would take some, so sorting breaks ties
+// itself.
 struct AttentionPlan::Storage {
     AttentionView view{};
     std::vector<KeyTile> tiles;
@@ -46,6 +56,23 @@ struct AttentionPlan::Storage {
     std::vector<GradientTask> tasks;
     std::vector<GradientSource> sources;
     std::vector<int64_t> first_source;
+    // While a plan is made:
+    std::vector<int64_t> next;    // [segments + 1] places in `order`, then in `sources`
+    std::vector<int64_t> order;   // [segments]
+    std::vector<int64_t> newest;  // [segments] last of `found` that is the segment's, or -1
+    std::vector<FoundSource> found;
+
+    void clear() {
+        view = {};
+        tiles.clear();
+        first_tile.clear();
+        ranges.clear();
+        pieces.clear();
+        tasks.clear();
+        sources.clear();
+        first_source.clear();
+        found.clear();
+    }
 
     int64_t cost(const AttentionDims& dims, const QueryRange& range) const {
         const int64_t offset = segment_offset(dims.segments, range.segment);
@@ -80,20 +107,22 @@ struct AttentionPlan::Storage {
                 ranges.push_back({static_cast<int32_t>(s), static_cast<int32_t>(length * part / parts),
                                   static_cast<int32_t>(length * (part + 1) / parts)});
         }
-        std::stable_sort(ranges.begin(), ranges.end(), [&](const QueryRange& a, const QueryRange& b) {
-            return cost(dims, a) > cost(dims, b);
+        std::sort(ranges.begin(), ranges.end(), [&](const QueryRange& a, const QueryRange& b) {
+            const int64_t cost_a = cost(dims, a), cost_b = cost(dims, b);
+            if (cost_a != cost_b) return cost_a > cost_b;
+            return a.segment != b.segment ? a.segment < b.segment : a.first < b.first;
         });
     }
 
     // Segment indices so that each document's root is followed by its branches, in order.
-    static std::vector<int64_t> document_order(const AttentionDims& dims) {
-        std::vector<int64_t> next(static_cast<size_t>(dims.segment_count) + 1, 0);
+    const std::vector<int64_t>& document_order(const AttentionDims& dims) {
+        next.assign(static_cast<size_t>(dims.segment_count) + 1, 0);
         const auto root = [&](int64_t s) {
             return dims.segments[s].prefix < 0 ? s : dims.segments[s].prefix;
         };
         for (int64_t s = 0; s < dims.segment_count; ++s) ++next[static_cast<size_t>(root(s)) + 1];
         for (size_t i = 1; i < next.size(); ++i) next[i] += next[i - 1];
-        std::vector<int64_t> order(static_cast<size_t>(dims.segment_count));
+        order.resize(static_cast<size_t>(dims.segment_count));
         for (int64_t s = 0; s < dims.segment_count; ++s)
             order[static_cast<size_t>(next[static_cast<size_t>(root(s))]++)] = s;
         return order;
@@ -154,33 +183,47 @@ struct AttentionPlan::Storage {
 
     // Which regions add to a segment's keys, in task order.
     void collect_sources(const AttentionDims& dims) {
-        std::vector<std::vector<GradientSource>> found(static_cast<size_t>(dims.segment_count));
+        newest.assign(static_cast<size_t>(dims.segment_count), -1);
         for (const GradientTask& task : tasks) {
             const GradientPiece* piece = pieces.data() + task.first_piece;
             const int32_t segment = piece->queries.segment;
             const int32_t root = dims.segments[segment].prefix < 0 ? segment : dims.segments[segment].prefix;
-            found[static_cast<size_t>(root)].push_back({task.region, task.root_keys});
+            add_source(root, {task.region, task.root_keys});
             for (int32_t i = 0; i < task.piece_count; ++i) {
                 const QueryRange& queries = piece[i].queries;
                 if (queries.segment == root) continue;
-                auto& list = found[static_cast<size_t>(queries.segment)];
-                const int64_t row = task.region + piece[i].own_row;
-                if (!list.empty() && list.back().row == row)
-                    list.back().keys = queries.last;
-                else
-                    list.push_back({row, queries.last});
+                add_source(queries.segment, {task.region + piece[i].own_row, queries.last});
             }
         }
-        for (const auto& list : found) {
-            first_source.push_back(static_cast<int64_t>(sources.size()));
-            sources.insert(sources.end(), list.begin(), list.end());
+        sort_sources(dims.segment_count);
+    }
+
+    // A region row that a segment was given last is the same source with more keys.
+    void add_source(int64_t segment, GradientSource source) {
+        int64_t& last = newest[static_cast<size_t>(segment)];
+        if (last >= 0 && found[static_cast<size_t>(last)].source.row == source.row) {
+            found[static_cast<size_t>(last)].source.keys = source.keys;
+            return;
         }
-        first_source.push_back(static_cast<int64_t>(sources.size()));
+        last = static_cast<int64_t>(found.size());
+        found.push_back({segment, source});
+    }
+
+    // By segment, each segment's in the order in which they were found.
+    void sort_sources(int64_t segments) {
+        first_source.assign(static_cast<size_t>(segments) + 1, 0);
+        for (const FoundSource& one : found) ++first_source[static_cast<size_t>(one.segment) + 1];
+        for (size_t s = 1; s < first_source.size(); ++s) first_source[s] += first_source[s - 1];
+        next = first_source;
+        sources.resize(found.size());
+        for (const FoundSource& one : found)
+            sources[static_cast<size_t>(next[static_cast<size_t>(one.segment)]++)] = one.source;
     }
 
     void publish(const AttentionDims& dims) {
-        std::stable_sort(tasks.begin(), tasks.end(),
-                         [](const GradientTask& a, const GradientTask& b) { return a.cost > b.cost; });
+        std::sort(tasks.begin(), tasks.end(), [](const GradientTask& a, const GradientTask& b) {
+            return a.cost != b.cost ? a.cost > b.cost : a.first_piece < b.first_piece;
+        });
         view.segments = dims.segments;
         view.segment_count = dims.segment_count;
         view.tiles = tiles.data();
@@ -197,22 +240,20 @@ struct AttentionPlan::Storage {
 };
 
 AttentionPlan::AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t query_rows,
-                             Direction direction) {
-    auto storage = std::make_unique<Storage>();
-    storage->cut_keys(dims, lanes);
-    storage->view.range_queries = std::max<int64_t>(1, query_rows / (dims.H / dims.G));
+                             Direction direction, Scratch& scratch) {
+    std::shared_ptr<void>& kept = scratch.kept(kPlanKept);
+    if (kept == nullptr) kept = std::make_shared<Storage>();
+    storage_ = static_cast<Storage*>(kept.get());
+    storage_->clear();
+    storage_->cut_keys(dims, lanes);
+    storage_->view.range_queries = std::max<int64_t>(1, query_rows / (dims.H / dims.G));
     if (direction == Direction::Forward) {
-        storage->cut_queries(dims, query_rows);
+        storage_->cut_queries(dims, query_rows);
     } else {
-        storage->cut_gradients(dims);
-        storage->collect_sources(dims);
+        storage_->cut_gradients(dims);
+        storage_->collect_sources(dims);
     }
-    storage->publish(dims);
-    storage_ = storage.release();
-}
-
-AttentionPlan::~AttentionPlan() {
-    delete storage_;
+    storage_->publish(dims);
 }
 
 const AttentionView& AttentionPlan::view() const noexcept {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/ops.h"
+#include "core/scratch.h"
 
 namespace attune {
 
@@ -50,7 +51,7 @@ struct GradientSource {
     int64_t keys;
 };
 
-// Read-only arrays; they live as long as the plan.
+// Read-only arrays; they live until the next plan on the same scratch.
 struct AttentionView {
     const Segment* segments;
     int64_t segment_count;
@@ -86,9 +87,9 @@ class AttentionPlan {
     enum class Direction { Forward, Backward };
 
     // dims must fit. lanes: floats of a vector; query_rows: rows (queries x query heads per kv head) of a
-    // block.
-    AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t query_rows, Direction direction);
-    ~AttentionPlan();
+    // block. scratch keeps the arrays, which only grow: one plan at a time.
+    AttentionPlan(const AttentionDims& dims, int64_t lanes, int64_t query_rows, Direction direction,
+                  Scratch& scratch);
     AttentionPlan(const AttentionPlan&) = delete;
     AttentionPlan& operator=(const AttentionPlan&) = delete;
 
@@ -96,7 +97,7 @@ class AttentionPlan {
 
   private:
     struct Storage;
-    Storage* storage_;
+    Storage* storage_;  // the scratch's
 };
 
 }  // namespace attune

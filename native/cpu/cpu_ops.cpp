@@ -28,6 +28,11 @@ constexpr Make kAvx512Bf16 = avx512bf16_ops, kAvx512 = avx512_ops, kAvx2 = avx2_
 #else
 constexpr Make kAvx512Bf16 = nullptr, kAvx512 = nullptr, kAvx2 = nullptr;
 #endif
+#if defined(__aarch64__)
+constexpr Make kNeon = neon_ops;
+#else
+constexpr Make kNeon = nullptr;
+#endif
 #if defined(__x86_64__) && defined(ATTUNE_EMULATED)
 constexpr Make kEmulated16 = emulated16_ops, kEmulated16Bf16 = emulated16bf16_ops;
 #else
@@ -35,10 +40,11 @@ constexpr Make kEmulated16 = nullptr, kEmulated16Bf16 = nullptr;
 #endif
 
 // Best first; emulated ones last.
-const std::array<Entry, 6> kEntries{{
+const std::array<Entry, 7> kEntries{{
     {"avx512bf16", true, &CpuFeatures::avx512bf16, "AVX-512 F, BW, DQ, VL and BF16", kAvx512Bf16},
     {"avx512", true, &CpuFeatures::avx512, "AVX-512 F, BW, DQ and VL", kAvx512},
     {"avx2", true, &CpuFeatures::avx2, "AVX2, FMA and F16C", kAvx2},
+    {"neon", true, nullptr, "", kNeon},
     {"scalar", true, nullptr, "", scalar_ops},
     {"emulated16", false, &CpuFeatures::avx2, "AVX2, FMA and F16C", kEmulated16},
     {"emulated16bf16", false, &CpuFeatures::avx2, "AVX2, FMA and F16C", kEmulated16Bf16},

@@ -9,6 +9,7 @@ Ops scalar_ops();
 Ops avx2_ops();
 Ops avx512_ops();
 Ops avx512bf16_ops();
+Ops neon_ops();
 Ops emulated16_ops();      // test builds only (ATTUNE_EMULATED)
 Ops emulated16bf16_ops();  // test builds only (ATTUNE_EMULATED)
 

@@ -174,7 +174,28 @@ Status add(Mat y, ConstMat x, Stream* stream) {
 }
 
 template <class V>
+V elementary_of(Elementary f, V x) {
+    return f == Elementary::Exp    ? vec_exp(x)
+           : f == Elementary::Log  ? vec_log(x)
+           : f == Elementary::Tanh ? vec_tanh(x)
+                                   : vec_sigmoid(x);
+}
+
+template <class V>
+Status elementary(float* y, const float* x, int64_t n, Elementary f, Stream* stream) {
+    if (n < 0) return Status::Shape;
+    constexpr int64_t kBlock = 16384;
+    parallel_blocks(stream, n, kBlock, [&](int64_t first, int64_t count) {
+        over_columns<V>(count, [&](int64_t i, auto lanes) {
+            store<V>(y + first + i, elementary_of(f, load<V>(x + first + i, lanes)), lanes);
+        });
+    });
+    return Status::Ok;
+}
+
+template <class V>
 void fill_elementwise(Ops& ops) {
+    ops.elementary = elementary<V>;
     ops.rope = rope<V>;
     ops.swiglu_forward = swiglu_forward<V>;
     ops.swiglu_backward = swiglu_backward<V>;

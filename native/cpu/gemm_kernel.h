@@ -1,10 +1,11 @@
 // The one GEMM microkernel: C[i, j] = sum over l of A[l, i] B[l, j] for a tile of up to kTileRows rows and 32
 // columns. Templates on the vector type; knows neither ops nor threads, and must not include a vec_*.h.
 //
-// A is packed in micropanels [l][kTileRows] (the broadcast side), B in panels [l][32] (the vector side). In
-// bf16 pairs of l lie together: A [l/2][kTileRows][2], B [l/2][32][2]; that is how bf16 weights live. Each
-// output adds its products over l in ascending order, in blocks of depth_block(l) that are summed from zero
-// and then added up in order: a result depends on neither the other rows nor their number.
+// A is packed in micropanels [l][kTileRows] (the broadcast side; where kTileRows is a multiple of four they
+// may be read in fours), B in panels [l][32] (the vector side). In bf16 pairs of l lie together:
+// A [l/2][kTileRows][2], B [l/2][32][2]; that is how bf16 weights live. Each output adds its products over l
+// in ascending order, in blocks of depth_block(l) that are summed from zero and then added up in order: a
+// result depends on neither the other rows nor their number.
 //
 // Zen 4, one thread, rows 1024 with N and K of 576, 1536, 49152: 95-105 GFLOP/s of 118 in fp32, 180-205 of
 // 235 in bf16 (attune_tool bench gemm, bench peak).
@@ -40,7 +41,7 @@ struct PlainFormat {
         const V right = V::load(b + V::kLanes);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-            const V x = V::set(a[r]);
+            const V x = V::broadcast(a, r);
             sum[r][0] = V::fma(x, left, sum[r][0]);
             sum[r][1] = V::fma(x, right, sum[r][1]);
         }
@@ -61,11 +62,13 @@ struct StorageFormat {
             V left[2], right[2];
             V::load_pairs(b, left[0], left[1]);
             V::load_pairs(b + 2 * V::kLanes, right[0], right[1]);
-            // Sixteen registers do not hold the pairs until the second half: load them again, from L1.
-            if constexpr (V::kRegisters == 16) asm volatile("" ::: "memory");
+            // Registers do not hold the pairs until the second half: load them again, from L1. AVX-512 has
+            // room for them, since its multiply-add takes the broadcast from memory; NEON's comes from a
+            // register.
+            if constexpr (V::kLanes < 16) asm volatile("" ::: "memory");
 #pragma GCC unroll 12
             for (int r = 0; r < R; ++r) {
-                const V x = V::set(a[half * kTileRows<V> + r]);
+                const V x = V::broadcast(a + half * kTileRows<V>, r);
                 sum[r][0] = V::fma(x, left[half], sum[r][0]);
                 sum[r][1] = V::fma(x, right[half], sum[r][1]);
             }
@@ -124,11 +127,17 @@ inline constexpr int64_t kStepA = kTileRows<V> * (sizeof(typename F::A) == 2 ? 2
 template <class F>
 inline constexpr int64_t kStepB = kPanel * F::kStep;
 
-// tile[R][32] = (first) or += the product of `steps` steps.
+// tile[R][32] = (first) or += the product of `steps` steps. Meanwhile `steps` cache lines from `ahead` on
+// (null = none) are fetched: where few rows meet each block of B, it comes from memory, and arithmetic must
+// not wait for it.
 template <class V, class F, int R>
-void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps, bool first) {
+void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps, bool first,
+               const void* ahead) {
     constexpr int64_t kWidth = 2 * V::kLanes;
     constexpr int64_t kAhead = 16;  // steps of 128 bytes; few rows wait for memory, many for arithmetic
+    constexpr int64_t kLine = 64;
+    const int64_t stride = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
+    const auto* line = static_cast<const char*>(ahead == nullptr ? b : ahead);
     for (int64_t column = 0; column < kPanel; column += kWidth) {
         V sum[R][2];
 #pragma GCC unroll 12
@@ -140,6 +149,9 @@ void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int6
                 __builtin_prefetch(b_step + kAhead * kStepB<F>);
                 if constexpr (kWidth * F::kStep * sizeof(typename F::B) > 64)
                     __builtin_prefetch(b_step + kAhead * kStepB<F> + kStepB<F> / 2);
+            } else {
+                __builtin_prefetch(line);
+                line += stride;
             }
             F::step(sum, a_step, b_step);
             a_step += kStepA<V, F>;
@@ -160,7 +172,7 @@ void gemm_tile(float* tile, const typename F::A* a, const typename F::B* b, int6
 
 template <class F>
 using TileKernel = void (*)(float* tile, const typename F::A* a, const typename F::B* b, int64_t steps,
-                            bool first);
+                            bool first, const void* ahead);
 
 // Entry r - 1 computes r rows, so that a short last micropanel wastes nothing.
 template <class V, class F>

@@ -31,7 +31,8 @@ struct PackedGemm {
 inline constexpr int64_t kPanelBytes = 384 << 10;  // B panels of a task: less than half of L2
 inline constexpr int64_t kMaxGroup = 8;            // panels of a task
 inline constexpr int64_t kRowBlock = 16;           // micropanels that pass a B block while it is in L1
-inline constexpr int64_t kTasks = 64;              // enough for a preempted core not to matter
+inline constexpr int64_t kTasks = 64;              // enough for a preempted core not to matter,
+inline constexpr int64_t kTasksPerThread = 8;      // and for many cores
 
 inline constexpr int kTileSlot = 0;  // scratch slots of the GEMM ops
 inline constexpr int kSlotA = 1;
@@ -42,7 +43,8 @@ T* gemm_scratch(Stream* stream, int slot, int64_t count) {  // null where there 
     return static_cast<T*>(stream->scratch->try_slot(slot, static_cast<size_t>(count) * sizeof(T)));
 }
 
-// The grid of tasks, from the shape alone.
+// The grid of tasks. Each tile's sums belong to one task, so that the cut may depend on the number of
+// threads.
 struct TaskGrid {
     int64_t group;  // panels per task
     int64_t groups;
@@ -53,13 +55,14 @@ struct TaskGrid {
     int64_t row_begin(int64_t range) const { return micropanels * range / row_ranges; }
 };
 
-inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_bytes) {
+inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_bytes, int threads) {
+    const int64_t wanted = std::max(kTasks, threads * kTasksPerThread);
     TaskGrid grid{};
     grid.micropanels = micropanels;
     grid.group = std::clamp<int64_t>(kPanelBytes / std::max<int64_t>(panel_bytes, 1), 1, kMaxGroup);
-    grid.group = std::clamp<int64_t>(divide_up(panels, kTasks), 1, grid.group);
+    grid.group = std::clamp<int64_t>(divide_up(panels, wanted), 1, grid.group);
     grid.groups = divide_up(panels, grid.group);
-    grid.row_ranges = std::clamp<int64_t>(divide_up(kTasks, grid.groups), 1, divide_up(micropanels, 4));
+    grid.row_ranges = std::clamp<int64_t>(divide_up(wanted, grid.groups), 1, divide_up(micropanels, 4));
     return grid;
 }
 
@@ -71,6 +74,7 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
     const int64_t steps = gemm.steps();
     const int64_t block = depth_block(gemm.depth) / F::kStep;
     const bool whole = block >= steps;  // one block: a tile is finished at once and need not be kept
+    const typename F::B* first_b = gemm.b + panel * gemm.b_stride;
     const int64_t few = gemm.rows - first * kTileRows<V>;
     if (!whole && few <= kFewRows) {
         const typename F::A* a = gemm.a + first * steps * kStepA<V, F>;
@@ -90,11 +94,17 @@ void gemm_task(const PackedGemm<F>& gemm, int64_t first, int64_t last, int64_t p
             const int64_t count = std::min(block, steps - step);
             for (int64_t p = panel; p < panel_end; ++p) {
                 const typename F::B* b = gemm.b + p * gemm.b_stride + step * kStepB<F>;
+                const typename F::B* next = p + 1 < panel_end      ? b + gemm.b_stride
+                                            : step + count < steps ? first_b + (step + count) * kStepB<F>
+                                                                   : nullptr;
                 for (int64_t i = row; i < row_end; ++i) {
                     const int64_t rows = std::min<int64_t>(kTileRows<V>, gemm.rows - i * kTileRows<V>);
                     float* tile = tiles + (whole ? 0 : ((p - panel) * kRowBlock + (i - row)) * kTile);
                     const typename F::A* a = gemm.a + (i * steps + step) * kStepA<V, F>;
-                    kTileKernels<V, F>[static_cast<size_t>(rows - 1)](tile, a, b, count, step == 0);
+                    // A step of B is two lines: each of the first two micropanels fetches one half.
+                    const void* ahead =
+                        next == nullptr || i > row + 1 ? nullptr : next + (i - row) * count * kStepB<F> / 2;
+                    kTileKernels<V, F>[static_cast<size_t>(rows - 1)](tile, a, b, count, step == 0, ahead);
                     if (step + count == steps) sink(i * kTileRows<V>, rows, p, tile);
                 }
             }
@@ -111,7 +121,7 @@ bool gemm_run(const PackedGemm<F>& gemm, Stream* stream, const Sink& sink) {
     if (tiles == nullptr) return false;
     const int64_t micropanels = divide_up(gemm.rows, kTileRows<V>);
     const int64_t panel_bytes = gemm.steps() * kStepB<F> * static_cast<int64_t>(sizeof(typename F::B));
-    const TaskGrid grid = cut_tasks(micropanels, gemm.panels, panel_bytes);
+    const TaskGrid grid = cut_tasks(micropanels, gemm.panels, panel_bytes, stream->pool->threads());
     stream->pool->parallel(grid.tasks(), [&](int64_t task, int worker) {
         const int64_t range = task % grid.row_ranges;
         const int64_t panel = task / grid.row_ranges * grid.group;

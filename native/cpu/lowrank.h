@@ -140,7 +140,7 @@ Status lowrank_input_slab(const LowRankInput<F>& in, int64_t n_first, int64_t n_
             if (last)
                 kTileKernels<V, F>[static_cast<size_t>(count - 1)](
                     tile, packed_dh + row * padded_columns, in.factor_a + panel * in.factor_rows() * kPanel,
-                    padded_columns / F::kStep, false);
+                    padded_columns / F::kStep, false, nullptr);
             store_rows<V>(in.dx, n_first > 0, first + row, count, panel, tile);
         };
         if (!gemm_run<V>(to_dx, in.stream, store_dx)) return Status::Memory;

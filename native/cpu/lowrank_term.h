@@ -72,11 +72,11 @@ void add_term(float* tile, const float* packed, int64_t rows, int64_t panel, con
         if (low >= high) continue;
         const float* a = packed + i * term.rank * kTileRows<V>;
         if (low == begin && high == end) {
-            kernel(tile, a, b, term.rank, false);
+            kernel(tile, a, b, term.rank, false, nullptr);
             continue;
         }
         float own[kTileRows<V> * kPanel];  // the panel holds rows of several parts
-        kernel(own, a, b, term.rank, true);
+        kernel(own, a, b, term.rank, true, nullptr);
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t n = low - begin; n < high - begin; ++n) tile[r * kPanel + n] += own[r * kPanel + n];
     }

@@ -93,7 +93,7 @@ Status narrow_product(const ConstMat& narrow, int64_t column, int64_t columns, c
                 for (int64_t p = 0; p < count; ++p)
                     kTileKernels<V, F>[static_cast<size_t>(cut.count(i) - 1)](
                         tiles + (i * group + p) * kTile, packed + (i * padded + m) * kTileRows<V>,
-                        panels + p * kNarrowRows * kPanel, divide_up(rows, F::kStep), m == 0);
+                        panels + p * kNarrowRows * kPanel, divide_up(rows, F::kStep), m == 0, nullptr);
         }
         for (int64_t i = 0; i < micropanels; ++i)
             for (int64_t p = 0; p < count; ++p)

@@ -47,6 +47,7 @@ struct Vec {
 
     static Vec zero() { return {_mm256_setzero_ps()}; }
     static Vec set(float x) { return {_mm256_set1_ps(x)}; }
+    static Vec broadcast(const float* p, int i) { return set(p[i]); }  // p[i] in every lane
     static Vec iota() { return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)}; }
 
     // ---- memory; n < kLanes loads n values and zeros, stores n values

@@ -48,6 +48,7 @@ struct BasicVec {
 
     static BasicVec zero() { return {_mm512_setzero_ps()}; }
     static BasicVec set(float x) { return {_mm512_set1_ps(x)}; }
+    static BasicVec broadcast(const float* p, int i) { return set(p[i]); }  // p[i] in every lane
     static BasicVec iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
 
     // ---- memory; n < kLanes loads n values and zeros, stores n values

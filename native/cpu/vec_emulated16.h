@@ -37,6 +37,7 @@ struct EmulatedVec {
 
     static EmulatedVec zero() { return {Vec::zero(), Vec::zero()}; }
     static EmulatedVec set(float x) { return {Vec::set(x), Vec::set(x)}; }
+    static EmulatedVec broadcast(const float* p, int i) { return set(p[i]); }  // p[i] in every lane
     static EmulatedVec iota() { return {Vec::iota(), Vec::iota() + Vec::set(8.0f)}; }
 
     // ---- memory; n < kLanes loads n values and zeros, stores n values

@@ -50,6 +50,7 @@ struct Vec {
 
     static Vec zero() { return {Floats{0, 0, 0, 0}}; }
     static Vec set(float x) { return {Floats{x, x, x, x}}; }
+    static Vec broadcast(const float* p, int i) { return set(p[i]); }  // p[i] in every lane
     static Vec iota() { return {Floats{0, 1, 2, 3}}; }
 
     // ---- memory; n < kLanes loads n values and zeros, stores n values

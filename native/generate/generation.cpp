@@ -12,6 +12,14 @@
 
 namespace attune {
 
+void DecodedTokens::clear() {
+    sequences.clear();
+    tokens.clear();
+    logprobs.clear();
+    model_logprobs.clear();
+    finished.clear();
+}
+
 Generation::Generation(const ModelConfig& config, DType dtype, std::vector<std::vector<int32_t>> prompts,
                        GenerationOptions options)
     : config_(config), dtype_(dtype), options_(std::move(options)) {
@@ -64,9 +72,14 @@ void Generation::check_prompts() const {
 }
 
 namespace {
-// Tokens of a sequence whose keys are kept: the last one is never read.
+// Tokens that a sequence can have.
+int64_t most_tokens(const ModelConfig& config, int64_t prompt, int64_t max_new_tokens) {
+    return std::min(max_new_tokens, config.max_positions - prompt);
+}
+
+// Those whose keys are kept: the last one is never read.
 int64_t own_capacity(const ModelConfig& config, int64_t prompt, int64_t max_new_tokens) {
-    return std::max<int64_t>(1, std::min(max_new_tokens, config.max_positions - prompt) - 1);
+    return std::max<int64_t>(1, most_tokens(config, prompt, max_new_tokens) - 1);
 }
 }  // namespace
 
@@ -94,15 +107,22 @@ int64_t Generation::cache_bytes(const ModelConfig& config, DType dtype,
                                                            : std::min(options.batch_size, total) * most);
 }
 
-void Generation::admit() {
+// All memory of a sequence is taken here but that of its keys, which one that ends at once never needs.
+void Generation::admit(Trunk& trunk) {
     const auto total = static_cast<int64_t>(ended_.size());
     for (; static_cast<int64_t>(living_.size()) < options_.batch_size && waiting_ < total; ++waiting_) {
         if (ended_[static_cast<size_t>(waiting_)]) continue;
         Sequence sequence{waiting_, {}, {}, nullptr};
+        const std::vector<int32_t>& prompt = prompt_of(waiting_).ids;
+        const auto length = static_cast<int64_t>(prompt.size());
+        const int64_t most = most_tokens(config_, length, options_.max_new_tokens);
+        trunk.reserve_positions(length + most);
+        sequence.tokens.reserve(static_cast<size_t>(most));
         if (options_.sampling.penalty != 1.0f) {
-            sequence.seen = prompt_of(waiting_).ids;
+            sequence.seen = prompt;
             std::sort(sequence.seen.begin(), sequence.seen.end());
             sequence.seen.erase(std::unique(sequence.seen.begin(), sequence.seen.end()), sequence.seen.end());
+            sequence.seen.reserve(sequence.seen.size() + static_cast<size_t>(most));
         }
         living_.push_back(std::move(sequence));
     }
@@ -131,91 +151,92 @@ void Generation::release(int64_t sequence) {
     prompt.last_row = {};
 }
 
-DecodedTokens Generation::next(const GenerationModel& model, Stream& stream) {
+void Generation::next(DecodedTokens& decoded, const GenerationModel& model, Stream& stream) {
+    decoded.clear();
     if (model.weights_version != weights_version_) refresh(model, stream);
-    admit();
-    if (living_.empty()) return {};
+    admit(model.trunk);
+    if (living_.empty()) return;
     fill_new_prompts(model, stream);
-    DecodedTokens decoded = draw(model, decode(model, stream), stream);
+    draw(decoded, model, decode(model, stream), stream);
     append(decoded);
-    return decoded;
+}
+
+// The last token of a sequence joins those that go through the trunk in this step.
+void Generation::feed(size_t index) {
+    Sequence& sequence = living_[index];
+    Prompt& prompt = prompt_of(sequence.number);
+    const auto fed = static_cast<int64_t>(sequence.tokens.size()) - 1;
+    const auto prompt_length = static_cast<int64_t>(prompt.ids.size());
+    if (sequence.own == nullptr)
+        sequence.own = std::make_unique<KvSegment>(
+            config_, dtype_, own_capacity(config_, prompt_length, options_.max_new_tokens));
+    // A step that was cancelled behind the trunk is done again.
+    sequence.own->set_length(fed);
+    work_.fed.tokens.push_back(sequence.tokens.back());
+    work_.fed.positions.push_back(static_cast<int32_t>(prompt_length + fed));
+    work_.rows.push_back({prompt.cache.get(), sequence.own.get()});
+    work_.places.push_back(index);
 }
 
 // States [living][C] that predict the next tokens: of fresh sequences their prompt's last row, of the others
 // their last token's, which goes through the trunk here.
 Mat Generation::decode(const GenerationModel& model, Stream& stream) {
     const int64_t row_bytes = config_.width * dtype_size(dtype_);
-    states_.resize(living_.size() * static_cast<size_t>(row_bytes));
-    const auto state = [&](size_t index) {
-        return Mat{states_.data() + static_cast<int64_t>(index) * row_bytes, dtype_, 1, config_.width,
-                   config_.width};
+    work_.states.resize(living_.size() * static_cast<size_t>(row_bytes));
+    work_.fed.tokens.clear();
+    work_.fed.positions.clear();
+    work_.rows.clear();
+    work_.places.clear();
+    const auto copy_state = [&](size_t index, const std::byte* from) {
+        const Mat state{work_.states.data() + static_cast<int64_t>(index) * row_bytes, dtype_, 1,
+                        config_.width, config_.width};
+        check(model.ops.copy(state, {from, dtype_, 1, config_.width, config_.width}, &stream), "copy");
     };
-    PackedBatch batch;
-    std::vector<KvCache::Row> rows;
-    std::vector<size_t> places;
-    for (size_t i = 0; i < living_.size(); ++i) {
-        Sequence& sequence = living_[i];
-        Prompt& prompt = prompt_of(sequence.number);
-        if (sequence.tokens.empty()) {
-            const ConstMat last{prompt.last_row.data(), dtype_, 1, config_.width, config_.width};
-            check(model.ops.copy(state(i), last, &stream), "copy");
-            continue;
-        }
-        const auto fed = static_cast<int64_t>(sequence.tokens.size()) - 1;
-        const auto prompt_length = static_cast<int64_t>(prompt.ids.size());
-        if (sequence.own == nullptr)
-            sequence.own = std::make_unique<KvSegment>(
-                config_, dtype_, own_capacity(config_, prompt_length, options_.max_new_tokens));
-        // A step that was cancelled behind the trunk is done again.
-        sequence.own->set_length(fed);
-        batch.tokens.push_back(sequence.tokens.back());
-        batch.positions.push_back(static_cast<int32_t>(prompt_length + fed));
-        rows.push_back({prompt.cache.get(), sequence.own.get()});
-        places.push_back(i);
-    }
-    if (!rows.empty()) {
-        KvCache cache(model.ops);
-        cache.decode(std::move(rows));
-        const ConstMat out = trunk_pass(model, batch, cache, stream);
-        for (size_t i = 0; i < places.size(); ++i) {
-            const auto* from = static_cast<const std::byte*>(out.data) + static_cast<int64_t>(i) * row_bytes;
-            check(model.ops.copy(state(places[i]), {from, dtype_, 1, config_.width, config_.width}, &stream),
-                  "copy");
+    for (size_t i = 0; i < living_.size(); ++i)
+        if (living_[i].tokens.empty())
+            copy_state(i, prompt_of(living_[i].number).last_row.data());
+        else
+            feed(i);
+    if (!work_.rows.empty()) {
+        work_.cache.decode(work_.rows);
+        const ConstMat out = trunk_pass(model, work_.fed, stream);
+        const auto* from = static_cast<const std::byte*>(out.data);
+        for (const size_t place : work_.places) {
+            copy_state(place, from);
+            from += row_bytes;
         }
     }
-    return {states_.data(), dtype_, static_cast<int64_t>(living_.size()), config_.width, config_.width};
+    return {work_.states.data(), dtype_, static_cast<int64_t>(living_.size()), config_.width, config_.width};
 }
 
-DecodedTokens Generation::draw(const GenerationModel& model, ConstMat states, Stream& stream) {
+void Generation::draw(DecodedTokens& decoded, const GenerationModel& model, ConstMat states, Stream& stream) {
     const size_t count = living_.size();
-    DecodedTokens decoded;
     decoded.tokens.resize(count);
     decoded.logprobs.resize(count);
     decoded.model_logprobs.resize(count);
-    PackedBatch targets;
-    std::vector<SampleRow> rows;
+    work_.targets.targets.clear();
+    work_.samples.clear();
     const Philox random{options_.seed};
     for (size_t i = 0; i < count; ++i) {
         const Sequence& sequence = living_[i];
         const auto words = random(RandomStream::Sample, options_.step, static_cast<uint32_t>(sequence.number),
                                   static_cast<uint32_t>(sequence.tokens.size()));
-        targets.targets.push_back({static_cast<int32_t>(i), 0});
-        rows.push_back(
+        work_.targets.targets.push_back({static_cast<int32_t>(i), 0});
+        work_.samples.push_back(
             {Philox::uniform(words[0]), sequence.seen.data(), static_cast<int64_t>(sequence.seen.size())});
     }
-    model.head.gather(model.weights, states, targets, HeadKind::Tokens, stream);
-    model.head.visit_logits(
-        model.weights,
-        [&](int64_t first, Mat logits) {
-            const Samples out{decoded.tokens.data() + first, decoded.logprobs.data() + first,
-                              decoded.model_logprobs.data() + first};
-            check(model.ops.sample(out, logits, rows.data() + first, options_.sampling, &stream), "sample");
-        },
-        stream);
+    model.head.gather(model.weights, states, work_.targets, HeadKind::Tokens, stream);
+    const auto sample = [&](int64_t first, Mat logits) {
+        const Samples out{decoded.tokens.data() + first, decoded.logprobs.data() + first,
+                          decoded.model_logprobs.data() + first};
+        check(model.ops.sample(out, logits, work_.samples.data() + first, options_.sampling, &stream),
+              "sample");
+    };
+    // A reference: what the lambda captures would be allocated.
+    model.head.visit_logits(model.weights, std::ref(sample), stream);
     for (size_t i = 0; i < count; ++i)
         require(decoded.tokens[i] >= 0, Code::NotFinite, "Sequence ", living_[i].number, ", token ",
                 living_[i].tokens.size(), ": expected finite logits but the model gave NaN or infinity.");
-    return decoded;
 }
 
 Finish Generation::state_after(const Sequence& sequence) const {
@@ -231,8 +252,7 @@ Finish Generation::state_after(const Sequence& sequence) const {
 
 // Tokens join their sequences; those that have finished leave and give their memory back.
 void Generation::append(DecodedTokens& decoded) {
-    std::vector<Sequence> going_on;
-    going_on.reserve(living_.size());
+    size_t going_on = 0;
     for (size_t i = 0; i < living_.size(); ++i) {
         Sequence& sequence = living_[i];
         const int32_t token = decoded.tokens[i];
@@ -243,12 +263,12 @@ void Generation::append(DecodedTokens& decoded) {
         const Finish state = state_after(sequence);
         decoded.sequences.push_back(static_cast<int32_t>(sequence.number));
         decoded.finished.push_back(static_cast<uint8_t>(state));
-        if (state == Finish::No)
-            going_on.push_back(std::move(sequence));
-        else
+        if (state != Finish::No)
             release(sequence.number);
+        else if (going_on++ != i)
+            living_[going_on - 1] = std::move(sequence);
     }
-    living_ = std::move(going_on);
+    living_.erase(living_.begin() + static_cast<int64_t>(going_on), living_.end());
 }
 
 }  // namespace attune

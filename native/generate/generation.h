@@ -51,6 +51,8 @@ struct DecodedTokens {
     std::vector<float> logprobs;
     std::vector<float> model_logprobs;
     std::vector<uint8_t> finished;  // Finish
+
+    void clear();
 };
 
 class Generation {
@@ -63,8 +65,9 @@ class Generation {
     static int64_t cache_bytes(const ModelConfig& config, DType dtype,
                                const std::vector<int32_t>& prompt_lengths, const GenerationOptions& options);
 
-    // Empty when all have finished. After Code::Aborted it can be called again; nothing is lost.
-    DecodedTokens next(const GenerationModel& model, Stream& stream);
+    // decoded (=) keeps its memory; empty when all have finished. A step in which no sequence draws its first
+    // or second token allocates nothing. After Code::Aborted it can be called again; nothing is lost.
+    void next(DecodedTokens& decoded, const GenerationModel& model, Stream& stream);
     // Ends a sequence early; one that has finished already is ignored.
     void finish(int64_t sequence);
 
@@ -91,19 +94,30 @@ class Generation {
         std::vector<Sequence*> sequences;
         int64_t rows;
     };
+    // What one step works in, kept for the next.
+    struct Work {
+        PackedBatch fed;                 // the last token of each sequence that has one
+        std::vector<KvCache::Row> rows;  // [fed]
+        std::vector<size_t> places;      // [fed] among the living
+        std::vector<std::byte> states;   // [living][C] after the last layer
+        PackedBatch targets;             // [living] rows of the states
+        std::vector<SampleRow> samples;  // [living]
+        KvCache cache;
+    };
 
     Prompt& prompt_of(int64_t sequence) { return prompts_[static_cast<size_t>(sequence / options_.samples)]; }
     void check_prompts() const;
     void check_options() const;
-    void admit();
+    void admit(Trunk& trunk);
     void refresh(const GenerationModel& model, Stream& stream);
     void fill_new_prompts(const GenerationModel& model, Stream& stream);
     void fill(const GenerationModel& model, std::vector<Filling> fillings, Stream& stream);
     void fill_batch(const GenerationModel& model, const Filling* first, const Filling* last, Stream& stream);
-    ConstMat trunk_pass(const GenerationModel& model, const PackedBatch& batch, KvCache& cache,
-                        Stream& stream);
+    // The cache must be set for it.
+    ConstMat trunk_pass(const GenerationModel& model, const PackedBatch& batch, Stream& stream);
+    void feed(size_t index);
     Mat decode(const GenerationModel& model, Stream& stream);
-    DecodedTokens draw(const GenerationModel& model, ConstMat states, Stream& stream);
+    void draw(DecodedTokens& decoded, const GenerationModel& model, ConstMat states, Stream& stream);
     void append(DecodedTokens& decoded);
     Finish state_after(const Sequence& sequence) const;
     void release(int64_t sequence);
@@ -112,11 +126,11 @@ class Generation {
     DType dtype_;
     GenerationOptions options_;
     std::vector<Prompt> prompts_;
-    std::vector<Sequence> living_;   // ascending numbers
-    std::vector<bool> ended_;        // by finish() before they were admitted
-    int64_t waiting_ = 0;            // the next sequence to be admitted
-    int64_t weights_version_ = -1;   // that the caches were made with
-    std::vector<std::byte> states_;  // [living][C] after the last layer
+    std::vector<Sequence> living_;  // ascending numbers
+    std::vector<bool> ended_;       // by finish() before they were admitted
+    int64_t waiting_ = 0;           // the next sequence to be admitted
+    int64_t weights_version_ = -1;  // that the caches were made with
+    Work work_;
     int64_t trunk_rows_ = 0;
     int64_t weight_passes_ = 0;
 };

@@ -8,9 +8,9 @@
 
 namespace attune {
 
-ConstMat Generation::trunk_pass(const GenerationModel& model, const PackedBatch& batch, KvCache& cache,
-                                Stream& stream) {
-    const ConstMat out = model.trunk.forward(model.weights, batch, false, stream, {model.adapter, &cache});
+ConstMat Generation::trunk_pass(const GenerationModel& model, const PackedBatch& batch, Stream& stream) {
+    const ConstMat out =
+        model.trunk.forward(model.weights, batch, false, stream, {model.adapter, &work_.cache});
     trunk_rows_ += batch.rows();
     ++weight_passes_;
     return out;
@@ -85,9 +85,8 @@ void Generation::fill_batch(const GenerationModel& model, const Filling* first, 
             append(sequence->tokens.data(), static_cast<int64_t>(sequence->tokens.size()) - 1, length, prefix,
                    sequence->own.get());
     }
-    KvCache cache(model.ops);
-    cache.prefill(std::move(segments));
-    const ConstMat out = trunk_pass(model, batch, cache, stream);
+    work_.cache.prefill(segments);
+    const ConstMat out = trunk_pass(model, batch, stream);
     for (size_t i = 0; i < last_rows.size(); ++i) {
         Prompt& prompt = *first[i].prompt;
         prompt.last_row.resize(static_cast<size_t>(config_.width * dtype_size(dtype_)));

@@ -2,7 +2,7 @@
 // compute a loss.
 #include <algorithm>
 #include <cmath>
-#include <string>
+#include <string_view>
 
 #include "core/error.h"
 #include "loss/check_policy.h"
@@ -28,8 +28,7 @@ void check_beta(double beta) {
             ". Typical: 0.1.");
 }
 
-void check_reference(const std::vector<double>& reference, const PackedBatch& batch,
-                     const std::string& name) {
+void check_reference(const std::vector<double>& reference, const PackedBatch& batch, const char* name) {
     require(!reference.empty() || batch.completions.empty(), Code::Shape,
             "reference log-probs: expected one sum per completion (", batch.completions.size(),
             "), as the loss ", name, " compares with a reference, but got none.");
@@ -39,7 +38,7 @@ void check_reference(const std::vector<double>& reference, const PackedBatch& ba
 
 void check_ranking(const RankingOptions& ranking, const PackedBatch& batch) {
     const ListwiseEntry& entry = *ranking.entry;
-    const bool best = std::string(entry.form) == "best-of-k";
+    const bool best = std::string_view(entry.form) == "best-of-k";
     check_group_sizes(batch, 2, kMany, "a ranking of at least 2");
     check_size(ranking.ranks, batch.completions.size(), "ranks", "completion", false);
     check_size(ranking.placed, batch.groups.size(), "placed", "group", true);

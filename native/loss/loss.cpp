@@ -20,7 +20,7 @@ int64_t first_target(const PackedBatch& batch, int64_t group) {
                                             : static_cast<int64_t>(batch.targets.size());
 }
 
-// One group of a batch and what its gradient is multiplied with: its weight over the normaliser.
+// One group of a batch, what its gradient is multiplied with (its weight over the normaliser), and memory.
 struct PackedGroup {
     const PackedSums& sums;
     int64_t index;
@@ -28,6 +28,7 @@ struct PackedGroup {
     int64_t count;
     double scale;
     double normaliser;
+    LossSpace& space;
 };
 
 // Losses whose targets stand alone, each times the weight of its completion. index: in the batch.
@@ -135,12 +136,14 @@ double group_loss(const PairwiseOptions& options, const PackedGroup& group) {
 }
 
 double group_loss(const ListwiseOptions& options, const PackedGroup& group) {
-    const auto count = static_cast<size_t>(group.count);
-    std::vector<double> scores(count), dscores(count, 0);
+    std::vector<double>& scores = group.space.scores;
+    std::vector<double>& dscores = group.space.slopes;
+    scores.resize(static_cast<size_t>(group.count));
+    dscores.assign(static_cast<size_t>(group.count), 0);
     for (int64_t c = 0; c < group.count; ++c)
         scores[static_cast<size_t>(c)] = options.beta * (group.sums.sum(group.first + c) -
                                                          value_or(options.reference, group.first + c, 0));
-    RankedGroup ranked(options.ranking, group.index, group.first, group.count);
+    const RankedGroup ranked(options.ranking, group.index, group.first, group.count, group.space);
     const double loss =
         options.ranking.entry->loss(dscores.data(), scores.data(), ranked.ranking(), ranked.space());
     for (int64_t c = 0; c < group.count; ++c)
@@ -193,7 +196,7 @@ double loss_temperature(const LossOptions& options) {
 }
 
 void logprob_loss(double* group_losses, const TargetSpan& targets, const LossOptions& options,
-                  const PackedBatch& batch, int64_t first_group, int64_t groups) {
+                  const PackedBatch& batch, int64_t first_group, int64_t groups, LossSpace& space) {
     if (groups == 0) return;
     const PackedSums sums{batch, targets, first_target(batch, first_group)};
     std::visit(
@@ -202,7 +205,7 @@ void logprob_loss(double* group_losses, const TargetSpan& targets, const LossOpt
                 const Group& group = batch.groups[static_cast<size_t>(g)];
                 const double scale = value_or(options.weights, g, 1) / options.normaliser;
                 group_losses[g - first_group] =
-                    group_loss(family, {sums, g, group.first, group.count, scale, options.normaliser});
+                    group_loss(family, {sums, g, group.first, group.count, scale, options.normaliser, space});
             }
         },
         options.family);

@@ -8,6 +8,7 @@
 #include "core/batch.h"
 #include "core/target_span.h"
 #include "loss/loss_options.h"
+#include "loss/loss_space.h"
 
 namespace attune {
 
@@ -31,7 +32,7 @@ double loss_temperature(const LossOptions& options);
 // group's first one; their derivatives (=) are those of the divided loss. group_losses (=) [groups],
 // undivided.
 void logprob_loss(double* group_losses, const TargetSpan& targets, const LossOptions& options,
-                  const PackedBatch& batch, int64_t first_group, int64_t groups);
+                  const PackedBatch& batch, int64_t first_group, int64_t groups, LossSpace& space);
 
 // A loss of independent targets over targets [first, first+count) alone, for chunks that cut a group; adds to
 // group_losses of the groups touched.
@@ -42,6 +43,6 @@ void target_loss(double* all_group_losses, const TargetSpan& targets, const Loss
 // tie_gradient (=) of the divided loss, the latter with respect to the tie parameter. A group's loss is the
 // mean over heads of head weight * loss.
 void score_loss(double* group_losses, double* dscores, double* tie_gradient, const double* scores,
-                int64_t heads, const LossOptions& options, const PackedBatch& batch);
+                int64_t heads, const LossOptions& options, const PackedBatch& batch, LossSpace& space);
 
 }  // namespace attune

@@ -1,30 +1,29 @@
-// The ranking of one group of a batch with the memory that its loss works in. Private to loss/.
+// The ranking of one group of a batch, with its loss's part of the memory given. Private to loss/.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "loss/loss_options.h"
+#include "loss/loss_space.h"
 
 namespace attune {
 
 class RankedGroup {
   public:
-    // Completions [first, first + count) are the group.
-    RankedGroup(const RankingOptions& options, int64_t group, int64_t first, int64_t count)
-        : ranks_(options.ranks.data() + first),
-          count_(static_cast<int32_t>(count)),
-          placed_(count_),
-          order_(static_cast<size_t>(count)) {
+    // Completions [first, first + count) are the group. One group at a time works in the space.
+    RankedGroup(const RankingOptions& options, int64_t group, int64_t first, int64_t count, LossSpace& space)
+        : ranks_(options.ranks.data() + first), count_(static_cast<int32_t>(count)), placed_(count_) {
+        space.order.resize(static_cast<size_t>(count));
         if (!options.placed.empty() && options.placed[static_cast<size_t>(group)] > 0)
             placed_ = options.placed[static_cast<size_t>(group)];
         if (options.entry->largest_tie > 0)
-            subsets_.resize(size_t{3} << largest_tie(options, group, first, count));
+            space.subsets.resize(size_t{3} << largest_tie(options, group, first, count));
+        space_ = {space.order.data(), space.subsets.data()};
     }
 
     Ranking ranking() const { return {ranks_, count_, placed_}; }
-    ListwiseSpace space() { return {order_.data(), subsets_.data()}; }
+    ListwiseSpace space() const { return space_; }
 
     // The most items with a place that share a rank.
     static int64_t largest_tie(const RankingOptions& options, int64_t group, int64_t first, int64_t count) {
@@ -43,8 +42,7 @@ class RankedGroup {
     const int32_t* ranks_;
     int32_t count_;
     int32_t placed_;
-    std::vector<int32_t> order_;
-    std::vector<double> subsets_;
+    ListwiseSpace space_{};
 };
 
 }  // namespace attune

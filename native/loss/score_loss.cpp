@@ -1,5 +1,6 @@
 // Applies the formulas of losses of scores to packed batches, head by head. Must not know models or ops.
 #include <algorithm>
+#include <optional>
 
 #include "loss/loss.h"
 #include "loss/packed_sums.h"
@@ -16,10 +17,10 @@ const double* from_or_null(const std::vector<double>& values, int64_t first) {
 // The groups of a batch one after the other, with the part of the options that is theirs.
 class GroupReader {
   public:
-    explicit GroupReader(const ScoreOptions& options) : options_(options) {}
+    GroupReader(const ScoreOptions& options, LossSpace& space) : options_(options), pairs_(space.pairs) {}
 
     // pairs_[i] are items of the group, so that a head's scores of the group are all that a formula sees.
-    ScoreGroup next(const Group& group, int64_t index, RankedGroup* ranked) {
+    ScoreGroup next(const Group& group, int64_t index, const RankedGroup* ranked) {
         const int64_t pair_count =
             options_.pair_counts.empty() ? 1 : options_.pair_counts[static_cast<size_t>(index)];
         pairs_ = {0, 1};
@@ -49,7 +50,7 @@ class GroupReader {
 
   private:
     const ScoreOptions& options_;
-    std::vector<int32_t> pairs_;
+    std::vector<int32_t>& pairs_;
     int64_t first_pair_ = 0;
 };
 
@@ -72,30 +73,30 @@ struct HeadColumns {
 }  // namespace
 
 void score_loss(double* group_losses, double* dscores, double* tie_gradient, const double* scores,
-                int64_t heads, const LossOptions& options, const PackedBatch& batch) {
+                int64_t heads, const LossOptions& options, const PackedBatch& batch, LossSpace& space) {
     const ScoreOptions& family = std::get<ScoreOptions>(options.family);
     const bool ranked = family.entry->groups == ScoreGroups::Lists;
     const HeadColumns columns{dscores, scores, heads};
-    GroupReader reader(family);
+    GroupReader reader(family, space);
     *tie_gradient = 0;
     for (size_t g = 0; g < batch.groups.size(); ++g) {
         const Group& group = batch.groups[g];
         const auto index = static_cast<int64_t>(g);
-        std::vector<RankedGroup> ranking;
-        if (ranked) ranking.emplace_back(family.ranking, index, group.first, group.count);
-        ScoreGroup one = reader.next(group, index, ranked ? &ranking.front() : nullptr);
-        std::vector<double> own(static_cast<size_t>(group.count)), slopes(own.size());
-        one.scores = own.data();
+        std::optional<RankedGroup> ranking;
+        if (ranked) ranking.emplace(family.ranking, index, group.first, group.count, space);
+        ScoreGroup one = reader.next(group, index, ranked ? &*ranking : nullptr);
+        space.scores.resize(static_cast<size_t>(group.count));
+        one.scores = space.scores.data();
         const double scale = value_or(options.weights, index, 1) / options.normaliser;
         group_losses[g] = 0;
         for (int64_t head = 0; head < heads; ++head) {
             const double share =
                 value_or(family.head_weights, index * heads + head, 1) / static_cast<double>(heads);
-            columns.read(own, group.first, head);
-            std::fill(slopes.begin(), slopes.end(), 0);
+            columns.read(space.scores, group.first, head);
+            space.slopes.assign(space.scores.size(), 0);
             double d_tie = 0;
-            group_losses[g] += share * family.entry->loss(slopes.data(), &d_tie, one);
-            columns.write(slopes, group.first, head, share * scale);
+            group_losses[g] += share * family.entry->loss(space.slopes.data(), &d_tie, one);
+            columns.write(space.slopes, group.first, head, share * scale);
             *tie_gradient += share * scale * d_tie;
         }
     }

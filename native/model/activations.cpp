@@ -90,13 +90,9 @@ size_t Activations::bytes(const ModelConfig& config, DType dtype, int64_t rows, 
 }
 
 void Activations::prepare(const ModelConfig& config, DType dtype, int64_t rows, bool keep) {
-    const size_t needed = bytes(config, dtype, rows, keep);
-    if (needed > arena_bytes) {
-        arena_.reset();  // before the new one: never both at once
-        arena_bytes = 0;
-        arena_ = allocate_aligned(needed);
-        arena_bytes = needed;
-    }
+    const size_t needed = lay_out(config, dtype, rows, keep, nullptr);
+    grow_aligned(arena_, needed);
+    arena_bytes = std::max(arena_bytes, needed);
     lay_out(config, dtype, rows, keep, arena_.get());
 }
 

@@ -159,12 +159,8 @@ int64_t Adapter::planned_bytes(int64_t rows, bool keep) const {
 
 void Adapter::prepare(int64_t rows, bool keep) {
     const auto needed = static_cast<size_t>(planned_bytes(rows, keep));
-    if (needed > arena_bytes_) {
-        arena_.reset();  // before the new one: never both at once
-        arena_bytes_ = 0;
-        arena_ = allocate_aligned(needed);
-        arena_bytes_ = needed;
-    }
+    grow_aligned(arena_, needed);
+    arena_bytes_ = std::max(arena_bytes_, needed);
     auto* at = reinterpret_cast<float*>(arena_.get());
     dh_ = {at, DType::F32, rows, widest_, widest_};
     if (keep) at += rows * widest_;

@@ -13,6 +13,9 @@ namespace {
 // beside the weights: 640 rows of a vocabulary of 49152.
 constexpr int64_t kLogitBytes = int64_t{120} << 20;
 constexpr int64_t kMinimumChunk = 48;
+// More targets than these make two chunks at least: half of the memory that is touched, for one more pass
+// over the gradient.
+constexpr int64_t kWholeChunk = 128;
 // The trunk looks at the flag between layers; the head does between chunks.
 void stop_if_cancelled(const Stream& stream) {
     if (stream.cancelled != nullptr && stream.cancelled->load(std::memory_order_relaxed))
@@ -48,6 +51,13 @@ int64_t Head::chunk_rows() const {
     return std::max(kMinimumChunk, kLogitBytes / (config_.vocabulary * static_cast<int64_t>(sizeof(float))));
 }
 
+int64_t Head::even_rows() const {
+    const int64_t targets = std::max<int64_t>(targets_, 1);
+    const int64_t most = std::min(chunk_rows(), targets <= kWholeChunk ? targets : (targets + 1) / 2);
+    const int64_t chunks = (targets + most - 1) / most;
+    return (targets + chunks - 1) / chunks;
+}
+
 int64_t Head::logit_values(int64_t targets, HeadKind kind) const {
     return kind.scores > 0 ? targets * in_panels(kind.scores)
                            : std::min(targets, chunk_rows()) * config_.vocabulary;
@@ -63,12 +73,8 @@ int64_t Head::planned_bytes(int64_t targets, HeadKind kind) const {
 // both.
 void Head::prepare(int64_t targets, HeadKind kind) {
     const auto needed = static_cast<size_t>(planned_bytes(targets, kind));
-    if (needed > bytes_) {
-        arena_.reset();
-        bytes_ = 0;
-        arena_ = allocate_aligned(needed);
-        bytes_ = needed;
-    }
+    grow_aligned(arena_, needed);
+    bytes_ = std::max(bytes_, needed);
     targets_ = targets;
     Cursor cursor{arena_.get()};
     const auto matrix = [&](DType dtype) {
@@ -184,7 +190,7 @@ void resize(TargetStats& stats, int64_t targets) {
 void Head::evaluate(TargetStats& stats, const Weights& weights, float temperature, float* logits,
                     Stream& stream) {
     resize(stats, targets_);
-    const int64_t rows = chunk_rows();
+    const int64_t rows = even_rows();
     for (int64_t first = 0; first < targets_; first += rows) {
         const Chunk chunk{first, std::min(rows, targets_ - first)};
         forward_chunk(stats, weights, chunk, temperature, stream);
@@ -195,7 +201,7 @@ void Head::evaluate(TargetStats& stats, const Weights& weights, float temperatur
 
 void Head::visit_logits(const Weights& weights, const std::function<void(int64_t first, Mat logits)>& visit,
                         Stream& stream) {
-    const int64_t rows = chunk_rows();
+    const int64_t rows = even_rows();
     for (int64_t first = 0; first < targets_; first += rows) {
         const Chunk chunk{first, std::min(rows, targets_ - first)};
         forward_logits(weights, chunk, stream);
@@ -210,7 +216,7 @@ void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors* 
         train_groups(stats, weights, gradients, batch, loss, stream);
         return;
     }
-    const int64_t rows = chunk_rows();
+    const int64_t rows = even_rows();
     for (int64_t first = 0; first < targets_; first += rows) {
         const Chunk chunk{first, std::min(rows, targets_ - first)};
         forward_chunk(stats, weights, chunk, loss.temperature, stream);
@@ -224,7 +230,7 @@ void Head::train_logits(
     const std::function<void(int64_t first, const int32_t* tokens, Mat logits)>& differentiate,
     Stream& stream) {
     resize(stats, targets_);
-    const int64_t rows = chunk_rows();
+    const int64_t rows = even_rows();
     for (int64_t first = 0; first < targets_; first += rows) {
         const Chunk chunk{first, std::min(rows, targets_ - first)};
         forward_chunk(stats, weights, chunk, 1.0f, stream);

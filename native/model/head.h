@@ -92,6 +92,9 @@ class Head {
     int64_t planned_bytes(int64_t targets, HeadKind kind) const;
 
   private:
+    // Targets of a chunk where targets stand alone: about equal ones.
+    int64_t even_rows() const;
+
     struct Chunk {
         int64_t first;  // target
         int64_t count;

@@ -3,6 +3,7 @@
 #include "model/head_kl.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/backend.h"
 
@@ -30,12 +31,8 @@ void HeadKl::set_reference(const Head& reference, const Weights& weights, Stream
     matrix_ = reference.matrix(weights);
     const auto needed =
         static_cast<size_t>(planned_bytes(rows.rows, row_bytes_of(rows), reference.chunk_rows(), matrix_.N));
-    if (needed > bytes_) {
-        arena_.reset();
-        bytes_ = 0;
-        arena_ = allocate_aligned(needed);
-        bytes_ = needed;
-    }
+    grow_aligned(arena_, needed);
+    bytes_ = std::max(bytes_, needed);
     rows_ = {arena_.get(), rows.dtype, rows.rows, rows.cols, rows.cols};
     logits_ = reinterpret_cast<float*>(arena_.get() + aligned(rows.rows * row_bytes_of(rows)));
     check(ops_.copy(rows_, rows, &stream), "copy");
@@ -61,32 +58,29 @@ void resize(KlValues& values, int64_t targets) {
 
 void HeadKl::evaluate(KlValues& values, Head& policy, const Weights& weights, Stream& stream) {
     resize(values, rows_.rows);
-    policy.visit_logits(
-        weights,
-        [&](int64_t first, Mat logits) {
-            const Mat reference = reference_logits(first, logits.rows, stream);
-            check(ops_.head_kl(values.kl.data() + first, values.reverse_kl.data() + first, logits, reference,
-                               1.0f, &stream),
-                  "head_kl");
-        },
-        stream);
+    const auto compare = [&](int64_t first, Mat logits) {
+        const Mat reference = reference_logits(first, logits.rows, stream);
+        check(ops_.head_kl(values.kl.data() + first, values.reverse_kl.data() + first, logits, reference,
+                           1.0f, &stream),
+              "head_kl");
+    };
+    // A reference: what the lambda captures would be allocated.
+    policy.visit_logits(weights, std::ref(compare), stream);
 }
 
 void HeadKl::train(KlValues& values, TargetStats& stats, Head& policy, const Weights& weights,
                    const FlatTensors* gradients, const KlGradient& gradient, Stream& stream) {
     resize(values, rows_.rows);
-    policy.train_logits(
-        stats, weights, gradients,
-        [&](int64_t first, const int32_t* tokens, Mat logits) {
-            const Mat reference = reference_logits(first, logits.rows, stream);
-            check(ops_.head_kl(values.kl.data() + first, values.reverse_kl.data() + first, logits, reference,
-                               1.0f, &stream),
-                  "head_kl");
-            HeadWeights w;
-            (gradient.reverse ? w.reverse_kl : w.kl) = gradient.d_kl.data() + first;
-            check(ops_.head_gradient(logits, reference, tokens, w, 1.0f, &stream), "head_gradient");
-        },
-        stream);
+    const auto differentiate = [&](int64_t first, const int32_t* tokens, Mat logits) {
+        const Mat reference = reference_logits(first, logits.rows, stream);
+        check(ops_.head_kl(values.kl.data() + first, values.reverse_kl.data() + first, logits, reference,
+                           1.0f, &stream),
+              "head_kl");
+        HeadWeights w;
+        (gradient.reverse ? w.reverse_kl : w.kl) = gradient.d_kl.data() + first;
+        check(ops_.head_gradient(logits, reference, tokens, w, 1.0f, &stream), "head_gradient");
+    };
+    policy.train_logits(stats, weights, gradients, std::ref(differentiate), stream);
 }
 
 }  // namespace attune

@@ -1,8 +1,6 @@
 // Memory of cached segments, and the two attention passes that fill and read them.
 #include "model/kv_cache.h"
 
-#include <utility>
-
 #include "core/backend.h"
 #include "core/error.h"
 
@@ -31,34 +29,34 @@ CachedSegment KvSegment::layer(int64_t index) const {
     return {memory_.get() + index * layer_bytes_, head_stride_, length_};
 }
 
-void KvCache::prefill(std::vector<KvSegment*> segments) {
+void KvCache::prefill(std::span<KvSegment* const> segments) {
     decoding_ = false;
-    segments_ = std::move(segments);
+    segments_.assign(segments.begin(), segments.end());
 }
 
-void KvCache::decode(std::vector<Row> rows) {
+void KvCache::decode(std::span<const Row> rows) {
     decoding_ = true;
-    rows_ = std::move(rows);
+    rows_.assign(rows.begin(), rows.end());
     for (const Row& row : rows_)
         require(row.own->length() < row.own->capacity(), Code::Internal, "kv cache: a segment of ",
                 row.own->capacity(), " keys is full.");
 }
 
-void KvCache::attend(int64_t layer, Mat out, float* lse, ConstMat qkv, const AttentionDims& dims,
-                     Stream& stream) {
+void KvCache::attend(const Ops& ops, int64_t layer, Mat out, float* lse, ConstMat qkv,
+                     const AttentionDims& dims, Stream& stream) {
     if (decoding_) {
         cached_.clear();
         for (const Row& row : rows_) cached_.push_back({row.prefix->layer(layer), row.own->layer(layer)});
-        check(ops_.attention_cached(out, lse, qkv, cached_.data(), dims, &stream), "attention_cached");
+        check(ops.attention_cached(out, lse, qkv, cached_.data(), dims, &stream), "attention_cached");
         return;
     }
-    check(ops_.attention_forward(out, lse, qkv, dims, &stream), "attention_forward");
+    check(ops.attention_forward(out, lse, qkv, dims, &stream), "attention_forward");
     targets_.clear();
     for (const KvSegment* segment : segments_) {
         targets_.push_back(segment == nullptr ? CachedSegment{} : segment->layer(layer));
         targets_.back().length = 0;
     }
-    check(ops_.cache_store(targets_.data(), qkv, dims, &stream), "cache_store");
+    check(ops.cache_store(targets_.data(), qkv, dims, &stream), "cache_store");
 }
 
 void KvCache::finish(const std::vector<Segment>& segments) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/ops.h"
@@ -32,8 +33,8 @@ class KvSegment {
     int64_t length_ = 0;
 };
 
-// The cache of one pass. Lengths of segments change in finish() alone: a pass that is cancelled leaves them
-// as they were, and can be done again.
+// The cache of one pass at a time. Lengths of segments change in finish() alone: a pass that is cancelled
+// leaves them as they were, and can be done again.
 class KvCache {
   public:
     struct Row {
@@ -41,20 +42,18 @@ class KvCache {
         KvSegment* own;
     };
 
-    explicit KvCache(const Ops& ops) : ops_(ops) {}
-
     // The batch is complete; its segments are stored (null: not). Their lengths become those of the batch.
-    void prefill(std::vector<KvSegment*> segments);
+    void prefill(std::span<KvSegment* const> segments);
     // Each row of the batch continues a sequence by one token.
-    void decode(std::vector<Row> rows);
+    void decode(std::span<const Row> rows);
 
     // Attention of a layer, in place of attention_forward.
-    void attend(int64_t layer, Mat out, float* lse, ConstMat qkv, const AttentionDims& dims, Stream& stream);
+    void attend(const Ops& ops, int64_t layer, Mat out, float* lse, ConstMat qkv, const AttentionDims& dims,
+                Stream& stream);
     // After the last layer of the batch with these segments.
     void finish(const std::vector<Segment>& segments);
 
   private:
-    const Ops& ops_;
     bool decoding_ = false;
     std::vector<KvSegment*> segments_;
     std::vector<Row> rows_;

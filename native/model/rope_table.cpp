@@ -1,7 +1,6 @@
 // Rotary frequencies base^(-2i/D), with Llama 3's scaling by wavelength where the model asks for it.
 #include "model/rope_table.h"
 
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -34,7 +33,6 @@ RopeTable::RopeTable(const ModelConfig& config) {
 
 void RopeTable::grow(int64_t count) {
     if (count <= positions_ || frequencies_.empty()) return;
-    count = std::max(count, 2 * positions_);
     // Sized first: when memory is short, the table stays as long as positions_ says.
     const size_t half = frequencies_.size();
     cosine_.resize(static_cast<size_t>(count) * half);
@@ -47,6 +45,11 @@ void RopeTable::grow(int64_t count) {
             sine_[at] = static_cast<float>(std::sin(angle));
         }
     positions_ = count;
+}
+
+void RopeTable::reserve(int64_t count) {
+    cosine_.reserve(static_cast<size_t>(count) * frequencies_.size());
+    sine_.reserve(static_cast<size_t>(count) * frequencies_.size());
 }
 
 }  // namespace attune

@@ -14,6 +14,8 @@ class RopeTable {
     explicit RopeTable(const ModelConfig& config);
     // Makes positions [0, count) available.
     void grow(int64_t count);
+    // Takes the memory of positions [0, count), so that growing up to there takes none.
+    void reserve(int64_t count);
     const float* cosine() const { return cosine_.data(); }  // [positions, D/2]
     const float* sine() const { return sine_.data(); }
 

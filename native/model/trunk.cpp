@@ -105,7 +105,7 @@ void Trunk::linear_forward(const Pass& pass, size_t layer, LinearMap map, Mat y,
 void Trunk::attend(const Pass& pass, size_t layer) {
     const LayerActivations& a = memory_.layers[layer];
     if (pass.role.cache != nullptr) {
-        pass.role.cache->attend(static_cast<int64_t>(layer), a.attention, a.lse, a.qkv,
+        pass.role.cache->attend(ops_, static_cast<int64_t>(layer), a.attention, a.lse, a.qkv,
                                 attention_dims(pass.batch), pass.stream);
         return;
     }

@@ -35,6 +35,9 @@ class Trunk {
     ConstMat forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream,
                      TrunkRole role = {});
 
+    // Positions up to `count` will come: none of them lets forward() allocate.
+    void reserve_positions(int64_t count) { rope_.reserve(count); }
+
     // [T,C] fp32: where the gradient of forward()'s result is written before backward().
     Mat output_gradient() { return memory_.d_output; }
     // Adds to the gradients. The batch, weights and role are those of the last forward(). gradients: of the

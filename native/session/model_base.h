@@ -15,6 +15,7 @@
 #include "model/trunk.h"
 #include "model/weights.h"
 #include "session/session.h"
+#include "session/step_space.h"
 
 namespace attune {
 
@@ -40,6 +41,7 @@ struct ModelBase {
     Trunk trunk;
     Head head;
     HeadKl head_kl;  // empty until a divergence is asked for
+    StepSpace space;
     const int64_t number;
     std::string path;
     // Score heads that the file does not hold, and how they started.

@@ -3,6 +3,7 @@
 #include "session/model_session.h"
 
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "core/backend.h"
@@ -124,14 +125,44 @@ void add_losses(StepResult& result, const LossOptions& loss) {
 namespace {
 
 // Where the loss is a policy's.
-void add_policy(StepResult& result, TargetStats& stats, const LossOptions& loss, const PackedBatch& batch) {
+void add_policy(StepResult& result, const TargetStats& stats, const LossOptions& loss,
+                const PackedBatch& batch) {
     const auto* policy = std::get_if<PolicyOptions>(&loss.family);
     if (policy == nullptr) return;
-    const PolicySums sums = policy_sums(*policy, batch, stats.logprobs.data(), stats.entropies.data());
-    result.policy.emplace(PolicyResult{sums, std::move(stats.logprobs)});
+    result.policy->sums = policy_sums(*policy, batch, stats.logprobs.data(), stats.entropies.data());
+    result.policy->logprobs = stats.logprobs;
+}
+
+// There is a part exactly where it is wanted; one that was there stays.
+template <class Part>
+void have_part(std::optional<Part>& part, bool wanted) {
+    if (!wanted)
+        part.reset();
+    else if (!part)
+        part.emplace();
 }
 
 }  // namespace
+
+void clear_result(StepResult& result, const PackedBatch& batch, const LossOptions* loss) {
+    result.loss = 0;
+    result.group_losses.assign(batch.groups.size(), 0);
+    result.completions.clear();
+    result.scores.clear();
+    result.tie_gradient = 0;
+    have_part(result.policy, loss != nullptr && std::holds_alternative<PolicyOptions>(loss->family));
+    if (result.policy) {
+        result.policy->sums = {};
+        result.policy->logprobs.clear();
+    }
+    have_part(result.value, loss != nullptr && std::holds_alternative<ValueOptions>(loss->family));
+    if (result.value) {
+        result.value->sums = {};
+        result.value->values.clear();
+    }
+    result.trunk_rows = 0;
+    result.head_rows = 0;
+}
 
 void sum_completions(StepResult& result, const TargetStats& stats, const PackedBatch& batch) {
     result.head_rows = stats.head_rows;
@@ -149,16 +180,16 @@ void sum_completions(StepResult& result, const TargetStats& stats, const PackedB
     }
 }
 
-StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) {
+void ModelSession::step(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                        Stream& stream) {
     check_batch(batch, is_score_loss(loss));
     check_loss(loss, batch, kind().scores);
     start_training(stream);
-    StepResult result;
-    result.group_losses.assign(batch.groups.size(), 0);
+    clear_result(result, batch, &loss);
     if (batch.targets.empty()) {
         step_without_targets(result, batch, loss);
         trained_.note_gathered();
-        return result;
+        return;
     }
     gather(batch, true, stream);
     result.trunk_rows = batch.rows();
@@ -168,7 +199,6 @@ StepResult ModelSession::step(const PackedBatch& batch, const LossOptions& loss,
         step_logprobs(result, batch, loss, stream);
     add_losses(result, loss);
     backward(batch, stream);
-    return result;
 }
 
 void ModelSession::backward(const PackedBatch& batch, Stream& stream) {
@@ -180,14 +210,14 @@ void ModelSession::backward(const PackedBatch& batch, Stream& stream) {
     trained_.note_gathered();
 }
 
-StepResult ModelSession::evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) {
+void ModelSession::evaluate(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                            Stream& stream) {
     check_batch(batch, is_score_loss(loss));
     check_loss(loss, batch, kind().scores);
-    StepResult result;
-    result.group_losses.assign(batch.groups.size(), 0);
+    clear_result(result, batch, &loss);
     if (batch.targets.empty()) {
         step_without_targets(result, batch, loss);
-        return result;
+        return;
     }
     gather(batch, false, stream);
     result.trunk_rows = batch.rows();
@@ -196,33 +226,34 @@ StepResult ModelSession::evaluate(const PackedBatch& batch, const LossOptions& l
     else
         evaluate_logprobs(result, batch, loss, stream);
     add_losses(result, loss);
-    return result;
 }
 
 // Empty completions have the sum 0: no gradient, but a pair of them has a loss, as it has beside others.
 void ModelSession::step_without_targets(StepResult& result, const PackedBatch& batch,
                                         const LossOptions& loss) const {
-    if (std::holds_alternative<ValueOptions>(loss.family)) result.value.emplace();
     if (is_score_loss(loss)) return;  // nothing is scored
-    logprob_loss(result.group_losses.data(), {}, loss, batch, 0, static_cast<int64_t>(batch.groups.size()));
+    logprob_loss(result.group_losses.data(), {}, loss, batch, 0, static_cast<int64_t>(batch.groups.size()),
+                 base_->space.loss);
     result.completions.resize(batch.completions.size());
-    if (std::holds_alternative<PolicyOptions>(loss.family)) result.policy.emplace();
     add_losses(result, loss);
 }
 
 void ModelSession::step_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
                                  Stream& stream) {
-    HeadLoss head_loss;
-    head_loss.groups = [&](int64_t first, int64_t groups, const TargetSpan& targets) {
-        logprob_loss(result.group_losses.data() + first, targets, loss, batch, first, groups);
+    const auto groups = [&](int64_t first, int64_t count, const TargetSpan& targets) {
+        logprob_loss(result.group_losses.data() + first, targets, loss, batch, first, count,
+                     base_->space.loss);
     };
-    if (independent_targets(loss))
-        head_loss.targets = [&](int64_t first, int64_t count, const TargetSpan& targets) {
-            target_loss(result.group_losses.data(), targets, loss, batch, first, count);
-        };
+    const auto lone_targets = [&](int64_t first, int64_t count, const TargetSpan& targets) {
+        target_loss(result.group_losses.data(), targets, loss, batch, first, count);
+    };
+    HeadLoss head_loss;
+    // References: what a lambda captures would be allocated.
+    head_loss.groups = std::ref(groups);
+    if (independent_targets(loss)) head_loss.targets = std::ref(lone_targets);
     head_loss.temperature = static_cast<float>(loss_temperature(loss));
     head_loss.entropy = has_entropy_term(loss);
-    TargetStats stats;
+    TargetStats& stats = base_->space.stats;
     base_->head.train(stats, base_->weights, base_gradients(), batch, head_loss, stream);
     sum_completions(result, stats, batch);
     add_policy(result, stats, loss, batch);
@@ -230,12 +261,13 @@ void ModelSession::step_logprobs(StepResult& result, const PackedBatch& batch, c
 
 void ModelSession::evaluate_logprobs(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
                                      Stream& stream) {
-    TargetStats stats;
+    TargetStats& stats = base_->space.stats;
     base_->head.evaluate(stats, base_->weights, static_cast<float>(loss_temperature(loss)), nullptr, stream);
-    std::vector<float> unused(batch.targets.size());
+    std::vector<float>& unused = base_->space.unused_gradient;
+    unused.resize(batch.targets.size());
     const TargetSpan targets{stats.logprobs.data(), stats.entropies.data(), unused.data(), nullptr};
     logprob_loss(result.group_losses.data(), targets, loss, batch, 0,
-                 static_cast<int64_t>(batch.groups.size()));
+                 static_cast<int64_t>(batch.groups.size()), base_->space.loss);
     sum_completions(result, stats, batch);
     add_policy(result, stats, loss, batch);
 }

@@ -39,11 +39,12 @@ class ModelSession final : public Session {
     std::vector<float> score(const PackedBatch& batch, Stream& stream) override;
     std::vector<float> states(const PackedBatch& batch, Stream& stream) override;
     void scale_score_heads(const std::vector<double>& factors, Stream& stream) override;
-    StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
-    StepResult evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
+    void step(StepResult& result, const PackedBatch& batch, const LossOptions& loss, Stream& stream) override;
+    void evaluate(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                  Stream& stream) override;
     KlValues kl(const PackedBatch& batch, Session& reference, Stream& stream) override;
-    StepResult kl_step(const PackedBatch& batch, Session& reference, const KlOptions& options,
-                       Stream& stream) override;
+    void kl_step(StepResult& result, const PackedBatch& batch, Session& reference, const KlOptions& options,
+                 Stream& stream) override;
     int64_t planned_kl_bytes(Session& reference, int64_t targets) override;
     UpdateResult update(const UpdateOptions& options, Stream& stream) override;
     void clear_gradients(Stream& stream) override { trained_.clear_gradients(stream); }
@@ -96,6 +97,9 @@ class ModelSession final : public Session {
     int64_t version_ = 0;
 };
 
+// As empty as a new one but for its memory; with the part of a policy or of values where the loss (null: a
+// divergence) has it.
+void clear_result(StepResult& result, const PackedBatch& batch, const LossOptions* loss);
 // head_rows (=) and one entry per completion.
 void sum_completions(StepResult& result, const TargetStats& stats, const PackedBatch& batch);
 

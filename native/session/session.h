@@ -167,17 +167,20 @@ class Session {
     virtual std::vector<float> states(const PackedBatch& batch, Stream& stream) = 0;
     // Multiplies the weights of each score head that training changes by its factor, [heads].
     virtual void scale_score_heads(const std::vector<double>& factors, Stream& stream) = 0;
-    // Adds this batch's gradient. Throws Code::NotFinite (gradients are then undefined until
+    // Adds this batch's gradient. result (=) keeps its memory: with the same one and a batch no larger than
+    // those before, a step allocates nothing. Throws Code::NotFinite (gradients are then undefined until
     // clear_gradients()).
-    virtual StepResult step(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
+    virtual void step(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                      Stream& stream) = 0;
     // The loss and sums that step() would report; no gradient.
-    virtual StepResult evaluate(const PackedBatch& batch, const LossOptions& loss, Stream& stream) = 0;
+    virtual void evaluate(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
+                          Stream& stream) = 0;
     // Exact KL divergences between this model and a reference of the same vocabulary at the batch's targets.
     // The reference may share the base. Throws Code::Model where the two don't fit.
     virtual KlValues kl(const PackedBatch& batch, Session& reference, Stream& stream) = 0;
     // Adds the gradient of a penalty on one of them; group losses are sums over the group's targets.
-    virtual StepResult kl_step(const PackedBatch& batch, Session& reference, const KlOptions& options,
-                               Stream& stream) = 0;
+    virtual void kl_step(StepResult& result, const PackedBatch& batch, Session& reference,
+                         const KlOptions& options, Stream& stream) = 0;
     // What both hold for it beside plan(): the reference's rows and a second chunk of logits.
     virtual int64_t planned_kl_bytes(Session& reference, int64_t targets) = 0;
     virtual UpdateResult update(const UpdateOptions& options, Stream& stream) = 0;

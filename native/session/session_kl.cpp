@@ -35,12 +35,13 @@ void each_target(const PackedBatch& batch, const Visit& visit) {
         }
 }
 
-KlGradient gradient_of(const KlOptions& options, const PackedBatch& batch) {
-    KlGradient gradient{options.reverse, std::vector<float>(batch.targets.size(), 0.0f)};
+// gradient =
+void set_gradient(KlGradient& gradient, const KlOptions& options, const PackedBatch& batch) {
+    gradient.reverse = options.reverse;
+    gradient.d_kl.assign(batch.targets.size(), 0.0f);
     each_target(batch, [&](size_t group, size_t target) {
         gradient.d_kl[target] = static_cast<float>(weight_of(options, group) / options.normaliser);
     });
-    return gradient;
 }
 
 void add_divergences(StepResult& result, const KlValues& values, const KlOptions& options,
@@ -87,30 +88,28 @@ KlValues ModelSession::kl(const PackedBatch& batch, Session& reference, Stream& 
     return values;
 }
 
-StepResult ModelSession::kl_step(const PackedBatch& batch, Session& reference, const KlOptions& options,
-                                 Stream& stream) {
+void ModelSession::kl_step(StepResult& result, const PackedBatch& batch, Session& reference,
+                           const KlOptions& options, Stream& stream) {
     const ModelView other = reference.view();
     check_reference(batch, other);
     check_options(options, batch);
     start_training(stream);
-    StepResult result;
-    result.group_losses.assign(batch.groups.size(), 0);
+    clear_result(result, batch, nullptr);
     if (batch.targets.empty()) {
         result.completions.resize(batch.completions.size());
         trained_.note_gathered();
-        return result;
+        return;
     }
     set_reference(batch, other, stream);
     gather(batch, true, stream);
     result.trunk_rows = batch.rows();
-    KlValues values;
-    TargetStats stats;
-    base_->head_kl.train(values, stats, base_->head, base_->weights, base_gradients(),
-                         gradient_of(options, batch), stream);
-    sum_completions(result, stats, batch);
-    add_divergences(result, values, options, batch);
+    StepSpace& space = base_->space;
+    set_gradient(space.kl_gradient, options, batch);
+    base_->head_kl.train(space.divergences, space.stats, base_->head, base_->weights, base_gradients(),
+                         space.kl_gradient, stream);
+    sum_completions(result, space.stats, batch);
+    add_divergences(result, space.divergences, options, batch);
     backward(batch, stream);
-    return result;
 }
 
 int64_t ModelSession::planned_kl_bytes(Session& reference, int64_t targets) {

@@ -53,20 +53,19 @@ std::vector<float> ModelSession::states(const PackedBatch& batch, Stream& stream
 void ModelSession::step_scores(StepResult& result, const PackedBatch& batch, const LossOptions& loss,
                                bool with_gradient, Stream& stream) {
     const Weight heads = score_weight();
-    std::vector<float> scores;
-    base_->head.score(scores, heads, stream);
-    std::vector<double> found(scores.begin(), scores.end());
+    StepSpace& space = base_->space;
+    base_->head.score(space.head_scores, heads, stream);
+    space.scores.assign(space.head_scores.begin(), space.head_scores.end());
+    space.d_scores.assign(space.scores.size(), 0);
     result.head_rows = static_cast<int64_t>(batch.targets.size());
-    std::vector<double> dscores(scores.size(), 0);
-    if (std::holds_alternative<ValueOptions>(loss.family)) {
-        ValueResult& value = result.value.emplace();
-        value.values.resize(found.size());
-        value.sums = value_loss(result.group_losses.data(), dscores.data(), value.values.data(), found.data(),
-                                loss, batch);
+    if (result.value) {
+        result.value->values.resize(space.scores.size());
+        result.value->sums = value_loss(result.group_losses.data(), space.d_scores.data(),
+                                        result.value->values.data(), space.scores.data(), loss, batch);
     } else {
-        score_loss(result.group_losses.data(), dscores.data(), &result.tie_gradient, found.data(), heads.N,
-                   loss, batch);
-        result.scores = std::move(found);
+        score_loss(result.group_losses.data(), space.d_scores.data(), &result.tie_gradient,
+                   space.scores.data(), heads.N, loss, batch, space.loss);
+        result.scores = space.scores;
     }
     if (!with_gradient) return;
     WeightGrad gradient;
@@ -74,7 +73,7 @@ void ModelSession::step_scores(StepResult& result, const PackedBatch& batch, con
         gradient = trained_.gradients()->matrix(*adapter_->score_head());
     else if (base_gradients() != nullptr)
         gradient = base_gradients()->matrix(score_tensor());
-    base_->head.score_backward(dscores, heads, gradient, stream);
+    base_->head.score_backward(space.d_scores, heads, gradient, stream);
 }
 
 void ModelSession::scale_score_heads(const std::vector<double>& factors, Stream& stream) {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <limits>
@@ -109,6 +110,12 @@ void check_refused_threads(Checks& checks) {
     rlimit low = old;
     low.rlim_cur = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE)) + (64u << 20);
     setrlimit(RLIMIT_AS, &low);
+    rlimit held{};
+    getrlimit(RLIMIT_AS, &held);
+    if (held.rlim_cur != low.rlim_cur) {  // qemu-user says that it set the limit, and leaves it as it was
+        std::printf("not checked: a pool that the system refuses threads (no limit of memory holds here)\n");
+        return;
+    }
     expect_error(checks, "pool says that the system has no more threads", Code::Backend, "Use fewer threads",
                  [] { ThreadPool pool(1024); });
     setrlimit(RLIMIT_AS, &old);

@@ -146,9 +146,10 @@ Applied apply(const LossOptions& options, const PackedBatch& batch, const std::v
     const size_t targets = logprobs.size();
     Applied result{0, std::vector<float>(targets, NAN), std::vector<float>(targets, NAN)};
     Vector losses(batch.groups.size(), NAN);
+    LossSpace space;
     logprob_loss(losses.data(),
                  {logprobs.data(), entropies.data(), result.d_logprobs.data(), result.d_entropies.data()},
-                 options, batch, 0, static_cast<int64_t>(losses.size()));
+                 options, batch, 0, static_cast<int64_t>(losses.size()), space);
     for (size_t g = 0; g < losses.size(); ++g)
         result.loss += losses[g] * (options.weights.empty() ? 1 : options.weights[g]) / options.normaliser;
     return result;

@@ -1,5 +1,6 @@
-// The plain runner: `check` compares every op with its reference, `bench` times ops, both without Node.
-// Must not know an op: families register themselves, benchmarks are listed in bench/.
+// The plain runner: `check` compares every op with its reference, `bench` times ops, `case` runs one of those
+// whose instructions are counted, all without Node. Must not know an op: families and cases register
+// themselves, benchmarks are listed in bench/.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include "core/backend.h"
 #include "core/error.h"
 #include "tool/bench_command.h"
+#include "tool/case.h"
 #include "tool/check.h"
 
 namespace attune::tool {
@@ -26,6 +28,7 @@ struct Options {
 constexpr const char* kUsage =
     "usage: attune_tool check [NAME...] [--isa NAME|all]\n"
     "       attune_tool bench NAME [ARGUMENT...] [--isa NAME] [--threads N]\n"
+    "       attune_tool case NAME [--isa NAME]\n"
     "       attune_tool list\n";
 
 Options parse(int count, char** values) {
@@ -133,10 +136,26 @@ int run_benchmark(const Options& options) {
     return 0;
 }
 
+int run_counted_case(const Options& options) {
+    require(options.names.size() == 1, Code::Option, "Expected the name of one case.\n", kUsage);
+    require(options.threads <= 1, Code::Option, "Expected one thread for a case but received --threads ",
+            options.threads, ".");
+    run_case(options.names[0], cpu_ops(options.isa));
+    return 0;
+}
+
+#if defined(__clang__)
+constexpr const char* kCompiler = "clang " __clang_version__;
+#else
+constexpr const char* kCompiler = "g++ " __VERSION__;
+#endif
+
 int run_list() {
+    std::printf("compiler %s\n", kCompiler);
     for (const Family& family : families()) std::printf("check %s\n", family.name.c_str());
     for (const bench::Benchmark& benchmark : bench::benchmarks())
         std::printf("bench %s: %s\n", benchmark.name, benchmark.what);
+    for (const std::string& name : case_names()) std::printf("case %s\n", name.c_str());
     for (const IsaInfo& isa : list_isas())
         std::printf("isa %s%s%s%s\n", isa.name.c_str(), isa.built ? "" : " (not built)",
                     isa.native ? "" : " (emulated)", isa.runnable ? "" : " (cannot run here)");
@@ -147,6 +166,7 @@ int run(int count, char** values) {
     const Options options = parse(count, values);
     if (options.command == "check") return run_checks(options);
     if (options.command == "bench") return run_benchmark(options);
+    if (options.command == "case") return run_counted_case(options);
     if (options.command == "list") return run_list();
     raise(Code::Option, "Expected a command.\n", kUsage);
 }

@@ -15,7 +15,8 @@ describe("the CI script", () => {
     folder = mkdtempSync(join(tmpdir(), "attune-ci-"));
     mkdirSync(join(folder, "bin"));
     cpSync(join(root, ".ci"), join(folder, ".ci"), { recursive: true });
-    for (const name of ["g++", "make", "cmake", "python3", "chromium", "node"]) program(name, "exit 0");
+    const programs = ["g++", "make", "cmake", "python3", "valgrind", "chromium", "node"];
+    for (const name of [...programs, "aarch64-linux-gnu-g++", "qemu-aarch64"]) program(name, "exit 0");
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -25,9 +26,10 @@ describe("the CI script", () => {
     chmodSync(path, 0o755);
   }
 
-  /** What `npm WORDS` does, by its words; the packed packages pass one test unless it is said otherwise. */
+  /** What `npm WORDS` does, by its words; what stands in `all` passes one test each unless it is said otherwise. */
   function npm(answers: Readonly<Record<string, string>>): void {
-    const all = { "run test:packed": "echo '1 passed, 0 failed'", ...answers };
+    const one = "echo '1 passed, 0 failed'";
+    const all = { "run test:instructions": one, "run test:packed": one, "run test:neon": one, ...answers };
     const cases = Object.entries(all).map(([words, body]) => `  "${words}") ${body} ;;`);
     program("npm", ['case "$*" in', ...cases, "esac"].join("\n"));
   }
@@ -43,22 +45,22 @@ describe("the CI script", () => {
 
   it("prints the sum of all runs as its last line", () => {
     npm({ test: "echo '120 passed, 0 failed'", "run test:oracle": "echo '30 passed, 0 failed'" });
-    expect(run()).to.deep.include({ code: 0, last: "151 passed, 0 failed" });
+    expect(run()).to.deep.include({ code: 0, last: "153 passed, 0 failed" });
   });
 
   it("fails with the tests", () => {
     npm({ test: "echo '118 passed, 2 failed'; exit 1", "run test:oracle": "echo '30 passed, 0 failed'" });
-    expect(run()).to.deep.include({ code: 1, last: "149 passed, 2 failed" });
+    expect(run()).to.deep.include({ code: 1, last: "151 passed, 2 failed" });
   });
 
   it("counts a run that printed no counts as a failure", () => {
     npm({ test: "echo 'Segmentation fault'; exit 139", "run test:oracle": "echo '30 passed, 0 failed'" });
-    expect(run()).to.deep.include({ code: 1, last: "31 passed, 1 failed" });
+    expect(run()).to.deep.include({ code: 1, last: "33 passed, 1 failed" });
   });
 
   it("counts a run that failed without saying so", () => {
     npm({ test: "echo '120 passed, 0 failed'; exit 1", "run test:oracle": "echo '30 passed, 0 failed'" });
-    expect(run()).to.deep.include({ code: 1, last: "151 passed, 1 failed" });
+    expect(run()).to.deep.include({ code: 1, last: "153 passed, 1 failed" });
   });
 
   it("fails with lint and with either build", () => {
@@ -69,7 +71,7 @@ describe("the CI script", () => {
     });
     program("node", '[[ "$*" == *--tool=gyp* ]] && exit 1; exit 0');
     const { code, last, text } = run();
-    expect([code, last]).to.deep.equal([1, "3 passed, 2 failed"]);
+    expect([code, last]).to.deep.equal([1, "5 passed, 2 failed"]);
     expect(text)
       .to.include("FAILED: lint")
       .and.include("FAILED: node-gyp build")
@@ -78,7 +80,8 @@ describe("the CI script", () => {
 
   it("fails when nothing ran", () => {
     const nothing = "echo '0 passed, 0 failed'";
-    npm({ test: nothing, "run test:oracle": nothing, "run test:packed": nothing });
+    const names = ["test", "run test:oracle", "run test:instructions", "run test:packed", "run test:neon"];
+    npm(Object.fromEntries(names.map((name) => [name, nothing])));
     expect(run().code).to.equal(1);
   });
 });
