@@ -84,9 +84,13 @@ export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise
 
 const execute = promisify(execFile);
 
+/** A process that spins until it is ended, or its parent is gone: nothing may go on to disturb later measurements. */
+const spinning =
+  "for (;;) { for (let i = 0; i < 1e8; i++); if (process.ppid !== +process.argv[1]) process.exit(); }";
+
 async function run({ command, args, cwd, env, busy = 0, read }: Side): Promise<Reading> {
   const competitors = Array.from({ length: busy }, () =>
-    spawn(process.execPath, ["--eval", "for (;;);"], { stdio: "ignore" }),
+    spawn(process.execPath, ["--eval", spinning, String(process.pid)], { stdio: "ignore" }),
   );
   try {
     const { stdout } = await execute(command, [...args], {
