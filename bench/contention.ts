@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
 import { createEngine } from "../lib/engine/index.js";
+import { countOf } from "./arguments.js";
 import { compare, type JsonLine, type Reading, type Side } from "./compare.js";
 import { keepRow, root } from "./kept.js";
 import { bench, number, object, script, tool } from "./sides.js";
@@ -97,10 +98,8 @@ export async function benchContention(args: readonly string[]): Promise<void> {
       threads: { type: "string", default: "2" },
     },
   });
-  const pairs = Number(values.pairs);
-  if (!Number.isInteger(pairs) || pairs < 1)
-    throw new Error(`expected --pairs of at least 1 but received ${values.pairs}`);
-  const cases = casesOf({ ...values, threads: Number(values.threads) });
+  const pairs = countOf("--pairs", values.pairs);
+  const cases = casesOf({ ...values, threads: countOf("--threads", values.threads) });
   const unknown = values.only?.find((name) => !cases.some((one) => one.name === name));
   if (unknown !== undefined)
     throw new Error(`no case "${unknown}"; there are: ${cases.map(({ name }) => name).join(", ")}`);

@@ -8,6 +8,7 @@ import { type BenchReport, runBench } from "../lib/cli/bench-run.js";
 import { benchSuites } from "../lib/cli/bench-suites.js";
 import { benchText } from "../lib/cli/bench-table.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
+import { countOf } from "./arguments.js";
 import { type BennyRow, bennyText, printSuite, runBenny } from "./benny.js";
 import { benchContention } from "./contention.js";
 import { benchDecode } from "./decode.js";
@@ -54,10 +55,10 @@ async function frontDoor(args: readonly string[]): Promise<void> {
     throw new Error(
       `no suite or benchmark "${unknown}"; suites: ${known.join(", ")}; benchmarks: ${Object.keys(programs).join(", ")}`,
     );
-  const trials = Number(values.trials);
+  const trials = countOf("--trials", values.trials);
+  const threads = values.threads === undefined ? undefined : countOf("--threads", values.threads);
   const asked = (name: string) => positionals.length === 0 || positionals.includes(name);
   console.log(`attune ${attuneVersion}, ${machineLine()}`);
-  const threads = values.threads === undefined ? undefined : Number(values.threads);
   const rows = runBenny({
     names: Object.keys(suites).filter(asked),
     trials,
