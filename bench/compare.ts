@@ -1,7 +1,7 @@
 // Runs two commands alternately, each in a process of its own, and compares what they measured: A B, B A, A B, …
 // Must not know what is measured.
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { loadavg } from "node:os";
 import { promisify } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
@@ -10,7 +10,10 @@ export interface Side {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
+  /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Processes that do nothing but compete for the processors meanwhile; default 0. */
+  readonly busy?: number;
   /** What the lines of JSON on standard output say. */
   readonly read: (lines: readonly JsonLine[]) => Reading;
 }
@@ -81,12 +84,25 @@ export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise
 
 const execute = promisify(execFile);
 
-async function run({ command, args, cwd, env, read }: Side): Promise<Reading> {
-  const { stdout } = await execute(command, [...args], {
-    ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, ...env },
-    maxBuffer: 1 << 28,
-  });
-  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
-  return read(lines.map((line) => JSON.parse(line) as JsonLine));
+/** A process that spins until it is ended, or its parent is gone: nothing may go on to disturb later measurements. */
+const spinning =
+  "for (;;) { for (let i = 0; i < 1e8; i++); if (process.ppid !== +process.argv[1]) process.exit(); }";
+
+async function run({ command, args, cwd, env, busy = 0, read }: Side): Promise<Reading> {
+  const competitors = Array.from({ length: busy }, () =>
+    spawn(process.execPath, ["--eval", spinning, String(process.pid)], { stdio: "ignore" }),
+  );
+  try {
+    const { stdout } = await execute(command, [...args], {
+      ...(cwd === undefined ? {} : { cwd }),
+      env: { ...process.env, ...env },
+      maxBuffer: 1 << 28,
+    });
+    const idle = competitors.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
+    if (idle) throw new Error("a competing process ended before the measurement did");
+    const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+    return read(lines.map((line) => JSON.parse(line) as JsonLine));
+  } finally {
+    for (const competitor of competitors) competitor.kill("SIGKILL");
+  }
 }

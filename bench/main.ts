@@ -1,11 +1,16 @@
-// `npm run bench [SUITE…] [-- --json FILE]`: benny suites, each in a process of its own, with the machine line;
-// `npm run bench decode -- --model PATH …`: sampling speed of a real model; `npm run bench ppo -- …`: iterations of PPO.
-// Kernel rates come from the C++ runner (build-cmake/…/attune-tool bench NAME); this measures what TypeScript sees.
+// `npm run bench [SUITE…] [-- --json FILE --trials N --threads N]`: what TypeScript does (benny suites) and the kernels and
+// steps of `attune bench`, each trial in a process of its own; and single benchmarks by name: see `programs`.
 
-import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { machineLine } from "../lib/train/machine.js";
+import { parseArgs } from "node:util";
+import { type BenchReport, runBench } from "../lib/cli/bench-run.js";
+import { benchSuites } from "../lib/cli/bench-suites.js";
+import { benchText } from "../lib/cli/bench-table.js";
+import { attuneVersion, machineLine } from "../lib/train/machine.js";
+import { countOf } from "./arguments.js";
+import { type BennyRow, bennyText, printSuite, runBenny } from "./benny.js";
+import { benchContention } from "./contention.js";
 import { benchDecode } from "./decode.js";
 import { benchGpt2Step } from "./gpt2-step.js";
 import { benchPeers } from "./peers.js";
@@ -13,69 +18,67 @@ import { benchPpo } from "./ppo-iteration.js";
 import { suites } from "./suites.js";
 import { benchTrainStep } from "./train-step.js";
 
-interface SuiteReport {
-  readonly suite: string;
+/** One benchmark each, with arguments of its own; `suite` is what a trial of the front door runs. */
+const programs: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  suite: ([name]) => printSuite(name ?? ""),
+  decode: benchDecode,
+  ppo: benchPpo,
+  "gpt2-step": benchGpt2Step,
+  "train-step": benchTrainStep,
+  peers: benchPeers,
+  contention: benchContention,
+};
+
+/** What `--json FILE` keeps. */
+export interface FrontDoorReport {
   readonly machine: string;
-  readonly results: readonly { readonly name: string; readonly ops: number; readonly margin: number }[];
+  readonly attune: string;
+  /** What TypeScript does, by benny. */
+  readonly suites: readonly BennyRow[];
+  /** What `attune bench --json` prints; absent where none of its suites was asked for. */
+  readonly kernels?: BenchReport;
 }
 
-const marker = "benchmark-result ";
-
-/** Runs one suite in this process and prints its report behind a marker. */
-async function runSuite(name: string): Promise<void> {
-  const suite = suites[name];
-  if (suite === undefined)
-    throw new Error(`no suite "${name}"; there are: ${Object.keys(suites).join(", ")}`);
-  const summary = await suite();
-  const results = summary.results.map(({ name: title, ops, margin }) => ({ name: title, ops, margin }));
-  const report: SuiteReport = { suite: name, machine: machineLine(), results };
-  console.log(marker + JSON.stringify(report));
-}
-
-/** Runs a suite in a fresh process, so that no suite warms another up. */
-function runApart(name: string): SuiteReport {
-  const self = fileURLToPath(import.meta.url);
-  const child = spawnSync(process.execPath, ["--import", "tsx", self, "--suite", name], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
+async function frontDoor(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: "string" },
+      trials: { type: "string", default: "3" },
+      threads: { type: "string" },
+    },
   });
-  const line = child.stdout.split("\n").find((text) => text.startsWith(marker));
-  if (child.status !== 0 || line === undefined) throw new Error(`suite ${name} failed:\n${child.stdout}`);
-  return JSON.parse(line.slice(marker.length)) as SuiteReport;
-}
-
-function show({ suite, results }: SuiteReport): void {
-  console.log(`\n${suite}`);
-  for (const { name, ops, margin } of results) {
-    console.log(`  ${name.padEnd(48)} ${(1000 / ops).toFixed(3).padStart(10)} ms  ±${margin} %`);
-  }
-}
-
-const args = process.argv.slice(2);
-if (args[0] === "--suite") {
-  await runSuite(args[1] ?? "");
-} else if (args[0] === "decode") {
-  await benchDecode(args.slice(1));
-} else if (args[0] === "ppo") {
-  await benchPpo(args.slice(1));
-} else if (args[0] === "gpt2-step") {
-  await benchGpt2Step(args.slice(1));
-} else if (args[0] === "train-step") {
-  await benchTrainStep(args.slice(1));
-} else if (args[0] === "peers") {
-  await benchPeers(args.slice(1));
-} else {
-  const json = args.indexOf("--json");
-  const file = json < 0 ? undefined : args[json + 1];
-  const named = json < 0 ? args : args.toSpliced(json, 2);
-  const version = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-    version: string;
+  const known = [...Object.keys(suites), ...benchSuites.map(({ name }) => name)];
+  const unknown = positionals.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new Error(
+      `no suite or benchmark "${unknown}"; suites: ${known.join(", ")}; benchmarks: ${Object.keys(programs).join(", ")}`,
+    );
+  const trials = countOf("--trials", values.trials);
+  const threads = values.threads === undefined ? undefined : countOf("--threads", values.threads);
+  const asked = (name: string) => positionals.length === 0 || positionals.includes(name);
+  console.log(`attune ${attuneVersion}, ${machineLine()}`);
+  const rows = runBenny({
+    names: Object.keys(suites).filter(asked),
+    trials,
+    threads,
+    main: fileURLToPath(import.meta.url),
+  });
+  if (rows.length > 0) console.log(`\n${bennyText(rows)}\n`);
+  const kernelSuites = benchSuites.filter(({ name }) => asked(name));
+  const kernels =
+    kernelSuites.length === 0 ? undefined : await runBench({ suites: kernelSuites, trials, threads });
+  if (kernels !== undefined) console.log(benchText(kernels));
+  const report: FrontDoorReport = {
+    machine: machineLine(),
+    attune: attuneVersion,
+    suites: rows,
+    ...(kernels === undefined ? {} : { kernels }),
   };
-  console.log(`attune ${version.version}, ${machineLine()}`);
-  const reports = (named.length > 0 ? named : Object.keys(suites)).map((name) => {
-    const report = runApart(name);
-    show(report);
-    return report;
-  });
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(reports, undefined, 2)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
+
+const [first = "", ...rest] = process.argv.slice(2);
+const program = programs[first];
+await (program === undefined ? frontDoor(process.argv.slice(2)) : program(rest));

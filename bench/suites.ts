@@ -11,6 +11,9 @@ import { cornerShop, writeTinyModel } from "../lib/world/index.js";
 
 type Summary = Awaited<ReturnType<typeof benny.suite>>;
 
+/** Seconds of one case; several trials give what one long one would not, another process. */
+const sampling = { maxTime: 0.4 } as const;
+
 /** A folder with the toy world's model, gone afterwards. */
 async function withModel(work: (folder: string) => Promise<Summary>): Promise<Summary> {
   const folder = mkdtempSync(join(tmpdir(), "attune-bench-"));
@@ -35,12 +38,20 @@ export const suites: Readonly<Record<string, () => Promise<Summary>>> = {
       const all = Array.from({ length: rows.length }, (_, i) => i);
       return benny.suite(
         "rows",
-        benny.add("read and tokenise 64 pairs", async () => {
-          await pairRows(folder);
-        }),
-        benny.add("pack 64 pairs into micro-batches of 1024", () => {
-          packStep({ data: rows, rows: all, microBatchTokens: 1024 });
-        }),
+        benny.add(
+          "read and tokenise 64 pairs",
+          async () => {
+            await pairRows(folder);
+          },
+          sampling,
+        ),
+        benny.add(
+          "pack 64 pairs into micro-batches of 1024",
+          () => {
+            packStep({ data: rows, rows: all, microBatchTokens: 1024 });
+          },
+          sampling,
+        ),
       );
     }),
 
@@ -59,13 +70,21 @@ export const suites: Readonly<Record<string, () => Promise<Summary>>> = {
         const { targets } = batch.counts;
         return await benny.suite(
           "steps",
-          benny.add("forward, 16 pairs, toy model", async () => {
-            await model.forward(batch);
-          }),
-          benny.add("nll step and update, 16 pairs, toy model", async () => {
-            await model.step(batch, { kind: "nll", normaliser: targets });
-            await model.update({ learningRate: 1e-4 });
-          }),
+          benny.add(
+            "forward, 16 pairs, toy model",
+            async () => {
+              await model.forward(batch);
+            },
+            sampling,
+          ),
+          benny.add(
+            "nll step and update, 16 pairs, toy model",
+            async () => {
+              await model.step(batch, { kind: "nll", normaliser: targets });
+              await model.update({ learningRate: 1e-4 });
+            },
+            sampling,
+          ),
         );
       } finally {
         await engine.dispose();

@@ -1,10 +1,12 @@
 // Keeps the generated parts of the docs current: option tables and JSON Schemas come from the schemas, error codes,
-// reasons for dropped rows, losses and metrics from their tables; every error code has its heading in troubleshooting.md.
+// reasons for dropped rows, losses and metrics from their tables, speed from what bench/results keeps; every error code has
+// its heading in troubleshooting.md.
 // Without --write it only compares, and fails when something is stale or when there was nothing to compare.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { speedMarkdown } from "../bench/speed-tables.ts";
 import { dropReasons } from "../lib/data/index.ts";
 import { errorCodes } from "../lib/errors/index.ts";
 import { commandSchemas, lossesMarkdown, optionsJsonSchema, optionsMarkdown } from "../lib/options/index.ts";
@@ -12,7 +14,7 @@ import { metricsMarkdown } from "../lib/report/metric-table.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const marked =
-  /(<!-- (options|errors|reasons|metrics|losses) (\S+): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
+  /(<!-- (options|errors|reasons|metrics|losses|speed) (\S+): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
 /** Commands with a configuration file. */
 const configured = [
   "sft",
@@ -52,6 +54,7 @@ const makers = {
   reasons: reasonsRows,
   metrics: metricsMarkdown,
   losses: lossesMarkdown,
+  speed: speedMarkdown,
 };
 
 /** The page with its tables made new, and how many there were. */

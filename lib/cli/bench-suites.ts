@@ -44,7 +44,7 @@ export const benchSuites: readonly BenchSuite[] = [
     what: "the head over a whole vocabulary with its loss and gradients, and the ops it is made of",
     kernels: [
       { benchmark: "head", arguments: [], quick: [] },
-      { benchmark: "fused_head", arguments: ["256x768x50257"], quick: ["32x64x4096"] },
+      { benchmark: "fused_head", arguments: ["256x768x32000"], quick: ["32x64x4096"] },
     ],
   },
   {

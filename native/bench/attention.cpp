@@ -54,9 +54,11 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     const Ops& ops = context.ops;
     Stream* stream = context.stream;
     const int64_t T = shape.rows(), width = (shape.H + 2 * shape.G) * shape.D;
-    const Matrix qkv(dtype, T, width, 1), out(dtype, T, shape.H * shape.D, 2);
-    const Matrix dout(DType::F32, T, shape.H * shape.D, 3), dqkv(DType::F32, T, width, 4);
-    std::vector<float> lse(static_cast<size_t>(shape.H * T));
+    Operands operands(context);
+    const Mat qkv = operands.matrix(dtype, T, width), out = operands.matrix(dtype, T, shape.H * shape.D);
+    const Mat dout = operands.matrix(DType::F32, T, shape.H * shape.D);
+    const Mat dqkv = operands.matrix(DType::F32, T, width);
+    float* lse = operands.floats(shape.H * T);
     const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape.D)));
     const AttentionDims dims{shape.H,
                              shape.G,
@@ -70,12 +72,11 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     const auto row = [&](const char* op, double operations, double bytes) {
         return Row{.op = op, .shape = shape.name, .dtype = dtype, .flop = operations, .bytes = bytes};
     };
-    time_row(context, row("attention_forward", flop, qkv.bytes() + out.bytes()),
-             [&] { return ops.attention_forward(out.mat(), lse.data(), qkv.mat(), dims, stream); });
-    const double backward_bytes = qkv.bytes() + out.bytes() + dout.bytes() + dqkv.bytes();
-    time_row(context, row("attention_backward", 2.5 * flop, backward_bytes), [&] {
-        return ops.attention_backward(dqkv.mat(), dout.mat(), out.mat(), lse.data(), qkv.mat(), dims, stream);
-    });
+    time_row(context, row("attention_forward", flop, bytes_of(qkv) + bytes_of(out)),
+             [&] { return ops.attention_forward(out, lse, qkv, dims, stream); });
+    const double backward_bytes = bytes_of(qkv) + bytes_of(out) + bytes_of(dout) + bytes_of(dqkv);
+    time_row(context, row("attention_backward", 2.5 * flop, backward_bytes),
+             [&] { return ops.attention_backward(dqkv, dout, out, lse, qkv, dims, stream); });
 }
 
 }  // namespace

@@ -37,9 +37,12 @@ std::span<const Benchmark> benchmarks() {
 }
 
 void run_benchmark(const std::string& name, const Context& context) {
+    Scratch operands;
+    Context own = context;
+    own.operands = &operands;
     std::string known;
     for (const Benchmark& benchmark : kBenchmarks) {
-        if (name == benchmark.name) return benchmark.body(context);
+        if (name == benchmark.name) return benchmark.body(own);
         known += (known.empty() ? "" : ", ") + std::string(benchmark.name);
     }
     raise(Code::Option, "Unknown benchmark \"", name, "\". Expected one of: ", known, ".");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/ops.h"
+#include "core/scratch.h"
 #include "core/stream.h"
 
 namespace attune::bench {
@@ -30,6 +31,7 @@ struct Context {
     double seconds;                      // each row is timed at least so long, and for three calls
     std::vector<std::string> arguments;  // what follows the benchmark's name
     std::function<void(const Row&)> report;
+    Scratch* operands = nullptr;  // run_benchmark's: what one shape has used the next one gets
 };
 
 struct Benchmark {

@@ -57,7 +57,8 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     std::fill(vectors, vectors + spec.vector_elements, 1.0f);
     const FlatTensors gradients(spec);
     std::fill(gradients.data(), gradients.data() + FlatTensors::elements(spec), 0.0f);
-    const Matrix states(dtype, T, C, 3), d_states(DType::F32, T, C, 4);
+    Operands operands(context);
+    const Mat states = operands.matrix(dtype, T, C), dx = operands.matrix(DType::F32, T, C);
     const PackedBatch batch = batch_of(shape);
     // Its own scratch memory, which counts too.
     Scratch scratch;
@@ -71,11 +72,10 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     loss.targets = [&](int64_t, int64_t count, const TargetSpan& targets) {
         std::fill(targets.d_logprobs, targets.d_logprobs + count, weight);
     };
-    const Mat dx = d_states.mat();
     TargetStats stats;
     const auto step = [&] {
         std::fill_n(static_cast<float*>(dx.data), T * C, 0.0f);
-        head.gather(weights, states.mat(), batch, HeadKind::Tokens, stream);
+        head.gather(weights, states, batch, HeadKind::Tokens, stream);
         head.train(stats, weights, &gradients, batch, loss, stream);
         head.scatter(dx, weights, &gradients, stream);
         return Status::Ok;

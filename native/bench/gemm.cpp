@@ -19,21 +19,22 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     const int64_t M = shape[0], N = shape[1], K = shape[2];
     const Ops& ops = context.ops;
     Stream* stream = context.stream;
-    const Matrix x(dtype, M, K, 1), y(dtype, M, N, 3);
-    const Panels w(dtype, N, K, 2);
-    const Matrix dy(DType::F32, M, N, 4), dx(DType::F32, M, K, 5);
-    const Panels dw(DType::F32, N, K, 6);
+    Operands operands(context);
+    const Mat x = operands.matrix(dtype, M, K), y = operands.matrix(dtype, M, N);
+    const Weight w = operands.weight(dtype, N, K);
+    const Mat dy = operands.matrix(DType::F32, M, N), dx = operands.matrix(DType::F32, M, K);
+    const WeightGrad dw = operands.gradient(N, K);
     const double flop = 2 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
     const auto row = [&](const char* op, double bytes) {
         return Row{.op = op, .shape = shape_text(shape), .dtype = dtype, .flop = flop, .bytes = bytes};
     };
-    time_row(context, row("linear_forward", x.bytes() + w.bytes() + y.bytes()),
-             [&] { return ops.linear_forward(y.mat(), x.mat(), w.weight(), nullptr, stream); });
-    time_row(context, row("linear_backward_input", dy.bytes() + w.bytes() + dx.bytes()),
-             [&] { return ops.linear_backward_input(dx.mat(), dy.mat(), w.weight(), 0, stream); });
+    time_row(context, row("linear_forward", bytes_of(x) + bytes_of(w) + bytes_of(y)),
+             [&] { return ops.linear_forward(y, x, w, nullptr, stream); });
+    time_row(context, row("linear_backward_input", bytes_of(dy) + bytes_of(w) + bytes_of(dx)),
+             [&] { return ops.linear_backward_input(dx, dy, w, 0, stream); });
     // The gradient is added to: read and written.
-    time_row(context, row("linear_backward_weight", dy.bytes() + x.bytes() + 2 * dw.bytes()),
-             [&] { return ops.linear_backward_weight(dw.gradient(), nullptr, dy.mat(), x.mat(), stream); });
+    time_row(context, row("linear_backward_weight", bytes_of(dy) + bytes_of(x) + 2 * bytes_of(dw)),
+             [&] { return ops.linear_backward_weight(dw, nullptr, dy, x, stream); });
 }
 
 }  // namespace

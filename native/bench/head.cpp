@@ -9,8 +9,9 @@ namespace attune::bench {
 void head(const Context& context) {
     expect_no_arguments(context);
     constexpr int64_t kRows = 256, kVocabulary = 49152;
-    const Matrix logits(DType::F32, kRows, kVocabulary, 1, 3),
-        reference(DType::F32, kRows, kVocabulary, 2, 3);
+    Operands operands(context);
+    const Mat logits = operands.matrix(DType::F32, kRows, kVocabulary, 3);
+    const Mat reference = operands.matrix(DType::F32, kRows, kVocabulary, 3);
     const std::vector<int32_t> targets(kRows, 7);
     const std::vector<float> weight(kRows, 0.5f);
     std::vector<float> a(kRows), b(kRows), c(kRows);
@@ -19,15 +20,15 @@ void head(const Context& context) {
     const auto row = [](const char* op, double bytes) {
         return Row{.op = op, .shape = "256x49152", .bytes = bytes};
     };
-    time_row(context, row("head_stats", logits.bytes()), [&] {
-        return ops.head_stats({a.data(), b.data(), c.data(), nullptr, nullptr}, logits.mat(), targets.data(),
-                              1, stream);
+    time_row(context, row("head_stats", bytes_of(logits)), [&] {
+        return ops.head_stats({a.data(), b.data(), c.data(), nullptr, nullptr}, logits, targets.data(), 1,
+                              stream);
     });
-    time_row(context, row("head_kl", 2 * logits.bytes()),
-             [&] { return ops.head_kl(a.data(), b.data(), logits.mat(), reference.mat(), 1, stream); });
+    time_row(context, row("head_kl", 2 * bytes_of(logits)),
+             [&] { return ops.head_kl(a.data(), b.data(), logits, reference, 1, stream); });
     // In place: read and written.
-    time_row(context, row("head_gradient", 2 * logits.bytes()), [&] {
-        return ops.head_gradient(logits.mat(), ConstMat(), targets.data(),
+    time_row(context, row("head_gradient", 2 * bytes_of(logits)), [&] {
+        return ops.head_gradient(logits, ConstMat(), targets.data(),
                                  {weight.data(), nullptr, nullptr, nullptr}, 1, stream);
     });
 }

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <vector>
 
+#include "bench/bench.h"
 #include "bench/random.h"
 #include "core/ops.h"
 #include "core/scratch.h"
@@ -40,55 +40,46 @@ inline void fill_random(void* data, DType dtype, int64_t count, float deviation,
         std::memcpy(bytes + i * size, bytes, static_cast<size_t>(std::min(drawn, count - i) * size));
 }
 
-inline AlignedBytes random_values(DType dtype, int64_t count, float deviation, uint64_t seed) {
-    AlignedBytes memory = allocate_aligned(static_cast<size_t>(count * dtype_size(dtype)));
-    fill_random(memory.get(), dtype, count, deviation, seed);
-    return memory;
-}
-
-inline std::vector<float> random_floats(int64_t count, float deviation, uint64_t seed) {
-    std::vector<float> values(static_cast<size_t>(count));
-    fill_random(values.data(), DType::F32, count, deviation, seed);
-    return values;
-}
-
-// Activations [rows, cols] or their gradient.
-class Matrix {
+// Memory for the operands of one shape, in the order in which they are made. The next shape takes the same
+// pieces: touching new pages would take longer than what is timed.
+class Operands {
   public:
-    Matrix(DType dtype, int64_t rows, int64_t cols, uint64_t seed, float deviation = 1)
-        : dtype_(dtype),
-          rows_(rows),
-          cols_(cols),
-          memory_(random_values(dtype, rows * cols, deviation, seed)) {}
+    explicit Operands(const Context& context) : memory_(context.operands) {}
 
-    Mat mat() const { return {memory_.get(), dtype_, rows_, cols_, cols_}; }
-    // The first `cols` columns of every row.
-    ConstMat left(int64_t cols) const { return {memory_.get(), dtype_, rows_, cols, cols_}; }
-    double bytes() const { return static_cast<double>(rows_ * cols_ * dtype_size(dtype_)); }
+    void* random(DType dtype, int64_t count, float deviation) {
+        void* data = memory_->slot(taken_, static_cast<size_t>(count * dtype_size(dtype)));
+        fill_random(data, dtype, count, deviation, static_cast<uint64_t>(++taken_));
+        return data;
+    }
+    // [count] fp32
+    float* floats(int64_t count, float deviation = 1) {
+        return static_cast<float*>(random(DType::F32, count, deviation));
+    }
+    // Activations [rows, cols] or their gradient.
+    Mat matrix(DType dtype, int64_t rows, int64_t cols, float deviation = 1) {
+        return {random(dtype, rows * cols, deviation), dtype, rows, cols, cols};
+    }
+    // A parameter in panels; the padding holds numbers too, which changes no time.
+    Weight weight(DType dtype, int64_t N, int64_t K) {
+        return {random(dtype, layout_elements(Layout::Panels, N, K), 1), dtype, Layout::Panels, N, K};
+    }
+    WeightGrad gradient(int64_t N, int64_t K) {
+        return {floats(layout_elements(Layout::Panels, N, K)), Layout::Panels, N, K};
+    }
 
   private:
-    DType dtype_;
-    int64_t rows_, cols_;
-    AlignedBytes memory_;
+    Scratch* memory_;
+    int taken_ = 0;
 };
 
-// A parameter or its gradient in panels; the padding holds numbers too, which changes no time.
-class Panels {
-  public:
-    Panels(DType dtype, int64_t N, int64_t K, uint64_t seed, float deviation = 1)
-        : dtype_(dtype),
-          N_(N),
-          K_(K),
-          memory_(random_values(dtype, layout_elements(Layout::Panels, N, K), deviation, seed)) {}
-
-    Weight weight() const { return {memory_.get(), dtype_, Layout::Panels, N_, K_}; }
-    WeightGrad gradient() const { return {reinterpret_cast<float*>(memory_.get()), Layout::Panels, N_, K_}; }
-    double bytes() const { return static_cast<double>(N_ * K_ * dtype_size(dtype_)); }
-
-  private:
-    DType dtype_;
-    int64_t N_, K_;
-    AlignedBytes memory_;
-};
+inline double bytes_of(ConstMat x) {
+    return static_cast<double>(x.rows * x.cols * dtype_size(x.dtype));
+}
+inline double bytes_of(const Weight& w) {
+    return static_cast<double>(w.N * w.K * dtype_size(w.dtype));
+}
+inline double bytes_of(const WeightGrad& dw) {
+    return static_cast<double>(dw.N * dw.K) * sizeof(float);
+}
 
 }  // namespace attune::bench

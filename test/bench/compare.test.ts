@@ -1,0 +1,63 @@
+// Comparisons alternate, take ratios pair by pair, and put a busy process beside the side that asks for one.
+
+import { readFileSync } from "node:fs";
+import { expect } from "chai";
+import { compare, type Side } from "../../bench/compare.js";
+import { suiteFolder } from "../support/temporary-folder.js";
+
+describe("a comparison of two commands", () => {
+  const at = suiteFolder();
+
+  /** A program that writes its name down and prints one line. */
+  function side(name: string, line: string, more: Partial<Side> = {}): Side {
+    const code = `require("node:fs").appendFileSync(${JSON.stringify(at("order"))}, ${JSON.stringify(name)}); console.log(JSON.stringify({ ${line} }))`;
+    return {
+      command: process.execPath,
+      args: ["--eval", code],
+      read: ([first]) => ({ rates: { all: Number(first?.rate) } }),
+      ...more,
+    };
+  }
+
+  it("runs A B, B A, A B and divides pair by pair", async () => {
+    const { parts } = await compare({ ours: side("A", "rate: 6"), theirs: side("B", "rate: 2"), pairs: 3 });
+    expect(readFileSync(at("order"), "utf8")).to.equal("ABBAAB");
+    expect(parts.all?.ratio).to.deep.equal({ each: [3, 3, 3], median: 3, least: 3, most: 3 });
+  });
+
+  it("has a busy process beside one side alone, gone afterwards", async () => {
+    // Processes that spin and have the same parent as the program itself.
+    const spinning = `rate: 1 + require("node:fs").readdirSync("/proc").filter((pid) => {
+      try {
+        const read = (name) => require("node:fs").readFileSync("/proc/" + pid + "/" + name, "utf8");
+        return read("cmdline").includes("--eval\\0for (;;)") && read("stat").split(") ")[1].split(" ")[1] === String(process.ppid);
+      } catch { return false; }
+    }).length`;
+    const quiet = side("Q", spinning);
+    const { parts } = await compare({ ours: quiet, theirs: { ...quiet, busy: 1 }, pairs: 2 });
+    expect(parts.all?.ours.each).to.deep.equal([1, 1]);
+    expect(parts.all?.theirs.each).to.deep.equal([2, 2]);
+  });
+
+  it("gives a side its own environment beside that of this process", async () => {
+    const { env } = process;
+    const own = side("E", "rate: Number(process.env.ATTUNE_TEST_RATE), path: process.env.PATH", {
+      env: { ATTUNE_TEST_RATE: "5" },
+      read: ([first]) => ({ rates: { [String(first?.path)]: Number(first?.rate) } }),
+    });
+    const { parts } = await compare({ ours: own, theirs: own, pairs: 1 });
+    expect(parts[String(env.PATH)]?.ours.each).to.deep.equal([5]);
+  });
+
+  it("fails where the sides measure different things, and where a command fails", async () => {
+    const other = side("B", "rate: 2", { read: () => ({ rates: { other: 1 } }) });
+    const failing = side("B", "rate: process.exit(3)");
+    for (const theirs of [other, failing]) {
+      const error = await compare({ ours: side("A", "rate: 1"), theirs, pairs: 1 }).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(error).to.be.instanceOf(Error);
+    }
+  });
+});
