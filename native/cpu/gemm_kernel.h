@@ -184,6 +184,20 @@ inline constexpr int64_t kStepB = kPanel * F::kStep;
 // Steps before their operands are advanced.
 inline constexpr int kUnroll = 4;
 
+// Few rows wait for memory: they fetch their own panel some steps ahead. Many wait for arithmetic, and fetch
+// a line of the next block of B.
+template <class V, class F, int R>
+inline void prefetch_step(const typename F::B* b, const char* line) {
+    constexpr int64_t kAhead = 16 * kStepB<F>;  // steps of 128 bytes
+    if constexpr (R > 4) {
+        __builtin_prefetch(line);
+    } else {
+        __builtin_prefetch(b + kAhead);
+        if constexpr (2 * V::kLanes * F::kStep * sizeof(typename F::B) > 64)
+            __builtin_prefetch(b + kAhead + kStepB<F> / 2);
+    }
+}
+
 // tile[R][32] = (first) or += the product of `steps` steps. Meanwhile `steps` cache lines from `ahead` on
 // (null = none) are fetched: where few rows meet each block of B, it comes from memory, and arithmetic must
 // not wait for it. `stride` is that of rows.
@@ -191,7 +205,6 @@ template <class V, class F, Side side, int R>
 void gemm_tile(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b, int64_t steps,
                bool first, const void* ahead) {
     constexpr int64_t kWidth = 2 * V::kLanes;
-    constexpr int64_t kAhead = 16;  // steps of 128 bytes; few rows wait for memory, many for arithmetic
     constexpr int64_t kLine = 64;
     const int64_t next_line = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
     const auto* line = static_cast<const char*>(ahead == nullptr ? b : ahead);
@@ -201,26 +214,18 @@ void gemm_tile(float* tile, const typename F::A* a, int64_t stride, const typena
         for (int r = 0; r < R; ++r) sum[r][0] = sum[r][1] = V::zero();
         Lanes<side, V, typename F::A, R> lanes(a, stride);
         const typename F::B* b_step = b + column * F::kStep;
-        const auto step = [&](int i) {
-            if constexpr (R <= 4) {
-                __builtin_prefetch(b_step + kAhead * kStepB<F>);
-                if constexpr (kWidth * F::kStep * sizeof(typename F::B) > 64)
-                    __builtin_prefetch(b_step + kAhead * kStepB<F> + kStepB<F> / 2);
-            } else {
-                __builtin_prefetch(line);
-                line += next_line;
-            }
-            F::step(sum, lanes, i * static_cast<int>(F::kStep), b_step);
-            b_step += kStepB<F>;
-        };
         int64_t left = steps;
         for (; left >= kUnroll; left -= kUnroll) {
 #pragma GCC unroll 4
-            for (int i = 0; i < kUnroll; ++i) step(i);
+            for (int i = 0; i < kUnroll; ++i, b_step += kStepB<F>, line += next_line) {
+                prefetch_step<V, F, R>(b_step, line);
+                F::step(sum, lanes, i * static_cast<int>(F::kStep), b_step);
+            }
             lanes.advance(kUnroll * F::kStep);
         }
-        for (; left > 0; --left) {
-            step(0);
+        for (; left > 0; --left, b_step += kStepB<F>, line += next_line) {
+            prefetch_step<V, F, R>(b_step, line);
+            F::step(sum, lanes, 0, b_step);
             lanes.advance(F::kStep);
         }
         float* out = tile + column;
