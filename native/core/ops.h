@@ -198,7 +198,8 @@ struct Ops {
     Status (*weight_convert)(void* target, DType dtype, const float* source, Layout layout, int64_t N,
                              int64_t K, Stream* stream);
 
-    // ---- linear maps (weights in panels). M may be 0.
+    // ---- linear maps (weights in panels). M may be 0. Rows are read where they lie: an output overlaps no
+    // input but the epilogue's residual.
     // y[M,N] = epilogue(x[M,K] W[N,K]^T)
     Status (*linear_forward)(Mat y, ConstMat x, Weight w, const Epilogue* epilogue, Stream* stream);
     // dx[M,K] fp32 = dy[M,N] W  (+= when accumulate)
