@@ -1,5 +1,5 @@
-// `npm run bench gpt2-step`: whole training steps of a GPT-2 of 124 M random parameters on 4 rows of 64 tokens, as one JSON line:
-// forward, loss, backward, AdamW. Must not assert anything.
+// `npm run bench gpt2-step`: whole training steps of a GPT-2 of 124 M random parameters, by default on 4 rows of 64 tokens, as one
+// JSON line: forward, loss, backward, AdamW. Must not assert anything.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,14 +10,13 @@ import { packStep } from "../lib/data/index.js";
 import { createEngine } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { peakRssBytes } from "../lib/train/metrics.js";
+import { countOf } from "./arguments.js";
 import { writeRandomModel } from "./random-model.js";
 
 const size = { vocabulary: 50_257, positions: 1024, width: 768, layers: 12, heads: 12 } as const;
-const rows = 4;
-const length = 64;
 
 /** Ids spread over the vocabulary, the same in every run. */
-function tokensOf(row: number): Int32Array {
+function tokensOf(row: number, length: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => ((row * length + i + 1) * 2_654_435_761) % size.vocabulary);
 }
 
@@ -28,8 +27,12 @@ export async function benchGpt2Step(args: readonly string[]): Promise<void> {
       dtype: { type: "string", default: "fp32" },
       threads: { type: "string", default: "2" },
       repeat: { type: "string", default: "5" },
+      rows: { type: "string", default: "4" },
+      length: { type: "string", default: "64" },
     },
   });
+  const rows = countOf("--rows", values.rows);
+  const length = countOf("--length", values.length);
   const folder = join(tmpdir(), "attune-bench-gpt2-124m");
   if (!existsSync(join(folder, "done"))) {
     mkdirSync(folder, { recursive: true });
@@ -41,7 +44,7 @@ export async function benchGpt2Step(args: readonly string[]): Promise<void> {
   try {
     const model = await engine.loadModel(folder, { dtype });
     const data = Array.from({ length: rows }, (_, row) => {
-      const tokens = tokensOf(row);
+      const tokens = tokensOf(row, length);
       return { prompt: tokens.slice(0, 1), completions: [tokens.slice(1)] };
     });
     const [batch] = packStep({ data, rows: [...data.keys()], microBatchTokens: rows * length });

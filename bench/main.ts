@@ -15,6 +15,7 @@ import { benchDecode } from "./decode.js";
 import { benchGpt2Step } from "./gpt2-step.js";
 import { benchPeers } from "./peers.js";
 import { benchPpo } from "./ppo-iteration.js";
+import { benchScaling } from "./scaling.js";
 import { suites } from "./suites.js";
 import { benchTrainStep } from "./train-step.js";
 
@@ -27,6 +28,7 @@ const programs: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   "train-step": benchTrainStep,
   peers: benchPeers,
   contention: benchContention,
+  scaling: benchScaling,
 };
 
 /** What `--json FILE` keeps. */

@@ -9,13 +9,12 @@ import { parseArgs } from "node:util";
 import { createEngine } from "../lib/engine/index.js";
 import { type Compared, compare, type Reading } from "./compare.js";
 import { keepRow, type Processor, processorOf, root } from "./kept.js";
-import { type PeerRow, peerRows } from "./peer-rows.js";
+import { type PeerRow, peakMemory, peerRows, wantedOf } from "./peer-rows.js";
 import type { PeerPlaces } from "./sides.js";
 
 /** A row as it is kept. */
 export interface KeptPeerRow extends Compared {
   readonly what: string;
-  readonly target: number | undefined;
 }
 
 const usage = `usage: npm run bench:peers -- --python PATH [--peers DIR] [--model FILE] [--only ROW]... [--pairs N] [--threads N] [--list]`;
@@ -53,10 +52,9 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
       onPair: (pair, ours, theirs) =>
         console.log(`  pair ${pair + 1} of ${pairs}: ${pairText(ours, theirs)}`),
     });
-    const { name, what, target } = row;
-    const kept: KeptPeerRow = { what, target: target[processor], ...compared };
-    keepRow({ kind: "peers", isa, name, row: kept });
-    show(kept);
+    const kept: KeptPeerRow = { what: row.what, ...compared };
+    keepRow({ kind: "peers", isa, name: row.name, row: kept });
+    show(row, kept, processor);
   }
 }
 
@@ -115,13 +113,19 @@ function pairText(ours: Reading, theirs: Reading): string {
   return least === most ? `${least}x` : `${least} to ${most}x over ${names.length}`;
 }
 
-function show({ target, parts, losses, peakMb }: KeptPeerRow): void {
+function show(row: PeerRow, { parts, losses, peakMb }: KeptPeerRow, processor: Processor): void {
+  const wanted = (part: string) => {
+    const least = wantedOf(row, part)[processor];
+    return least === undefined ? "" : `; wanted: ${least}x`;
+  };
   for (const [name, { ours, theirs, ratio }] of Object.entries(parts))
     console.log(
-      `  ${name.padEnd(28)} ${ratio.median}x (${ratio.least} to ${ratio.most}); ${ours.median} against ${theirs.median}`,
+      `  ${name.padEnd(28)} ${ratio.median}x (${ratio.least} to ${ratio.most}); ${ours.median} against ${theirs.median}${wanted(name)}`,
     );
   if (losses !== undefined)
     console.log(`  losses ${losses.ours.join(" ")} against ${losses.theirs.join(" ")}`);
-  if (peakMb !== undefined) console.log(`  peak ${peakMb.ours.median} MB against ${peakMb.theirs.median} MB`);
-  if (target !== undefined) console.log(`  wanted: ${target}x`);
+  if (peakMb !== undefined)
+    console.log(
+      `  peak ${peakMb.ours.median} MB against ${peakMb.theirs.median} MB${wanted(peakMemory)}`,
+    );
 }

@@ -68,31 +68,32 @@ export function script({ python, peers, threads }: Other, args: readonly string[
   };
 }
 
-/** GFLOP/s of the fastest call by shape MxNxK, of F.linear and of the faster of it and oneDNN's kernel. */
+/** GFLOP/s of the fastest call by shape MxNxK, of F.linear and, where both ran, of the faster of it and oneDNN's kernel. */
 export function torchLinear(lines: readonly JsonLine[]): Reading {
   const rates: Record<string, number> = {};
+  const both = lines.some(({ op }) => op === "linear_onednn");
   for (const line of lines) {
     const { M, N, K } = object(line.shape);
     const name = [M, N, K].join("x");
     const rate = number(line, "gflops");
     if (line.op === "linear") rates[name] = rate;
-    if (line.op === "linear" || line.op === "linear_onednn")
+    if (both && (line.op === "linear" || line.op === "linear_onednn"))
       rates[`${name} fastest`] = Math.max(rates[`${name} fastest`] ?? 0, rate);
   }
   return { rates };
 }
 
-/** The same of linear_forward, for both comparisons. */
-export function ourLinear(lines: readonly JsonLine[]): Reading {
+/** The same of linear_forward. */
+export function forwardRates(lines: readonly JsonLine[]): Reading {
   const forward = lines.filter(({ op }) => op === "linear_forward");
-  const rates = forward.flatMap((line) => {
-    const rate = number(line, "gflops");
-    return [
-      [String(line.shape), rate],
-      [`${String(line.shape)} fastest`, rate],
-    ] as const;
-  });
-  return { rates: Object.fromEntries(rates) };
+  return { rates: Object.fromEntries(forward.map((line) => [String(line.shape), number(line, "gflops")])) };
+}
+
+/** For the comparisons with both of torch's kernels. */
+export function ourLinear(lines: readonly JsonLine[]): Reading {
+  const { rates } = forwardRates(lines);
+  const fastest = Object.entries(rates).map(([shape, rate]) => [`${shape} fastest`, rate] as const);
+  return { rates: { ...rates, ...Object.fromEntries(fastest) } };
 }
 
 /** Training steps of a GPT-2, by both sides' lines. */

@@ -1,11 +1,13 @@
-// The tables of docs/performance.md from what bench/results keeps: one line per measured part, the two kinds of processors
-// beside each other. What was not measured says so. Must not measure.
+// The tables of docs/performance.md from what bench/results keeps: one per kind of processor, one line per measured part. What
+// was not measured says so. Must not measure.
 
-import type { Spread } from "../lib/cli/bench-numbers.js";
 import type { ContentionRow } from "./contention.js";
 import { type Kept, type KeptWhen, type Processor, readKept } from "./kept.js";
-import { type PeerRow, peerRows } from "./peer-rows.js";
+import { heading, line, spread } from "./markdown-table.js";
+import { type PeerRow, peakMemory, peerRows, wantedOf } from "./peer-rows.js";
 import type { KeptPeerRow } from "./peers.js";
+import type { ScalingRow } from "./scaling.js";
+import { scalingTables } from "./scaling-tables.js";
 
 /** What was kept of each kind of processor; undefined: nothing. */
 export type PerProcessor<Row> = Readonly<Record<Processor, Kept<Row> | undefined>>;
@@ -14,7 +16,7 @@ const processors: readonly Processor[] = ["avx2", "avx512"];
 const titles: Readonly<Record<Processor, string>> = { avx2: "AVX2", avx512: "AVX-512" };
 const missing = "not measured";
 
-/** `peers` or `contention`, from the files as they are. */
+/** `peers`, `contention` or `scaling`, from the files as they are. */
 export function speedMarkdown(name: string): string {
   const kept = <Row>(): PerProcessor<Row> => ({
     avx2: readKept<Row>(name, "avx2"),
@@ -22,92 +24,57 @@ export function speedMarkdown(name: string): string {
   });
   if (name === "peers") return peersTable(kept<KeptPeerRow>());
   if (name === "contention") return contentionTable(kept<ContentionRow>());
+  if (name === "scaling") return perProcessor(kept<ScalingRow>(), (_, one) => scalingTables(one));
   throw new Error(`no table of speed is called "${name}"`);
 }
 
-const spread = ({ median, least, most }: Spread) => `${median} (${least} to ${most})`;
-const line = (cells: readonly string[]) =>
-  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+const times = (value: number | undefined) => (value === undefined ? "" : `${value}x`);
 
-function heading(columns: readonly string[], perProcessor: readonly string[]): readonly string[] {
-  const all = [
-    ...columns,
-    ...processors.flatMap((one) => perProcessor.map((name) => `${titles[one]}: ${name}`)),
-  ];
-  return [line(all), line(all.map(() => "---"))];
-}
-
-/** Which machines the columns are. */
-function machines<Row>(kept: PerProcessor<Row>): readonly string[] {
-  return processors.map((one) => {
-    const machine = kept[one]?.machine;
-    const text =
-      machine === undefined
-        ? missing
-        : `${String(machine.line)}; ${String(machine.isa)}, Node ${String(machine.node)}, kernel ${String(machine.kernel)}`;
-    return `- ${titles[one]}: ${text}`;
+/** One table per kind of processor, under the machine that was measured. */
+function perProcessor<Row>(
+  kept: PerProcessor<Row>,
+  tableOf: (processor: Processor, kept: Kept<Row>) => readonly string[],
+): string {
+  const sections = processors.map((processor) => {
+    const one = kept[processor];
+    if (one === undefined) return [`${titles[processor]}: ${missing}.`];
+    const { line: text, isa, node, kernel } = one.machine;
+    const machine = `${String(text)}; ${String(isa)}, Node ${String(node)}, kernel ${String(kernel)}`;
+    return [`${titles[processor]}: ${machine}.`, "", ...tableOf(processor, one)];
   });
+  return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
 export function peersTable(kept: PerProcessor<KeptPeerRow>): string {
-  const columns = ["row", "part"];
-  const lines = peerRows.flatMap((row) =>
-    partsOf(row, kept).map((part, i) => peerLine({ row, part, first: i === 0, kept })),
-  );
-  return [
-    ...machines(kept),
-    "",
-    ...heading(columns, ["wanted", "ratio", "attune, theirs", "date"]),
-    ...lines,
-  ].join("\n");
+  const columns = ["row", "part", "wanted", "ratio", "attune", "theirs", "date"];
+  return perProcessor(kept, (processor, one) => [
+    ...heading(columns),
+    ...peerRows
+      .filter(({ name, target }) => target[processor] !== undefined || one.rows[name] !== undefined)
+      .flatMap((row) => peerLines(row, processor, one.rows[row.name])),
+  ]);
 }
 
-/** In the order of measurement; a row that was measured nowhere has one line. */
-function partsOf({ name }: PeerRow, kept: PerProcessor<KeptPeerRow>): readonly string[] {
-  const parts = new Set(processors.flatMap((one) => Object.keys(kept[one]?.rows[name]?.parts ?? {})));
-  return parts.size === 0 ? [""] : [...parts];
-}
-
-interface PeerLine {
-  readonly row: PeerRow;
-  readonly part: string;
-  /** Says what the row is. */
-  readonly first: boolean;
-  readonly kept: PerProcessor<KeptPeerRow>;
-}
-
-function peerLine({ row, part, first, kept }: PeerLine): string {
-  const cells = processors.flatMap((one) => {
-    const target = row.target[one];
-    const found = kept[one]?.rows[row.name];
-    const measured = found?.parts[part];
-    const wanted = target === undefined ? "" : `${target}x`;
-    if (found === undefined || measured === undefined) return [wanted, missing, "", ""];
-    const { ours, theirs, ratio } = measured;
-    const both = [ours, theirs].map(({ median }) => row.shown(part, median)).join(", ");
-    return [wanted, spread(ratio), both, found.date];
+function peerLines(row: PeerRow, processor: Processor, kept: (KeptPeerRow & KeptWhen) | undefined): string[] {
+  if (kept === undefined) return [line([row.name, "", times(row.target[processor]), missing, "", "", ""])];
+  const wanted = (part: string) => times(wantedOf(row, part)[processor]);
+  const parts = Object.entries(kept.parts).map(([part, { ours, theirs, ratio }]) => {
+    const both = [ours, theirs].map(({ median }) => row.shown(part, median));
+    return [part.replaceAll("_", " "), wanted(part), spread(ratio), ...both];
   });
-  return line([first ? `\`${row.name}\`: ${row.what}` : "", part, ...cells]);
+  const { peakMb } = kept;
+  const peak = [peakMb?.ours, peakMb?.theirs].map((one) => `${one?.median} MB`);
+  const memory = peakMb && Number((peakMb.theirs.median / peakMb.ours.median).toPrecision(3));
+  const all = memory === undefined ? parts : [...parts, [peakMemory, wanted(peakMemory), `${memory}`, ...peak]];
+  return all.map((cells, i) => line([i === 0 ? row.name : "", ...cells, kept.date]));
 }
 
 export function contentionTable(kept: PerProcessor<ContentionRow>): string {
-  const names = [...new Set(processors.flatMap((one) => Object.keys(kept[one]?.rows ?? {})))];
-  const lines = names.map((name) => contentionLine(processors.map((one) => kept[one]?.rows[name])));
-  const columns = heading(["what"], ["at most", "times as long", "ms alone, beside it", "date"]);
-  const none = line([missing, ...processors.flatMap(() => ["", missing, "", ""])]);
-  return [...machines(kept), "", ...columns, ...(lines.length === 0 ? [none] : lines)].join("\n");
-}
-
-function contentionLine(rows: readonly ((ContentionRow & KeptWhen) | undefined)[]): string {
-  const cells = rows.flatMap((row) =>
-    row === undefined
-      ? ["", missing, "", ""]
-      : [
-          row.limit === undefined ? "" : `${row.limit}x`,
-          spread(row.slowdown),
-          `${row.quiet.median}, ${row.busy.median}`,
-          row.date,
-        ],
-  );
-  return line([rows.find((row) => row !== undefined)?.what ?? "", ...cells]);
+  const columns = ["what", "at most", "times as long", "alone", "beside a busy process", "date"];
+  return perProcessor(kept, (_, { rows }) => [
+    ...heading(columns),
+    ...Object.values(rows).map(({ what, limit, slowdown, quiet, busy, date }) =>
+      line([what, times(limit), spread(slowdown), `${quiet.median} ms`, `${busy.median} ms`, date]),
+    ),
+  ]);
 }
