@@ -88,7 +88,14 @@ function gemm({ m, n, k, times, threads, packed }: Product): readonly Op[] {
 }
 
 function rowsOp(values: number, times: number, kind: Op["kind"] = "rows"): Op {
-  return { kind, gflop: 0, gbyte: FLOAT * values, sharedGbyte: 0, tasks: Math.ceil(values / ROWS_TASK), times };
+  return {
+    kind,
+    gflop: 0,
+    gbyte: FLOAT * values,
+    sharedGbyte: 0,
+    tasks: Math.ceil(values / ROWS_TASK),
+    times,
+  };
 }
 
 function attention(shape: Shape, products: number, times: number): Op {
@@ -106,7 +113,14 @@ function attention(shape: Shape, products: number, times: number): Op {
 }
 
 /** y = x W^T forward, dx = dy W, dW += dy^T x. */
-function linear(m: number, n: number, k: number, forwards: number, times: number, threads: number): readonly Op[] {
+function linear(
+  m: number,
+  n: number,
+  k: number,
+  forwards: number,
+  times: number,
+  threads: number,
+): readonly Op[] {
   return [
     ...gemm({ m, n, k, times: forwards, threads, packed: 0 }),
     ...gemm({ m, n: k, k: n, times, threads, packed: n * k }),

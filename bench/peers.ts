@@ -125,7 +125,5 @@ function show(row: PeerRow, { parts, losses, peakMb }: KeptPeerRow, processor: P
   if (losses !== undefined)
     console.log(`  losses ${losses.ours.join(" ")} against ${losses.theirs.join(" ")}`);
   if (peakMb !== undefined)
-    console.log(
-      `  peak ${peakMb.ours.median} MB against ${peakMb.theirs.median} MB${wanted(peakMemory)}`,
-    );
+    console.log(`  peak ${peakMb.ours.median} MB against ${peakMb.theirs.median} MB${wanted(peakMemory)}`);
 }

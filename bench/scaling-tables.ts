@@ -4,10 +4,7 @@
 import { type Processor, type Shape, stepCost } from "./cost-model.js";
 import type { Kept } from "./kept.js";
 import { heading, line, spread } from "./markdown-table.js";
-import type { CalibrationRow, ScalingRow, StepRow } from "./scaling.js";
-
-const isStep = (row: ScalingRow): row is StepRow => "shape" in row;
-const isCalibration = (row: ScalingRow): row is CalibrationRow => "processor" in row;
+import type { ScalingRow, StepRow } from "./scaling.js";
 
 /** Processors of the kind that was measured, with more cores: four fifths of what memory of that kind carries. */
 function larger(core: Processor): readonly Processor[] {
@@ -28,14 +25,20 @@ function shapesOf(steps: readonly StepRow[]): readonly Shape[] {
   const [first] = shapes.values();
   if (first === undefined) return [];
   const rows = 32 * 512;
-  const large = { ...first, name: "GPT-2 124M, 32 rows of 512 tokens", rows, targets: rows - 32, length: 512 };
+  const large = {
+    ...first,
+    name: "GPT-2 124M, 32 rows of 512 tokens",
+    rows,
+    targets: rows - 32,
+    length: 512,
+  };
   return [...shapes.values(), large];
 }
 
 export function scalingTables({ rows }: Kept<ScalingRow>): readonly string[] {
-  const all = Object.values(rows);
-  const steps = all.filter(isStep);
-  const core = all.find(isCalibration)?.processor;
+  const all: readonly ScalingRow[] = Object.values(rows);
+  const steps = all.flatMap((row) => ("shape" in row ? [row] : []));
+  const [core] = all.flatMap((row) => ("processor" in row ? [row.processor] : []));
   if (core === undefined) return ["Kernels were not measured."];
   const checked = steps.map(({ shape, threads, measured }) => {
     const { milliseconds } = stepCost(shape, core, threads);

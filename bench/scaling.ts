@@ -27,7 +27,15 @@ export interface StepRow {
 
 /** The model and batch of gpt2-step. */
 function gpt2(rows: number, length: number): Shape {
-  const shape = { layers: 12, width: 768, qkvWidth: 2304, mlpWidth: 3072, upWidth: 3072, heads: 12, headWidth: 64 };
+  const shape = {
+    layers: 12,
+    width: 768,
+    qkvWidth: 2304,
+    mlpWidth: 3072,
+    upWidth: 3072,
+    heads: 12,
+    headWidth: 64,
+  };
   return {
     ...shape,
     name: `GPT-2 124M, ${rows} rows of ${length} tokens`,
@@ -67,11 +75,19 @@ export async function benchScaling(args: readonly string[]): Promise<void> {
       one.ms.push(number(object(line.ms), "median"));
     }
   for (const { batch, threads, ms } of cases) {
-    const shape = gpt2(...batch);
+    const [size, length] = batch;
+    const shape = gpt2(size, length);
     const measured = spreadOf(ms);
-    keepRow<ScalingRow>({ kind: "scaling", isa, name: `${batch.join("x")}-${threads}`, row: { shape, threads, measured } });
+    keepRow<ScalingRow>({
+      kind: "scaling",
+      isa,
+      name: `${batch.join("x")}-${threads}`,
+      row: { shape, threads, measured },
+    });
     const { milliseconds } = stepCost(shape, processor, threads);
-    console.log(`${shape.name}, ${threads} threads: ${measured.median} ms; the model says ${milliseconds.toFixed(0)} ms`);
+    console.log(
+      `${shape.name}, ${threads} threads: ${measured.median} ms; the model says ${milliseconds.toFixed(0)} ms`,
+    );
   }
 }
 
@@ -88,7 +104,12 @@ function calibrate(threads: number): Processor {
     cores: threads,
     coresPerL3: threads,
     gemmGflops: kernel(1, ["gemm", "fp32", "256x768x768"], "linear_forward", "gflops_median"),
-    attentionGflops: kernel(1, ["attention", "fp32", "1024 H12 G12 D64"], "attention_forward", "gflops_median"),
+    attentionGflops: kernel(
+      1,
+      ["attention", "fp32", "1024 H12 G12 D64"],
+      "attention_forward",
+      "gflops_median",
+    ),
     gbPerSecondPerCore: streaming(1),
     gbPerSecond: streaming(threads),
     nodes: 1,

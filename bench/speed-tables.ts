@@ -65,7 +65,8 @@ function peerLines(row: PeerRow, processor: Processor, kept: (KeptPeerRow & Kept
   const { peakMb } = kept;
   const peak = [peakMb?.ours, peakMb?.theirs].map((one) => `${one?.median} MB`);
   const memory = peakMb && Number((peakMb.theirs.median / peakMb.ours.median).toPrecision(3));
-  const all = memory === undefined ? parts : [...parts, [peakMemory, wanted(peakMemory), `${memory}`, ...peak]];
+  const all =
+    memory === undefined ? parts : [...parts, [peakMemory, wanted(peakMemory), `${memory}`, ...peak]];
   return all.map((cells, i) => line([i === 0 ? row.name : "", ...cells, kept.date]));
 }
 

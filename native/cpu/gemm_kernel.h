@@ -30,7 +30,8 @@ constexpr int64_t divide_up(int64_t a, int64_t b) {
 template <class V>
 inline constexpr int kTileRows = V::kRegisters >= 32 ? 12 : 6;
 
-// ---- how the broadcast side lies: value(r, l) and pair(r, l) are of lane r, l on from where `advance` came to
+// ---- how the broadcast side lies: value(r, l) and pair(r, l) are of lane r, l on from where `advance` came
+// to
 
 // R rows, `stride` elements apart. Few pointers with offsets, so that twelve rows leave registers free.
 template <class V, class A, int R>

@@ -17,7 +17,8 @@ describe("the table of other software", () => {
   it("has a line for every row that is wanted, and none of them looks measured where nothing is", () => {
     const lines = linesOf(peersTable({ avx2: undefined, avx512: { machine, rows: {} } }));
     expect(lines).to.have.length(1 + peerRows.filter(({ target }) => target.avx512 !== undefined).length);
-    for (const line of lines.slice(1)) expect(line).to.match(/^\| [a-z0-9-]+ \| {2}\| [\d.]+x \| not measured \| {2}\|/);
+    for (const line of lines.slice(1))
+      expect(line).to.match(/^\| [a-z0-9-]+ \| {2}\| [\d.]+x \| not measured \| {2}\|/);
     const avx2 = linesOf(peersTable({ avx2: { machine, rows: {} }, avx512: undefined }));
     expect(avx2.some((line) => line.includes("bf16"))).to.equal(false);
   });
