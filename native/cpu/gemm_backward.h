@@ -89,7 +89,7 @@ Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, boo
 template <class V, class F, class From>
 Status backward_input_from(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
                            Stream* stream) {
-    if (in_place<F>(dy)) return backward_input_in<V, F, Side::Rows, From>(dx, dy, w, accumulate, stream);
+    if (in_place<F>(dy, w.K)) return backward_input_in<V, F, Side::Rows, From>(dx, dy, w, accumulate, stream);
     return backward_input_in<V, F, Side::Packed, From>(dx, dy, w, accumulate, stream);
 }
 

@@ -17,7 +17,6 @@ namespace {
 
 inline constexpr int64_t kSlabBytes = 8 << 20;  // an operand that is not live, at most about this
 inline constexpr int64_t kPackGroup = 4;        // micropanels packed by one task
-inline constexpr int64_t kManyColumns = 16384;  // so many pay for packed rows, which are read 3 % faster
 inline constexpr int64_t kWidenRows = 128;      // so many rows pay for a widened copy of bf16 panels
 
 template <class V>
@@ -74,10 +73,15 @@ int64_t slab_rows(int64_t depth, int64_t element_size) {
     return std::max<int64_t>(kSlabBytes / tile, kRowBlock) * kTileRows<V>;
 }
 
-// Whether a kernel of format F can read x where it lies. Whole steps alone: it reads all of the last one.
+// Whether a kernel of format F reads x where it lies for that many columns of C. Whole steps alone: it reads
+// all of the last one.
 template <class F>
-bool in_place(const ConstMat& x) {
-    return x.dtype == (sizeof(typename F::A) == 4 ? DType::F32 : DType::BF16) && x.cols % F::kStep == 0;
+bool in_place(const ConstMat& x, int64_t columns) {
+    using A = typename F::A;
+    if (x.dtype != (sizeof(A) == 4 ? DType::F32 : DType::BF16) || x.cols % F::kStep != 0) return false;
+    // Packed rows are read faster, most where rows would lie in the same sets of L1: so many columns pay for
+    // it.
+    return columns < (x.stride * static_cast<int64_t>(sizeof(A)) % 4096 == 0 ? 1024 : 16384);
 }
 
 // Columns [column, column + depth) of rows [first, first + count) of x as the broadcast side: where they lie,
@@ -178,8 +182,7 @@ Status forward_from(const ConstMat& x, const Weight& w, Stream* stream, const Pr
 template <class V, class F, class Prepare, class Sink>
 Status forward_in(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
                   const Sink& sink) {
-    if (in_place<F>(x) && w.N < kManyColumns)
-        return forward_from<V, F, Side::Rows>(x, w, stream, prepare, sink);
+    if (in_place<F>(x, w.N)) return forward_from<V, F, Side::Rows>(x, w, stream, prepare, sink);
     return forward_from<V, F, Side::Packed>(x, w, stream, prepare, sink);
 }
 

@@ -188,7 +188,7 @@ Status lowrank_input_in(const Mat& dx, const Mat& dh, const ConstMat& dy, const 
 template <class V, class F, class From>
 Status lowrank_input_from(const Mat& dx, const Mat& dh, const ConstMat& dy, const Weight& w,
                           const LowRank& term, Stream* stream) {
-    if (in_place<F>(dy)) return lowrank_input_in<V, F, Side::Rows, From>(dx, dh, dy, w, term, stream);
+    if (in_place<F>(dy, w.K)) return lowrank_input_in<V, F, Side::Rows, From>(dx, dh, dy, w, term, stream);
     return lowrank_input_in<V, F, Side::Packed, From>(dx, dh, dy, w, term, stream);
 }
 
