@@ -82,6 +82,12 @@ export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise
   };
 }
 
+/** The lines of a program's output that are JSON. */
+export function jsonLines(text: string): readonly JsonLine[] {
+  const lines = text.split("\n").filter((line) => line.startsWith("{"));
+  return lines.map((line) => JSON.parse(line) as JsonLine);
+}
+
 const execute = promisify(execFile);
 
 /** A process that spins until it is ended, or its parent is gone: nothing may go on to disturb later measurements. */
@@ -100,8 +106,7 @@ async function run({ command, args, cwd, env, busy = 0, read }: Side): Promise<R
     });
     const idle = competitors.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
     if (idle) throw new Error("a competing process ended before the measurement did");
-    const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
-    return read(lines.map((line) => JSON.parse(line) as JsonLine));
+    return read(jsonLines(stdout));
   } finally {
     for (const competitor of competitors) competitor.kill("SIGKILL");
   }

@@ -5,10 +5,9 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
-import { createEngine } from "../lib/engine/index.js";
 import { countOf } from "./arguments.js";
 import { compare, type JsonLine, type Reading, type Side } from "./compare.js";
-import { keepRow, root } from "./kept.js";
+import { isaHere, keepRow, root } from "./kept.js";
 import { bench, number, object, script, tool } from "./sides.js";
 
 /** A row as it is kept. */
@@ -103,9 +102,7 @@ export async function benchContention(args: readonly string[]): Promise<void> {
   const unknown = values.only?.find((name) => !cases.some((one) => one.name === name));
   if (unknown !== undefined)
     throw new Error(`no case "${unknown}"; there are: ${cases.map(({ name }) => name).join(", ")}`);
-  const engine = await createEngine({ threads: 1 });
-  const { isa } = engine;
-  await engine.dispose();
+  const isa = await isaHere();
   for (const { name, what, limit: most, side } of cases) {
     if (values.only !== undefined && !values.only.includes(name)) continue;
     const row = await contended({ what, limit: most, side, pairs });

@@ -13,11 +13,15 @@ import { peakRssBytes } from "../lib/train/metrics.js";
 import { countOf } from "./arguments.js";
 import { writeRandomModel } from "./random-model.js";
 
-const size = { vocabulary: 50_257, positions: 1024, width: 768, layers: 12, heads: 12 } as const;
+/** Of the model. */
+export const gpt2Size = { vocabulary: 50_257, positions: 1024, width: 768, layers: 12, heads: 12 } as const;
 
 /** Ids spread over the vocabulary, the same in every run. */
 function tokensOf(row: number, length: number): Int32Array {
-  return Int32Array.from({ length }, (_, i) => ((row * length + i + 1) * 2_654_435_761) % size.vocabulary);
+  return Int32Array.from(
+    { length },
+    (_, i) => ((row * length + i + 1) * 2_654_435_761) % gpt2Size.vocabulary,
+  );
 }
 
 export async function benchGpt2Step(args: readonly string[]): Promise<void> {
@@ -36,7 +40,7 @@ export async function benchGpt2Step(args: readonly string[]): Promise<void> {
   const folder = join(tmpdir(), "attune-bench-gpt2-124m");
   if (!existsSync(join(folder, "done"))) {
     mkdirSync(folder, { recursive: true });
-    writeRandomModel({ folder, ...size });
+    writeRandomModel({ folder, ...gpt2Size });
     writeFileSync(join(folder, "done"), "");
   }
   const dtype = values.dtype === "bf16" ? "bf16" : "fp32";

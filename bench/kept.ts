@@ -5,6 +5,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createEngine } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -14,6 +15,13 @@ export type Processor = "avx2" | "avx512";
 
 export function processorOf(isa: string): Processor {
   return isa.startsWith("avx512") ? "avx512" : "avx2";
+}
+
+/** The instruction set that an engine takes here. */
+export async function isaHere(): Promise<string> {
+  const engine = await createEngine({ threads: 1 });
+  await engine.dispose();
+  return engine.isa;
 }
 
 export interface Kept<Row> {

@@ -4,11 +4,11 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
-import { createEngine } from "../lib/engine/index.js";
 import { countOf } from "./arguments.js";
-import type { JsonLine, Side } from "./compare.js";
+import { type JsonLine, jsonLines, type Side } from "./compare.js";
 import { type Processor, type Shape, stepCost } from "./cost-model.js";
-import { keepRow, root } from "./kept.js";
+import { gpt2Size } from "./gpt2-step.js";
+import { isaHere, keepRow, root } from "./kept.js";
 import { bench, number, object, tool } from "./sides.js";
 
 /** Rows of the kept file: the kernels, and each step with each number of threads. */
@@ -25,23 +25,15 @@ export interface StepRow {
   readonly measured: Spread;
 }
 
-/** The model and batch of gpt2-step. */
-function gpt2(rows: number, length: number): Shape {
-  const shape = {
-    layers: 12,
-    width: 768,
-    qkvWidth: 2304,
-    mlpWidth: 3072,
-    upWidth: 3072,
-    heads: 12,
-    headWidth: 64,
-  };
+/** A batch of gpt2-step. */
+function gpt2(sequences: number, length: number): Shape {
+  const { vocabulary, width, layers, heads } = gpt2Size;
   return {
-    ...shape,
-    name: `GPT-2 124M, ${rows} rows of ${length} tokens`,
-    vocabulary: 50_257,
-    rows: rows * length,
-    targets: rows * (length - 1),
+    name: `GPT-2 124M, ${sequences} rows of ${length} tokens`,
+    ...{ vocabulary, width, layers, heads },
+    ...{ qkvWidth: 3 * width, mlpWidth: 4 * width, upWidth: 4 * width, headWidth: width / heads },
+    rows: sequences * length,
+    targets: sequences * (length - 1),
     length,
     references: 0,
   };
@@ -59,9 +51,7 @@ export async function benchScaling(args: readonly string[]): Promise<void> {
   });
   const rounds = countOf("--rounds", values.rounds);
   const most = countOf("--threads", values.threads);
-  const engine = await createEngine({ threads: 1 });
-  const { isa } = engine;
-  await engine.dispose();
+  const isa = await isaHere();
   const processor = calibrate(most);
   keepRow<ScalingRow>({ kind: "scaling", isa, name: "kernels", row: { processor } });
   console.log(JSON.stringify(processor));
@@ -75,8 +65,8 @@ export async function benchScaling(args: readonly string[]): Promise<void> {
       one.ms.push(number(object(line.ms), "median"));
     }
   for (const { batch, threads, ms } of cases) {
-    const [size, length] = batch;
-    const shape = gpt2(size, length);
+    const [sequences, length] = batch;
+    const shape = gpt2(sequences, length);
     const measured = spreadOf(ms);
     keepRow<ScalingRow>({
       kind: "scaling",
@@ -120,9 +110,5 @@ function calibrate(threads: number): Processor {
 const nothing: Side["read"] = () => ({ rates: {} });
 
 function run({ command, args, cwd }: Side): readonly JsonLine[] {
-  const stdout = execFileSync(command, [...args], { cwd, encoding: "utf8", maxBuffer: 1 << 28 });
-  return stdout
-    .split("\n")
-    .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line) as JsonLine);
+  return jsonLines(execFileSync(command, [...args], { cwd, encoding: "utf8", maxBuffer: 1 << 28 }));
 }

@@ -1,6 +1,5 @@
-// linear_forward: y = epilogue(x W^T) over live weight panels. Reads x where it lies, or packs it in
-// another dtype;
-// applies the epilogue while tiles are stored. Must not include a vec_*.h.
+// linear_forward: y = epilogue(x W^T) over live weight panels. Reads x where it lies, or packs its rows
+// first; applies the epilogue while tiles are stored. Must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -79,8 +78,7 @@ template <class F>
 bool in_place(const ConstMat& x, int64_t columns) {
     using A = typename F::A;
     if (x.dtype != (sizeof(A) == 4 ? DType::F32 : DType::BF16) || x.cols % F::kStep != 0) return false;
-    // Packed rows are read faster, most where rows would lie in the same sets of L1: so many columns pay for
-    // it.
+    // Packed rows are read faster, most where rows would share the sets of L1: so many columns pay for it.
     return columns < (x.stride * static_cast<int64_t>(sizeof(A)) % 4096 == 0 ? 1024 : 16384);
 }
 
