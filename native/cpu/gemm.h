@@ -3,7 +3,8 @@
 #pragma once
 
 #include "core/ops.h"
-#include "cpu/gemm_backward.h"
+#include "cpu/gemm_backward_input.h"
+#include "cpu/gemm_backward_weight.h"
 #include "cpu/gemm_forward.h"
 #include "cpu/lowrank.h"
 #include "cpu/weights.h"

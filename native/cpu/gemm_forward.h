@@ -99,8 +99,8 @@ Broadcast<typename F::A, side> broadcast_rows(const ConstMat& x, int64_t first, 
             const int64_t row = i * kTileRows<V>;
             with_element(x.dtype, [&](auto element) {
                 using From = typename decltype(element)::Type;
-                pack_rows<V>(out + row * padded, row_of<From>(x, first + row) + column, x.stride,
-                             std::min<int64_t>(kTileRows<V>, count - row), depth, padded);
+                pack_rows<kTileRows<V>>(out + row * padded, row_of<From>(x, first + row) + column, x.stride,
+                                        std::min<int64_t>(kTileRows<V>, count - row), depth, padded);
             });
         }
     });

@@ -2,8 +2,9 @@
 // columns. Templates on the vector type; knows neither ops nor threads, and must not include a vec_*.h.
 //
 // B, the vector side, lies in panels [l][32]. A, the broadcast side, lies as rows with l side by side, which
-// is how activations live (RowLanes), or in micropanels [l][kTileRows] (PackedLanes; where kTileRows is a
-// multiple of four they may be read in fours). In bf16 pairs of l lie together: micropanels are
+// is how activations live (RowLanes), in micropanels [l][kTileRows] (PackedLanes; where kTileRows is a
+// multiple of four they may be read in fours), or in panels [l/32][row][32], which is how W lives for sums
+// over n (PanelLanes; fp32 only). In bf16 pairs of l lie together: micropanels are
 // [l/2][kTileRows][2], panels [l/2][32][2]; that is how bf16 weights live. Each output adds its products over
 // l in ascending order, in blocks of depth_block(l) that are summed from zero and then added up in order: a
 // result depends on neither the other rows nor their number, nor on how A lies.
@@ -25,6 +26,8 @@ namespace {
 constexpr int64_t divide_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
+
+inline constexpr int64_t kLine = 64;  // bytes of a cache line
 
 // Rows of a tile: with two vectors of columns, as many accumulators as leave registers for the operands.
 template <class V>
@@ -70,16 +73,41 @@ struct PackedLanes {
     void advance(int64_t l) { first += l * kTileRows<V>; }
 };
 
-enum class Side { Rows, Packed };
+// Rows of panels [l/32][row][32] that lie `stride` elements apart; l = 0 is a panel's first. The tile's rows
+// of one panel lie side by side, and those of the next tile behind them: they are fetched meanwhile.
+template <class V, class A, int R>
+struct PanelLanes {
+    const A* first;
+    int64_t jump;           // from a panel's end to the next one
+    int64_t left = kPanel;  // l of this panel
+
+    PanelLanes(const A* panel, int64_t stride) : first(panel), jump(stride - kPanel) {}
+    V value(int r, int l) const { return V::set(first[r * kPanel + l]); }
+    void advance(int64_t l) {
+        const int64_t passed = kPanel - left;
+        const A* next = first - passed + R * (kPanel + passed);
+        for (int64_t i = 0; i < R * l; i += kLine / static_cast<int64_t>(sizeof(A)))
+            __builtin_prefetch(next + i);
+        first += l;
+        left -= l;
+        if (left > 0) return;
+        first += jump;
+        left = kPanel;
+    }
+};
+
+enum class Side { Rows, Packed, Panels };
 
 template <class A, Side side>
 struct Broadcast {
     const A* data;
-    int64_t stride = 0;  // of rows
+    int64_t stride = 0;  // of rows, or of panels
 };
 
 template <Side side, class V, class A, int R>
-using Lanes = std::conditional_t<side == Side::Rows, RowLanes<V, A, R>, PackedLanes<V, A, R>>;
+using Lanes =
+    std::conditional_t<side == Side::Rows, RowLanes<V, A, R>,
+                       std::conditional_t<side == Side::Panels, PanelLanes<V, A, R>, PackedLanes<V, A, R>>>;
 
 // ---- formats: sum[r] += the products of one step, at l on the broadcast side and at b on the other
 
@@ -206,7 +234,6 @@ template <class V, class F, Side side, int R>
 void gemm_tile(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b, int64_t steps,
                bool first, const void* ahead) {
     constexpr int64_t kWidth = 2 * V::kLanes;
-    constexpr int64_t kLine = 64;
     const int64_t next_line = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
     const auto* line = static_cast<const char*>(ahead == nullptr ? b : ahead);
     for (int64_t column = 0; column < kPanel; column += kWidth) {
@@ -258,11 +285,12 @@ TileKernel<F> tile_kernel(int64_t rows) {
     return kTileKernels<V, F, side>[static_cast<size_t>(rows - 1)];
 }
 
-// l per block, even: at most 256, blocks of a sum about equal.
+// l per block: at most 256, blocks of a sum about equal. One block alone is even, several are whole panels of
+// l.
 inline constexpr int64_t kDepthBlock = 256;
 constexpr int64_t depth_block(int64_t depth) {
-    const int64_t blocks = (depth + kDepthBlock - 1) / kDepthBlock;
-    return blocks <= 1 ? even(depth) : even((depth + blocks - 1) / blocks);
+    const int64_t blocks = divide_up(depth, kDepthBlock);
+    return blocks <= 1 ? even(depth) : divide_up(divide_up(depth, blocks), kPanel) * kPanel;
 }
 
 }  // namespace

@@ -29,6 +29,21 @@ void store_quad(T* p, Quad quad) {
     std::memcpy(p, &quad, sizeof(quad));
 }
 
+// Floats p[0, n) = or += the quad's.
+inline void store_floats(float* p, Quad quad, int64_t n, bool add) {
+    using Floats = float __attribute__((vector_size(16)));
+    if (n == kQuad) {
+        Floats value = reinterpret_cast<Floats>(quad);
+        if (add) value = reinterpret_cast<Floats>(load_quad(p)) + value;
+        store_quad(p, reinterpret_cast<Quad>(value));
+        return;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        const float value = std::bit_cast<float>(quad[i]);
+        p[i] = add ? p[i] + value : value;
+    }
+}
+
 inline void transpose(Quad (&q)[4]) {
     const Quad a = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5);
     const Quad b = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7);
@@ -70,12 +85,11 @@ Quad load_words(const From* p) {
     }
 }
 
-// One micropanel [padded][kTileRows] from row-major rows [count <= kTileRows][depth]; l in [depth, padded) is
-// zero, lanes of absent rows repeat the last row and are never read. In bf16, padded is even and the form
-// [padded/2][kTileRows][2].
-template <class V, class To, class From>
+// [padded][kLanes], a micropanel or a panel, from row-major rows [count <= kLanes][depth]; l in [depth,
+// padded) is zero, lanes of absent rows repeat the last row, and nothing is done with them. In bf16, padded
+// is even and the form [padded/2][kLanes][2].
+template <int64_t kLanes, class To, class From>
 void pack_rows(To* out, const From* rows, int64_t stride, int64_t count, int64_t depth, int64_t padded) {
-    constexpr int64_t kLanes = kTileRows<V>;
     constexpr int64_t kPerWord = 4 / static_cast<int64_t>(sizeof(To));  // l per word
     constexpr int64_t kPerQuad = kQuad * kPerWord;
     constexpr size_t kRest = kLanes % kQuad * 4;  // bytes of a last, partial quad of lanes
@@ -190,27 +204,25 @@ void store_transposed(To* out, Quad (&quad)[4], int64_t n, int64_t k) {
     }
 }
 
-// One panel of W^T from live weights: out[n][j] = W[first + n][32 q + j] for n < count (rounded up to 32;
-// first % 32 = 0). To and From: float and float, float and bf16 (widened), or bf16 and bf16 (pairs along n).
+// 32 rows of a panel of W^T from live weights: out[n][j] = W[first + n][32 q + j] for n < 32 (first % 32 =
+// 0). To and From: float and float, float and bf16 (widened), or bf16 and bf16 (pairs along n).
 template <class To, class From>
-void pack_transposed(To* out, const Weight& w, int64_t q, int64_t first, int64_t count) {
+void pack_transposed(To* out, const Weight& w, int64_t q, int64_t first) {
     constexpr int64_t kPerWord = 4 / static_cast<int64_t>(sizeof(From));  // k per word
     const int64_t word_rows = even(w.K) / kPerWord;
-    for (int64_t n0 = 0; n0 < count; n0 += kPanel) {
-        const auto* panel = static_cast<const From*>(w.data) + (first + n0) * even(w.K);
-        for (int64_t word = 0; word < kPanel / kPerWord; word += kQuad) {
-            const From* row[kQuad];
-            for (int64_t i = 0; i < kQuad; ++i) {
-                const int64_t index = q * (kPanel / kPerWord) + word + i;
-                row[i] = index < word_rows ? panel + index * kPanel * kPerWord
-                                           : reinterpret_cast<const From*>(kZeroWords);
-            }
-            for (int64_t n = 0; n < kPanel; n += kQuad) {
-                Quad quad[kQuad];
-                for (int64_t i = 0; i < kQuad; ++i) quad[i] = load_quad(row[i] + n * kPerWord);
-                transpose(quad);
-                store_transposed<To, From>(out + n0 * kPanel, quad, n, word * kPerWord);
-            }
+    const auto* panel = static_cast<const From*>(w.data) + first * even(w.K);
+    for (int64_t word = 0; word < kPanel / kPerWord; word += kQuad) {
+        const From* row[kQuad];
+        for (int64_t i = 0; i < kQuad; ++i) {
+            const int64_t index = q * (kPanel / kPerWord) + word + i;
+            row[i] = index < word_rows ? panel + index * kPanel * kPerWord
+                                       : reinterpret_cast<const From*>(kZeroWords);
+        }
+        for (int64_t n = 0; n < kPanel; n += kQuad) {
+            Quad quad[kQuad];
+            for (int64_t i = 0; i < kQuad; ++i) quad[i] = load_quad(row[i] + n * kPerWord);
+            transpose(quad);
+            store_transposed<To, From>(out, quad, n, word * kPerWord);
         }
     }
 }

@@ -18,8 +18,9 @@ namespace {
 // C[rows, panels*32] = A B, operands as gemm_kernel.h says.
 template <class F, Side side>
 struct Gemm {
-    Broadcast<typename F::A, side> a;  // rows, or [ceil(rows/kTileRows)][steps][kTileRows](2)
-    const typename F::B* b;            // [panels], b_stride elements apart: [steps][32](2)
+    // Rows, [ceil(rows/kTileRows)][steps][kTileRows](2), or panels [steps/32][rows][32].
+    Broadcast<typename F::A, side> a;
+    const typename F::B* b;  // [panels], b_stride elements apart: [steps][32](2)
     int64_t b_stride;
     int64_t rows;
     int64_t panels;
@@ -27,9 +28,10 @@ struct Gemm {
 
     int64_t steps() const { return (depth + F::kStep - 1) / F::kStep; }
 
-    // Rows from `row` on, a multiple of kTileRows, at `step`.
+    // Rows from `row` on, a multiple of kTileRows, at `step`, the first of a block.
     template <class V>
     const typename F::A* a_at(int64_t row, int64_t step) const {
+        if constexpr (side == Side::Panels) return a.data + row * kPanel + step / kPanel * a.stride;
         return a.data + row * (side == Side::Rows ? a.stride : steps() * F::kStep) +
                step * kStepA<V, F, side>;
     }
@@ -73,6 +75,18 @@ inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_byt
     return grid;
 }
 
+// Where the broadcast side comes from memory: as many panels as go together pass each part of it.
+inline TaskGrid cut_rows(int64_t micropanels, int64_t panels, int threads) {
+    constexpr int64_t kRanges = 4;  // per thread, long ones: each reads all of B
+    TaskGrid grid{};
+    grid.micropanels = micropanels;
+    grid.group = std::min(panels, kMaxGroup);
+    grid.groups = divide_up(panels, grid.group);
+    grid.row_ranges =
+        std::clamp<int64_t>(divide_up(threads * kRanges, grid.groups), 1, divide_up(micropanels, 2));
+    return grid;
+}
+
 // One task: micropanels [first, last) of rows against panels [panel, panel_end).
 template <class V, class F, Side side, class Sink>
 void gemm_task(const Gemm<F, side>& gemm, int64_t first, int64_t last, int64_t panel, int64_t panel_end,
@@ -82,18 +96,20 @@ void gemm_task(const Gemm<F, side>& gemm, int64_t first, int64_t last, int64_t p
     const int64_t block = depth_block(gemm.depth) / F::kStep;
     const bool whole = block >= steps;  // one block: a tile is finished at once and need not be kept
     const typename F::B* first_b = gemm.b + panel * gemm.b_stride;
-    const int64_t few = gemm.rows - first * kTileRows<V>;
-    if (!whole && few <= kFewRows) {
-        const typename F::A* a = gemm.template a_at<V>(first * kTileRows<V>, 0);
-        for (int64_t p = panel; p < panel_end; ++p) {
-            const typename F::B* b = gemm.b + p * gemm.b_stride;
-            if (few == 1)
-                gemm_few_rows<V, F, side, 1>(tiles, a, gemm.a.stride, b, steps, block);
-            else
-                gemm_few_rows<V, F, side, 2>(tiles, a, gemm.a.stride, b, steps, block);
-            sink(first * kTileRows<V>, few, p, tiles);
+    if constexpr (side != Side::Panels) {
+        const int64_t few = gemm.rows - first * kTileRows<V>;
+        if (!whole && few <= kFewRows) {
+            const typename F::A* a = gemm.template a_at<V>(first * kTileRows<V>, 0);
+            for (int64_t p = panel; p < panel_end; ++p) {
+                const typename F::B* b = gemm.b + p * gemm.b_stride;
+                if (few == 1)
+                    gemm_few_rows<V, F, side, 1>(tiles, a, gemm.a.stride, b, steps, block);
+                else
+                    gemm_few_rows<V, F, side, 2>(tiles, a, gemm.a.stride, b, steps, block);
+                sink(first * kTileRows<V>, few, p, tiles);
+            }
+            return;
         }
-        return;
     }
     for (int64_t row = first; row < last; row += kRowBlock) {
         const int64_t row_end = std::min(row + kRowBlock, last);
@@ -111,6 +127,8 @@ void gemm_task(const Gemm<F, side>& gemm, int64_t first, int64_t last, int64_t p
                     // A step of B is two lines: each of the first two micropanels fetches one half.
                     const void* ahead =
                         next == nullptr || i > row + 1 ? nullptr : next + (i - row) * count * kStepB<F> / 2;
+                    if constexpr (requires { sink.fetch(row, rows, p); })
+                        if (step + count == steps) sink.fetch(i * kTileRows<V>, rows, p);
                     tile_kernel<V, F, side>(rows)(tile, a, gemm.a.stride, b, count, step == 0, ahead);
                     if (step + count == steps) sink(i * kTileRows<V>, rows, p, tile);
                 }
@@ -120,7 +138,7 @@ void gemm_task(const Gemm<F, side>& gemm, int64_t first, int64_t last, int64_t p
 }
 
 // Calls sink(first_row, rows, panel, tile[rows][32]) once for every tile of C, from many threads; the sink
-// may change the tile.
+// may change the tile. A sink with fetch(first_row, rows, panel) is told before that tile's last block.
 template <class V, class F, Side side, class Sink>
 bool gemm_run(const Gemm<F, side>& gemm, Stream* stream, const Sink& sink) {
     constexpr int64_t kTiles = kMaxGroup * kRowBlock * kTileRows<V> * kPanel;
@@ -128,7 +146,9 @@ bool gemm_run(const Gemm<F, side>& gemm, Stream* stream, const Sink& sink) {
     if (tiles == nullptr) return false;
     const int64_t micropanels = divide_up(gemm.rows, kTileRows<V>);
     const int64_t panel_bytes = gemm.steps() * kStepB<F> * static_cast<int64_t>(sizeof(typename F::B));
-    const TaskGrid grid = cut_tasks(micropanels, gemm.panels, panel_bytes, stream->pool->threads());
+    const TaskGrid grid = side == Side::Panels
+                              ? cut_rows(micropanels, gemm.panels, stream->pool->threads())
+                              : cut_tasks(micropanels, gemm.panels, panel_bytes, stream->pool->threads());
     stream->pool->parallel(grid.tasks(), [&](int64_t task, int worker) {
         const int64_t range = task % grid.row_ranges;
         const int64_t panel = task / grid.row_ranges * grid.group;

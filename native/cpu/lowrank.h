@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "core/ops.h"
-#include "cpu/gemm_backward.h"
+#include "cpu/gemm_backward_input.h"
 #include "cpu/gemm_forward.h"
 #include "cpu/lowrank_term.h"
 #include "cpu/lowrank_weight.h"
@@ -149,7 +149,7 @@ Status lowrank_input_slab(const LowRankInput<F>& in, int64_t n_first, int64_t n_
 
 // Columns [32 q, 32 q + 32) of A[R,K], R rounded up to 32: [l][32], in bf16 [l/2][32][2]; zero outside.
 inline void pack_factor(float* out, const Weight& a, int64_t q) {
-    pack_transposed<float, float>(out, a, q, 0, a.N);
+    for (int64_t n = 0; n < a.N; n += kPanel) pack_transposed<float, float>(out + n * kPanel, a, q, n);
 }
 inline void pack_factor(bf16_t* out, const Weight& a, int64_t q) {
     const auto* data = static_cast<const float*>(a.data);

@@ -1,4 +1,4 @@
-// Linear maps in plain double precision: the specification of gemm_forward.h and gemm_backward.h, which it
+// Linear maps in plain double precision: the specification of gemm_forward.h and gemm_backward_*.h, which it
 // must not include. All matrices are dense and row-major.
 #pragma once
 

@@ -41,9 +41,10 @@ void gemm_forward(const CaseContext& context) {
     });
 }
 
-template <DType dtype>
+// With few rows fp32 weights are read where they lie, with many they are packed.
+template <DType dtype, int64_t M = 96, int64_t K = 192>
 void gemm_input(const CaseContext& context) {
-    Linear linear(96, 160, 192, dtype);
+    Linear linear(M, 160, K, dtype);
     count_instructions([&] {
         check(context.ops.linear_backward_input(linear.dx.mat(), linear.dy.view(), linear.w.weight(), 0,
                                                 context.stream),
@@ -259,6 +260,7 @@ const RegisterCase cases[] = {
     {"gemm-forward-bf16", gemm_forward<DType::BF16>},
     {"gemm-input-fp32", gemm_input<DType::F32>},
     {"gemm-input-bf16", gemm_input<DType::BF16>},
+    {"gemm-input-few-fp32", gemm_input<DType::F32, 24, 288>},
     {"gemm-weight-fp32", gemm_weight<DType::F32>},
     {"gemm-weight-bf16", gemm_weight<DType::BF16>},
     {"gemm-row-fp32", gemm_row<DType::F32>},

@@ -17,11 +17,11 @@ using Doubles = std::vector<double>;
 
 // One, primes, register tiles (6 and 12 rows, 32 columns) and depth blocks (256) -1, 0, +1; then more
 // micropanels than a row block, several slabs of n, of rows with a long depth, and of rows and panels in the
-// weight gradient.
+// weight gradient, and more panels of rows than go together in the input gradient.
 const std::vector<LinearShape> kShapes = {
-    {1, 1, 1},      {3, 7, 5},     {5, 31, 16},    {6, 32, 17},    {7, 33, 255},
-    {11, 64, 256},  {12, 65, 257}, {13, 96, 2},    {25, 13, 513},  {37, 130, 520},
-    {211, 97, 300}, {4, 2100, 41}, {203, 5, 9001}, {2100, 40, 19}, {2081, 1060, 17},
+    {1, 1, 1},      {3, 7, 5},      {5, 31, 16},      {6, 32, 17},     {7, 33, 255},   {11, 64, 256},
+    {12, 65, 257},  {13, 96, 2},    {25, 13, 513},    {37, 130, 520},  {211, 97, 300}, {4, 2100, 41},
+    {203, 5, 9001}, {2100, 40, 19}, {2081, 1060, 17}, {300, 290, 610},
 };
 constexpr size_t kSmallShapes = 10;  // the first ones go through every combination
 
@@ -116,6 +116,20 @@ struct ForwardCase {
     bool with_bias, gelu, with_residual;
 };
 
+// A row has the same bits whatever rows stand around it: alone, in a few, shifted to another place of the
+// tile. run(stream, first, count) gives rows [first, first + count) of all[rows][width].
+template <class Run>
+void expect_same_rows(Checks& checks, const std::string& name, const Doubles& all, int64_t rows,
+                      int64_t width, const Run& run) {
+    for (const int64_t count : {int64_t{1}, int64_t{4}, rows / 2}) {
+        if (count < 1 || count > rows) continue;
+        const auto part = run(checks.stream(2), rows - count, count);
+        const auto size = static_cast<size_t>(count * width);
+        checks.expect_same(name + " last " + std::to_string(count) + " rows", slice(part, 0, size),
+                           slice(all, static_cast<size_t>((rows - count) * width), size));
+    }
+}
+
 void check_forward(Checks& checks, const LinearShape& s, const Types& t, Extras extras) {
     const std::string name = label("linear_forward", s, t.x, t.w) + "->" + dtype_name(t.y) + " extras " +
                              std::to_string(static_cast<int>(extras));
@@ -125,17 +139,9 @@ void check_forward(Checks& checks, const LinearShape& s, const Types& t, Extras 
     const auto want = one.want();
     checks.expect_close(name, got, want, forward_bar(t.y, s.K));
     checks.expect_trips(name, got, want, forward_bar(t.y, s.K));
-    // A row has the same bits whatever rows stand around it: alone, in a few, shifted to another place of the
-    // tile.
-    const auto width = static_cast<size_t>(s.N);
-    for (const int64_t count : {int64_t{1}, int64_t{4}, s.M / 2}) {
-        if (count < 1 || count > s.M) continue;
-        const int64_t first = s.M - count;
-        const auto part = one.run(checks, name, checks.stream(2), first, count);
-        const auto size = static_cast<size_t>(count) * width;
-        checks.expect_same(name + " last " + std::to_string(count) + " rows", slice(part, 0, size),
-                           slice(got, static_cast<size_t>(first) * width, size));
-    }
+    expect_same_rows(checks, name, got, s.M, s.N, [&](Stream* stream, int64_t first, int64_t count) {
+        return one.run(checks, name, stream, first, count);
+    });
 }
 
 void check_linear_forward(Checks& checks) {
@@ -156,16 +162,18 @@ void check_backward_input(Checks& checks, const LinearShape& s, DType dy_type, D
     const TestMatrix start = random_matrix(random, DType::F32, s.M, s.K, 0);
     Doubles want = accumulate ? start.values() : Doubles(static_cast<size_t>(s.M * s.K));
     reference::linear_backward_input(want, dy.values(), w.values(), s);
-    const auto got = same_for_threads(checks, name, [&](Stream* stream) {
-        TestMatrix dx(DType::F32, s.M, s.K, 3);
-        if (accumulate) dx.assign([&](int64_t r, int64_t c) { return start.at(r, c); });
-        checks.expect_ok(
-            name, checks.ops().linear_backward_input(dx.mat(), dy.view(), w.weight(), accumulate, stream));
+    const auto run = [&](Stream* stream, int64_t first, int64_t count) {
+        TestMatrix dx(DType::F32, count, s.K, 3);
+        if (accumulate) dx.assign([&](int64_t r, int64_t c) { return start.at(first + r, c); });
+        checks.expect_ok(name, checks.ops().linear_backward_input(dx.mat(), dy.view(first, count), w.weight(),
+                                                                  accumulate, stream));
         checks.expect(name + " writes inside dx only", dx.guards_intact());
         return dx.values();
-    });
+    };
+    const auto got = same_for_threads(checks, name, [&](Stream* stream) { return run(stream, 0, s.M); });
     checks.expect_close(name, got, want, backward_bar(w_type, s.N));
     checks.expect_trips(name, got, want, backward_bar(w_type, s.N));
+    expect_same_rows(checks, name, got, s.M, s.K, run);
 }
 
 void check_linear_backward_input(Checks& checks) {

@@ -1,5 +1,5 @@
-// linear_backward_input: dx = dy W, and linear_backward_weight: dW += dy^T x, dbias += column sums of dy.
-// Packs what is not live in slabs that stay in cache; no second copy of W or dW. Must not include a vec_*.h.
+// linear_backward_weight: dW += dy^T x, dbias += column sums of dy. Packs both sides in slabs that stay in
+// cache; no second copy of dW. Must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -13,96 +13,6 @@
 
 namespace attune {
 namespace {
-
-inline constexpr int64_t kDepthSlab = 2048;  // l per pass over C, a multiple of 32
-
-// dx rows = or += tile
-template <class V>
-void store_rows(const Mat& dx, bool add, int64_t first, int64_t rows, int64_t panel, const float* tile) {
-    for (int64_t r = 0; r < rows; ++r) {
-        float* row = row_of<float>(dx, first + r) + panel * kPanel;
-        for (int64_t c = 0; c < kPanel; c += V::kLanes) {
-            const int64_t n = dx.cols - panel * kPanel - c;
-            if (n <= 0) break;
-            V value = V::load(tile + r * kPanel + c);
-            if (n >= V::kLanes) {
-                if (add) value = V::load(row + c) + value;
-                value.store(row + c);
-            } else {
-                if (add) value = V::load(row + c, n) + value;
-                value.store(row + c, n);
-            }
-        }
-    }
-}
-
-// One slab of n for one slab of rows: W^T is packed already.
-template <class V, class F, Side side>
-Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::B* b, int64_t b_stride,
-                           int64_t n_first, int64_t n_count, bool add, Stream* stream) {
-    const int64_t slab = slab_rows<V>(n_count, sizeof(typename F::A));
-    for (int64_t first = 0; first < dy.rows; first += slab) {
-        const int64_t rows = std::min(slab, dy.rows - first);
-        const auto a = broadcast_rows<V, F, side>(dy, first, rows, n_first, n_count, kSlotA, stream);
-        if (a.data == nullptr) return Status::Memory;
-        const Gemm<F, side> gemm{a, b, b_stride, rows, divide_up(dx.cols, kPanel), n_count};
-        const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
-            store_rows<V>(dx, add, first + row, count, panel, tile);
-        };
-        if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
-    }
-    return Status::Ok;
-}
-
-// Rows [first, first + count) of W as panels of its columns, b_stride elements apart:
-// [ceil(K/32)][count][32](2)
-template <class B, class From>
-void pack_weight_slab(B* b, int64_t b_stride, const Weight& w, int64_t first, int64_t count, Stream* stream) {
-    constexpr int64_t kRows = 8 * kPanel;
-    const int64_t blocks = divide_up(count, kRows);
-    stream->pool->parallel(divide_up(w.K, kPanel) * blocks, [&](int64_t task, int) {
-        const int64_t q = task / blocks;
-        const int64_t n = task % blocks * kRows;
-        pack_transposed<B, From>(b + q * b_stride + n * kPanel, w, q, first + n, std::min(kRows, count - n));
-    });
-}
-
-// C = dx: l runs over n, in slabs; the vectors are columns k.
-template <class V, class F, Side side, class From>
-Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
-                         Stream* stream) {
-    using B = typename F::B;
-    const int64_t panels = divide_up(w.K, kPanel);
-    const int64_t b_stride = std::min(kDepthSlab, divide_up(w.N, kPanel) * kPanel) * kPanel;
-    B* b = gemm_scratch<B>(stream, kSlotB, panels * b_stride);
-    if (b == nullptr) return Status::Memory;
-    for (int64_t first = 0; first < w.N; first += kDepthSlab) {
-        const int64_t count = std::min(kDepthSlab, w.N - first);
-        pack_weight_slab<B, From>(b, b_stride, w, first, count, stream);
-        const Status status = backward_input_slab<V, F, side>(dx, dy, b, b_stride, first, count,
-                                                              accumulate || first > 0, stream);
-        if (status != Status::Ok) return status;
-    }
-    return Status::Ok;
-}
-
-template <class V, class F, class From>
-Status backward_input_from(const Mat& dx, const ConstMat& dy, const Weight& w, bool accumulate,
-                           Stream* stream) {
-    if (in_place<F>(dy, w.K)) return backward_input_in<V, F, Side::Rows, From>(dx, dy, w, accumulate, stream);
-    return backward_input_in<V, F, Side::Packed, From>(dx, dy, w, accumulate, stream);
-}
-
-template <class V>
-Status linear_backward_input(Mat dx, ConstMat dy, Weight w, int32_t accumulate, Stream* stream) {
-    if (!is_panels(w.layout, w.data, w.N, w.K) || !well_formed(dy) || dy.cols != w.N) return Status::Shape;
-    if (!is_gradient(dx, dy.rows, w.K)) return Status::Shape;
-    if (dy.rows == 0) return Status::Ok;
-    const bool add = accumulate != 0;
-    if (w.dtype == DType::F32) return backward_input_from<V, PlainFormat<V>, float>(dx, dy, w, add, stream);
-    if constexpr (V::kBf16Dot) return backward_input_from<V, DotFormat<V>, bf16_t>(dx, dy, w, add, stream);
-    return backward_input_from<V, PlainFormat<V>, bf16_t>(dx, dy, w, add, stream);
-}
 
 // Packing reads blocks of kPackRows rows by kPackColumns columns: whole cache lines in runs, each page once.
 inline constexpr int64_t kPackRows = 64;  // even: pairs of rows stay together
@@ -151,6 +61,28 @@ void pack_all_panels(typename F::B* out, const ConstMat& dy, int64_t first, int6
     });
 }
 
+// dW += tiles of its panels from `panel` on. A gradient comes from memory: it is fetched while its tile is
+// computed.
+template <class V>
+struct AddToGradient {
+    const WeightGrad& dw;
+    int64_t panel;
+
+    float* target(int64_t k, int64_t p) const {  // [rows][32], contiguous
+        return dw.data + ((panel + p) * even(dw.K) + k) * kPanel;
+    }
+    void fetch(int64_t k, int64_t rows, int64_t p) const {
+        const auto* line = reinterpret_cast<const char*>(target(k, p));
+        const int64_t bytes = rows * kPanel * static_cast<int64_t>(sizeof(float));
+        for (int64_t i = 0; i < bytes; i += kLine) __builtin_prefetch(line + i, 1);
+    }
+    void operator()(int64_t k, int64_t rows, int64_t p, const float* tile) const {
+        float* out = target(k, p);
+        for (int64_t i = 0; i < rows * kPanel; i += V::kLanes)
+            (V::load(out + i) + V::load(tile + i)).store(out + i);
+    }
+};
+
 // C = dW transposed, panel by panel: rows are k, vectors n, l runs over rows m in slabs.
 template <class V, class F>
 Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstMat& x, Stream* stream) {
@@ -169,12 +101,7 @@ Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstM
             const int64_t width = std::min(group, panels - panel);
             pack_all_panels<V, F>(b, dy, first, count, panel, width, padded, stream);
             const Gemm<F, Side::Packed> gemm{{a}, b, padded * kPanel, dw.K, width, count};
-            const auto sink = [&](int64_t k, int64_t rows, int64_t p, const float* tile) {
-                float* target = dw.data + ((panel + p) * even(dw.K) + k) * kPanel;  // [rows][32], contiguous
-                for (int64_t i = 0; i < rows * kPanel; i += V::kLanes)
-                    (V::load(target + i) + V::load(tile + i)).store(target + i);
-            };
-            if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
+            if (!gemm_run<V>(gemm, stream, AddToGradient<V>{dw, panel})) return Status::Memory;
         }
     }
     return Status::Ok;
