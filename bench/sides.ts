@@ -50,20 +50,28 @@ export function tool({ root, threads }: Own, args: readonly string[], read: Side
  * The other side at its best: torch asks for huge pages, and memory that it gives back stays with the process. Without them each
  * step of TRL pays for gigabytes of first touches; on a virtual machine that more than doubles its time.
  */
-const peerMemory = {
+const keptMemory = {
   THP_MEM_ALLOC_ENABLE: "1",
   MALLOC_MMAP_THRESHOLD_: String(2 ** 32),
   MALLOC_TRIM_THRESHOLD_: String(2 ** 34),
 };
 
+/** What malloc of the other side does with memory that is given back. */
+export type PeerMemory = "kept" | "default";
+
 /** A script of the other side. */
-export function script({ python, peers, threads }: Other, args: readonly string[], read: Side["read"]): Side {
+export function script(
+  { python, peers, threads }: Other,
+  args: readonly string[],
+  read: Side["read"],
+  memory: PeerMemory = "kept",
+): Side {
   const [name = "", ...more] = args;
   return {
     command: python,
     args: [join(peers, name), ...more, "--threads", String(threads)],
     cwd: peers,
-    env: peerMemory,
+    ...(memory === "kept" ? { env: keptMemory } : {}),
     read,
   };
 }
