@@ -52,8 +52,9 @@ function casesOf(places: {
   readonly threads: number;
   readonly python: string;
   readonly peers: string;
+  readonly isa: string;
 }): Case[] {
-  const { threads, python, peers } = places;
+  const { threads, python, peers, isa } = places;
   const own = { root, threads };
   const median = (line: JsonLine) => reading(number(object(line.ms), "median"));
   const gemm = `fp32 GEMM ${shape.join("x")}`;
@@ -76,7 +77,7 @@ function casesOf(places: {
   ];
   if (python === "") return ours;
   const torch = (op: string) =>
-    script({ python, peers, threads }, ["torch_ops.py", "--ops", op, "--dtypes", "fp32"], (lines) =>
+    script({ python, peers, threads, isa }, ["torch_ops.py", "--ops", op, "--dtypes", "fp32"], (lines) =>
       median(lineOf(lines, op)),
     );
   return [
@@ -98,11 +99,11 @@ export async function benchContention(args: readonly string[]): Promise<void> {
     },
   });
   const pairs = countOf("--pairs", values.pairs);
-  const cases = casesOf({ ...values, threads: countOf("--threads", values.threads) });
+  const isa = await isaHere();
+  const cases = casesOf({ ...values, isa, threads: countOf("--threads", values.threads) });
   const unknown = values.only?.find((name) => !cases.some((one) => one.name === name));
   if (unknown !== undefined)
     throw new Error(`no case "${unknown}"; there are: ${cases.map(({ name }) => name).join(", ")}`);
-  const isa = await isaHere();
   for (const { name, what, limit: most, side } of cases) {
     if (values.only !== undefined && !values.only.includes(name)) continue;
     const row = await contended({ what, limit: most, side, pairs });

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createEngine } from "../lib/engine/index.js";
+import { createEngine, isas } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -64,6 +64,8 @@ export function keepRow<Row>({ kind, isa, name, row }: KeepRow<Row>): void {
   const machine = {
     line: machineLine(),
     isa,
+    // The best that this processor has, where ATTUNE_ISA names another.
+    best: isas().find(({ built, native, runnable }) => built && native && runnable)?.name ?? isa,
     node: process.versions.node,
     kernel: release(),
     attune: attuneVersion,

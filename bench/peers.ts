@@ -103,7 +103,17 @@ async function preparePlaces({
     await start.save(rewardModel);
     await start.dispose();
   }
-  return { root, python, peers, model, work, workByLength, rewardModel, threads: Number(threads) };
+  return {
+    root,
+    python,
+    peers,
+    model,
+    work,
+    workByLength,
+    rewardModel,
+    threads: Number(threads),
+    isa: engine.isa,
+  };
 }
 
 function pairText(ours: Reading, theirs: Reading): string {

@@ -20,10 +20,12 @@ export interface PeerPlaces {
   /** A reward model with a head of random weights. */
   readonly rewardModel: string;
   readonly threads: number;
+  /** Of this project's kernels. */
+  readonly isa: string;
 }
 
 type Own = Pick<PeerPlaces, "root" | "threads">;
-type Other = Pick<PeerPlaces, "python" | "peers" | "threads">;
+type Other = Pick<PeerPlaces, "python" | "peers" | "threads" | "isa">;
 
 export const number = (line: JsonLine, key: string): number => Number(line[key]);
 export const object = (value: unknown): JsonLine =>
@@ -56,12 +58,19 @@ const keptMemory = {
   MALLOC_TRIM_THRESHOLD_: String(2 ** 34),
 };
 
+/** torch and its libraries without AVX-512, as ATTUNE_ISA=avx2 holds this project; the processor may have it or not. */
+const avx2Alone = {
+  ATEN_CPU_CAPABILITY: "avx2",
+  ONEDNN_MAX_CPU_ISA: "AVX2",
+  MKL_ENABLE_INSTRUCTIONS: "AVX2",
+};
+
 /** What malloc of the other side does with memory that is given back. */
 export type PeerMemory = "kept" | "default";
 
 /** A script of the other side. */
 export function script(
-  { python, peers, threads }: Other,
+  { python, peers, threads, isa }: Other,
   args: readonly string[],
   read: Side["read"],
   memory: PeerMemory = "kept",
@@ -71,7 +80,7 @@ export function script(
     command: python,
     args: [join(peers, name), ...more, "--threads", String(threads)],
     cwd: peers,
-    ...(memory === "kept" ? { env: keptMemory } : {}),
+    env: { ...(memory === "kept" ? keptMemory : {}), ...(isa === "avx2" ? avx2Alone : {}) },
     read,
   };
 }

@@ -38,8 +38,9 @@ function perProcessor<Row>(
   const sections = processors.map((processor) => {
     const one = kept[processor];
     if (one === undefined) return [`${titles[processor]}: ${missing}.`];
-    const { line: text, isa, node, kernel } = one.machine;
-    const machine = `${String(text)}; ${String(isa)}, Node ${String(node)}, kernel ${String(kernel)}`;
+    const { line: text, isa, best = isa, node, kernel } = one.machine;
+    const instructions = best === isa ? String(isa) : `${String(best)} held to ${String(isa)}`;
+    const machine = `${String(text)}; ${instructions}, Node ${String(node)}, kernel ${String(kernel)}`;
     return [`${titles[processor]}: ${machine}.`, "", ...tableOf(processor, one)];
   });
   return sections.map((lines) => lines.join("\n")).join("\n\n");

@@ -30,12 +30,12 @@ describe("the table of other software", () => {
     };
     const peakMb = { ours: series(100, 110), theirs: series(420) };
     const row = { what: "", parts, peakMb, loads: [], ...when };
-    const text = peersTable({ avx2: undefined, avx512: { machine, rows: { "head-fp32": row } } });
+    const text = peersTable({ avx2: undefined, avx512: { machine, rows: { "head-fp32-default": row } } });
     expect(text).to.include("AVX2: not measured.").and.include("AVX-512: Some CPU, 2 threads; avx512bf16");
     const lines = linesOf(text);
-    const first = lines.findIndex((line) => line.startsWith("| head-fp32 |"));
+    const first = lines.findIndex((line) => line.startsWith("| head-fp32-default |"));
     expect(lines.slice(first, first + 3)).to.deep.equal([
-      "| head-fp32 | 256x768x50257 | 2.5x | 3 (2.5 to 3.5) | 300 GFLOP/s | 100 GFLOP/s | 2026-01-02 |",
+      "| head-fp32-default | 256x768x50257 | 2.5x | 3 (2.5 to 3.5) | 300 GFLOP/s | 100 GFLOP/s | 2026-01-02 |",
       "|  | 256x768x50257 memory | 4x | 2 (2 to 2) | 50.0 MB | 100 MB | 2026-01-02 |",
       "|  | peak memory |  | 4 | 105 MB | 420 MB | 2026-01-02 |",
     ]);
@@ -46,6 +46,16 @@ describe("the table of other software", () => {
       (line) => line.split("|").length,
     );
     expect(new Set(cells).size).to.equal(1);
+  });
+});
+
+describe("the machine above a table", () => {
+  it("tells a processor with AVX2 alone from a better one that was held to it", () => {
+    const avx2 = { ...machine, isa: "avx2" };
+    const held = { machine: { ...avx2, best: "avx512bf16" }, rows: {} };
+    const own = { machine: { ...avx2, best: "avx2" }, rows: {} };
+    expect(peersTable({ avx2: held, avx512: undefined })).to.include("threads; avx512bf16 held to avx2, Node");
+    expect(peersTable({ avx2: own, avx512: undefined })).to.include("threads; avx2, Node");
   });
 });
 
