@@ -55,8 +55,8 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     fill_random(weights.matrices.get(), dtype, spec.matrix_elements, 0.02f, 2);
     auto* vectors = reinterpret_cast<float*>(weights.vectors.get());
     std::fill(vectors, vectors + spec.vector_elements, 1.0f);
-    const FlatTensors gradients(spec);
-    std::fill(gradients.data(), gradients.data() + FlatTensors::elements(spec), 0.0f);
+    Gradients gradients(context.ops, spec);
+    gradients.settled(*context.stream);  // touched before what the head holds is measured
     Operands operands(context);
     const Mat states = operands.matrix(dtype, T, C), dx = operands.matrix(DType::F32, T, C);
     const PackedBatch batch = batch_of(shape);
@@ -74,6 +74,7 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     };
     TargetStats stats;
     const auto step = [&] {
+        gradients.clear(stream);
         std::fill_n(static_cast<float*>(dx.data), T * C, 0.0f);
         head.gather(weights, states, batch, HeadKind::Tokens, stream);
         head.train(stats, weights, &gradients, batch, loss, stream);

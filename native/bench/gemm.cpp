@@ -34,7 +34,7 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
              [&] { return ops.linear_backward_input(dx, dy, w, 0, stream); });
     // The gradient is added to: read and written.
     time_row(context, row("linear_backward_weight", bytes_of(dy) + bytes_of(x) + 2 * bytes_of(dw)),
-             [&] { return ops.linear_backward_weight(dw, nullptr, dy, x, stream); });
+             [&] { return ops.linear_backward_weight(dw, nullptr, dy, x, 1, stream); });
 }
 
 }  // namespace

@@ -204,8 +204,9 @@ struct Ops {
     Status (*linear_forward)(Mat y, ConstMat x, Weight w, const Epilogue* epilogue, Stream* stream);
     // dx[M,K] fp32 = dy[M,N] W  (+= when accumulate)
     Status (*linear_backward_input)(Mat dx, ConstMat dy, Weight w, int32_t accumulate, Stream* stream);
-    // dw[N,K] += dy^T x;  dbias[N] += column sums of dy (null = none)
-    Status (*linear_backward_weight)(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, Stream* stream);
+    // dw[N,K] = dy^T x  (+= when accumulate);  dbias[N] += column sums of dy (null = none)
+    Status (*linear_backward_weight)(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, int32_t accumulate,
+                                     Stream* stream);
     // With a low-rank term. h[M,parts*rank] fp32 = x A^T;  y[M,N] = epilogue(x W^T + scale h B^T)
     Status (*lowrank_forward)(Mat y, Mat h, ConstMat x, Weight w, const LowRank* term,
                               const Epilogue* epilogue, Stream* stream);

@@ -18,7 +18,8 @@ using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 // Aligned to 4096 bytes, zeroed. Throws Code::Memory.
 AlignedBytes allocate_aligned(size_t bytes);
 // At least `bytes` afterwards. Pages that were touched stay what they are, wherever the memory moves: the
-// first touch of a page can cost more than the step that needs it. Throws Code::Memory and leaves the old.
+// first touch of a page can cost more than the step that needs it (Linux; elsewhere the old memory is gone
+// first, contents and all). Throws Code::Memory.
 void grow_aligned(AlignedBytes& memory, size_t bytes);
 
 // Slots are named by number so that nested uses never overlap: a slot keeps its memory between ops.

@@ -90,17 +90,19 @@ Status backward_input_in(const Mat& dx, const ConstMat& dy, const Weight& w, boo
 // apart: [count][32]
 inline void pack_row_panels(float* b, int64_t b_stride, const ConstMat& dy, int64_t first, int64_t count,
                             Stream* stream) {
-    constexpr int64_t kColumns = 16 * kPanel;
+    constexpr int64_t kColumns = 16 * kPanel;  // of a task
+    constexpr int64_t kTogether = 2 * kPanel;  // what is written of them stays in L1
     const int64_t blocks = divide_up(count, kColumns);
     stream->pool->parallel(divide_up(dy.rows, kPanel) * blocks, [&](int64_t task, int) {
         const int64_t row = task / blocks * kPanel;
         const int64_t column = task % blocks * kColumns;
-        const int64_t depth = std::min(kColumns, count - column);
+        const int64_t end = std::min(column + kColumns, count);
         with_element(dy.dtype, [&](auto element) {
             using From = typename decltype(element)::Type;
-            pack_rows<kPanel>(b + row / kPanel * b_stride + column * kPanel,
-                              row_of<From>(dy, row) + first + column, dy.stride,
-                              std::min(kPanel, dy.rows - row), depth, depth);
+            for (int64_t l = column; l < end; l += kTogether)
+                pack_rows<kPanel>(b + row / kPanel * b_stride + l * kPanel, row_of<From>(dy, row) + first + l,
+                                  dy.stride, std::min(kPanel, dy.rows - row), std::min(kTogether, end - l),
+                                  std::min(kTogether, end - l));
         });
     });
 }

@@ -1,4 +1,4 @@
-// linear_backward_weight: dW += dy^T x, dbias += column sums of dy. Packs both sides in slabs that stay in
+// linear_backward_weight: dW = or += dy^T x, dbias += column sums of dy. Packs both sides in slabs that stay in
 // cache; no second copy of dW. Must not include a vec_*.h.
 #pragma once
 
@@ -61,12 +61,13 @@ void pack_all_panels(typename F::B* out, const ConstMat& dy, int64_t first, int6
     });
 }
 
-// dW += tiles of its panels from `panel` on. A gradient comes from memory: it is fetched while its tile is
+// dW = or += tiles of its panels from `panel` on. A gradient comes from memory: it is fetched while its tile is
 // computed.
 template <class V>
-struct AddToGradient {
+struct GradientSink {
     const WeightGrad& dw;
     int64_t panel;
+    bool add;
 
     float* target(int64_t k, int64_t p) const {  // [rows][32], contiguous
         return dw.data + ((panel + p) * even(dw.K) + k) * kPanel;
@@ -78,14 +79,17 @@ struct AddToGradient {
     }
     void operator()(int64_t k, int64_t rows, int64_t p, const float* tile) const {
         float* out = target(k, p);
-        for (int64_t i = 0; i < rows * kPanel; i += V::kLanes)
-            (V::load(out + i) + V::load(tile + i)).store(out + i);
+        for (int64_t i = 0; i < rows * kPanel; i += V::kLanes) {
+            const V value = V::load(tile + i);
+            (add ? V::load(out + i) + value : value).store(out + i);
+        }
     }
 };
 
 // C = dW transposed, panel by panel: rows are k, vectors n, l runs over rows m in slabs.
 template <class V, class F>
-Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstMat& x, Stream* stream) {
+Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstMat& x, bool accumulate,
+                          Stream* stream) {
     using A = typename F::A;
     using B = typename F::B;
     const int64_t panels = divide_up(dw.N, kPanel);
@@ -101,7 +105,7 @@ Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstM
             const int64_t width = std::min(group, panels - panel);
             pack_all_panels<V, F>(b, dy, first, count, panel, width, padded, stream);
             const Gemm<F, Side::Packed> gemm{{a}, b, padded * kPanel, dw.K, width, count};
-            if (!gemm_run<V>(gemm, stream, AddToGradient<V>{dw, panel})) return Status::Memory;
+            if (!gemm_run<V>(gemm, stream, GradientSink<V>{dw, panel, accumulate || first > 0})) return Status::Memory;
         }
     }
     return Status::Ok;
@@ -128,15 +132,20 @@ void add_column_sums(float* dbias, const ConstMat& dy, Stream* stream) {
 }
 
 template <class V>
-Status linear_backward_weight(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, Stream* stream) {
+Status linear_backward_weight(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, int32_t accumulate,
+                              Stream* stream) {
     if (!is_panels(dw.layout, dw.data, dw.N, dw.K) || !well_formed(dy) || dy.cols != dw.N)
         return Status::Shape;
     if (!has_shape(x, dy.rows, dw.K)) return Status::Shape;
-    if (dy.rows == 0) return Status::Ok;
+    const bool add = accumulate != 0;
+    if (dy.rows == 0) {
+        if (!add) std::fill_n(dw.data, divide_up(dw.N, kPanel) * even(dw.K) * kPanel, 0.0f);
+        return Status::Ok;
+    }
     if (dbias != nullptr) add_column_sums<V>(dbias, dy, stream);
     if constexpr (V::kBf16Dot)
-        if (x.dtype == DType::BF16) return backward_weight_in<V, DotFormat<V>>(dw, dy, x, stream);
-    return backward_weight_in<V, PlainFormat<V>>(dw, dy, x, stream);
+        if (x.dtype == DType::BF16) return backward_weight_in<V, DotFormat<V>>(dw, dy, x, add, stream);
+    return backward_weight_in<V, PlainFormat<V>>(dw, dy, x, add, stream);
 }
 
 }  // namespace

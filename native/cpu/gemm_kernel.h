@@ -9,8 +9,8 @@
 // l in ascending order, in blocks of depth_block(l) that are summed from zero and then added up in order: a
 // result depends on neither the other rows nor their number, nor on how A lies.
 //
-// Zen 5, two threads: 370 to 410 GFLOP/s of 430 in fp32 over rows that are read where they lie; packing them
-// first cost up to 15 % (attune-tool bench gemm, bench peak).
+// Zen 5, two threads: four fifths to nine tenths of what registers alone reach; packing rows first cost up to
+// 15 % (attune-tool bench gemm, bench peak; docs/performance.md).
 #pragma once
 
 #include <array>

@@ -41,7 +41,7 @@ inline constexpr int64_t kPanelBytes = 384 << 10;  // B panels of a task: less t
 inline constexpr int64_t kMaxGroup = 8;            // panels of a task
 inline constexpr int64_t kRowBlock = 16;           // micropanels that pass a B block while it is in L1
 inline constexpr int64_t kTasks = 64;              // enough for a preempted core not to matter,
-inline constexpr int64_t kTasksPerThread = 8;      // and for many cores
+inline constexpr int64_t kTasksPerThread = 8;      // and for many cores; cut_rows() has its own
 
 inline constexpr int kTileSlot = 0;  // scratch slots of the GEMM ops
 inline constexpr int kSlotA = 1;
@@ -78,12 +78,14 @@ inline TaskGrid cut_tasks(int64_t micropanels, int64_t panels, int64_t panel_byt
 // Where the broadcast side comes from memory: as many panels as go together pass each part of it.
 inline TaskGrid cut_rows(int64_t micropanels, int64_t panels, int threads) {
     constexpr int64_t kRanges = 4;  // per thread, long ones: each reads all of B
+    const int64_t most_ranges = divide_up(micropanels, 2);
     TaskGrid grid{};
     grid.micropanels = micropanels;
-    grid.group = std::min(panels, kMaxGroup);
+    // With many threads ranges do not suffice: fewer panels go together.
+    grid.group = std::clamp<int64_t>(panels * most_ranges / (threads * kRanges), 1, std::min(panels, kMaxGroup));
     grid.groups = divide_up(panels, grid.group);
     grid.row_ranges =
-        std::clamp<int64_t>(divide_up(threads * kRanges, grid.groups), 1, divide_up(micropanels, 2));
+        std::clamp<int64_t>(divide_up(threads * kRanges, grid.groups), 1, most_ranges);
     return grid;
 }
 

@@ -185,12 +185,12 @@ Mat Adapter::dh(size_t layer, LinearMap map) const {
     return {dh_.data, DType::F32, dh_.rows, columns, columns};
 }
 
-WeightGrad Adapter::a_gradient(size_t layer, LinearMap map) const {
-    return gradients_->matrix(*at(layer, map).a);
+WeightGrad Adapter::a_gradient(size_t layer, LinearMap map, Stream& stream) const {
+    return gradients_->matrix(*at(layer, map).a, stream);
 }
 
-WeightGrad Adapter::b_gradient(size_t layer, LinearMap map) const {
-    return gradients_->matrix(*at(layer, map).b);
+WeightGrad Adapter::b_gradient(size_t layer, LinearMap map, Stream& stream) const {
+    return gradients_->matrix(*at(layer, map).b, stream);
 }
 
 }  // namespace attune

@@ -10,6 +10,7 @@
 #include "core/scratch.h"
 #include "model/spec.h"
 #include "model/trunk.h"
+#include "model/gradients.h"
 #include "model/weights.h"
 
 namespace attune {
@@ -65,10 +66,10 @@ class Adapter {
     // [rows, parts*rank]: work space of a backward pass.
     Mat dh(size_t layer, LinearMap map) const;
     // Where the term's gradients lie.
-    WeightGrad a_gradient(size_t layer, LinearMap map) const;
-    WeightGrad b_gradient(size_t layer, LinearMap map) const;
+    WeightGrad a_gradient(size_t layer, LinearMap map, Stream& stream) const;
+    WeightGrad b_gradient(size_t layer, LinearMap map, Stream& stream) const;
     // The trained set's gradients; null while it is not trained.
-    void bind_gradients(const FlatTensors* gradients) { gradients_ = gradients; }
+    void bind_gradients(Gradients* gradients) { gradients_ = gradients; }
 
   private:
     struct Map {
@@ -86,7 +87,7 @@ class Adapter {
     const TensorSpec* score_ = nullptr;
     std::vector<Map> maps_;  // [layers][4]
     int64_t widest_ = 0;     // columns of the widest h
-    const FlatTensors* gradients_ = nullptr;
+    Gradients* gradients_ = nullptr;
     AlignedBytes arena_;
     size_t arena_bytes_ = 0;
     Mat dh_;  // [rows, widest]

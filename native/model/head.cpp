@@ -150,7 +150,7 @@ TargetSpan Head::span_of(const TargetStats& stats, const HeadLoss& loss, int64_t
 }
 
 // The chunk's logits must still lie in the workspace, the derivatives of its targets be set.
-void Head::backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk,
+void Head::backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk,
                           const HeadLoss& loss, Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     HeadWeights w;
@@ -162,7 +162,7 @@ void Head::backward_chunk(const Weights& weights, const FlatTensors* gradients, 
 }
 
 // Where the chunk's logits were, their derivatives must lie.
-void Head::backward_logits(const Weights& weights, const FlatTensors* gradients, Chunk chunk,
+void Head::backward_logits(const Weights& weights, Gradients* gradients, Chunk chunk,
                            Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     Mat dx = d_normed_;
@@ -171,8 +171,8 @@ void Head::backward_logits(const Weights& weights, const FlatTensors* gradients,
     check(ops_.linear_backward_input(dx, dlogits, weights.matrix(*matrix_), 0, &stream),
           "linear_backward_input");
     if (gradients == nullptr) return;
-    check(ops_.linear_backward_weight(gradients->matrix(*matrix_), nullptr, dlogits, normed_rows(chunk),
-                                      &stream),
+    const auto [dw, accumulate] = gradients->product(*matrix_);
+    check(ops_.linear_backward_weight(dw, nullptr, dlogits, normed_rows(chunk), accumulate, &stream),
           "linear_backward_weight");
 }
 
@@ -209,7 +209,7 @@ void Head::visit_logits(const Weights& weights, const std::function<void(int64_t
     }
 }
 
-void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+void Head::train(TargetStats& stats, const Weights& weights, Gradients* gradients,
                  const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
     resize(stats, targets_);
     if (!loss.targets) {
@@ -226,7 +226,7 @@ void Head::train(TargetStats& stats, const Weights& weights, const FlatTensors* 
 }
 
 void Head::train_logits(
-    TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+    TargetStats& stats, const Weights& weights, Gradients* gradients,
     const std::function<void(int64_t first, const int32_t* tokens, Mat logits)>& differentiate,
     Stream& stream) {
     resize(stats, targets_);
@@ -239,7 +239,7 @@ void Head::train_logits(
     }
 }
 
-void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+void Head::train_groups(TargetStats& stats, const Weights& weights, Gradients* gradients,
                         const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
     const auto targets_of = [&](int64_t group) {
         int64_t sum = 0;
@@ -268,7 +268,7 @@ void Head::train_groups(TargetStats& stats, const Weights& weights, const FlatTe
 }
 
 // Too many targets for one chunk of logits: all log-probs first, then each part again with its gradient.
-void Head::train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+void Head::train_large_group(TargetStats& stats, const Weights& weights, Gradients* gradients,
                              Chunk group, int64_t index, const HeadLoss& loss, Stream& stream) {
     const auto parts = [&](auto&& visit) {
         const int64_t end = group.first + group.count;
@@ -305,11 +305,11 @@ void Head::score_backward(const std::vector<double>& dscores, Weight heads, Weig
             logits_[i * d.stride + k] = static_cast<float>(dscores[static_cast<size_t>(i * heads.N + k)]);
     check(ops_.linear_backward_input(d_normed_, d, heads, 0, &stream), "linear_backward_input");
     if (gradient.data == nullptr) return;
-    check(ops_.linear_backward_weight(gradient, nullptr, d, normed_rows({0, targets_}), &stream),
+    check(ops_.linear_backward_weight(gradient, nullptr, d, normed_rows({0, targets_}), 1, &stream),
           "linear_backward_weight");
 }
 
-void Head::scatter(Mat dx, const Weights& weights, const FlatTensors* gradients, Stream& stream) {
+void Head::scatter(Mat dx, const Weights& weights, Gradients* gradients, Stream& stream) {
     const auto gradient = [&](const TensorSpec* tensor) {
         return gradients == nullptr ? nullptr : gradients->vector(tensor);
     };

@@ -11,6 +11,7 @@
 #include "core/scratch.h"
 #include "core/target_span.h"
 #include "model/spec.h"
+#include "model/gradients.h"
 #include "model/weights.h"
 
 namespace attune {
@@ -59,12 +60,12 @@ class Head {
     // evaluate() with gradients: of the head matrix (+=; gradients null = it is frozen) and, kept inside, of
     // the normed rows. A group that fits one chunk costs three GEMMs per row, two when frozen; a larger one
     // is computed twice.
-    void train(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+    void train(TargetStats& stats, const Weights& weights, Gradients* gradients,
                const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
     // The same for a loss of whole distributions: differentiate() turns the logits [count,V] of the targets
     // from `first`, whose tokens are [count], into its derivatives, in place. Every target once.
     void train_logits(
-        TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+        TargetStats& stats, const Weights& weights, Gradients* gradients,
         const std::function<void(int64_t first, const int32_t* tokens, Mat logits)>& differentiate,
         Stream& stream);
 
@@ -76,7 +77,7 @@ class Head {
                         Stream& stream);
 
     // Through the final norm back to the rows of dx[T,C] fp32 (+=). gradients: null = the norm is frozen.
-    void scatter(Mat dx, const Weights& weights, const FlatTensors* gradients, Stream& stream);
+    void scatter(Mat dx, const Weights& weights, Gradients* gradients, Stream& stream);
 
     // [targets][C] fp32 copy of the normed rows.
     void copy_normed(float* out, Stream& stream) const;
@@ -108,12 +109,12 @@ class Head {
     void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                        Stream& stream);
     TargetSpan span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) const;
-    void backward_chunk(const Weights& weights, const FlatTensors* gradients, Chunk chunk,
+    void backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk,
                         const HeadLoss& loss, Stream& stream);
-    void backward_logits(const Weights& weights, const FlatTensors* gradients, Chunk chunk, Stream& stream);
-    void train_groups(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+    void backward_logits(const Weights& weights, Gradients* gradients, Chunk chunk, Stream& stream);
+    void train_groups(TargetStats& stats, const Weights& weights, Gradients* gradients,
                       const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
-    void train_large_group(TargetStats& stats, const Weights& weights, const FlatTensors* gradients,
+    void train_large_group(TargetStats& stats, const Weights& weights, Gradients* gradients,
                            Chunk group, int64_t index, const HeadLoss& loss, Stream& stream);
 
     const Ops& ops_;

@@ -69,7 +69,7 @@ void HeadKl::evaluate(KlValues& values, Head& policy, const Weights& weights, St
 }
 
 void HeadKl::train(KlValues& values, TargetStats& stats, Head& policy, const Weights& weights,
-                   const FlatTensors* gradients, const KlGradient& gradient, Stream& stream) {
+                   Gradients* gradients, const KlGradient& gradient, Stream& stream) {
     resize(values, rows_.rows);
     const auto differentiate = [&](int64_t first, const int32_t* tokens, Mat logits) {
         const Mat reference = reference_logits(first, logits.rows, stream);

@@ -9,6 +9,7 @@
 #include "core/ops.h"
 #include "core/scratch.h"
 #include "model/head.h"
+#include "model/gradients.h"
 #include "model/weights.h"
 
 namespace attune {
@@ -37,7 +38,7 @@ class HeadKl {
     // The same, and the gradient of the policy's head matrix (+=; gradients null = it is frozen) and, kept
     // inside the head, of its normed rows. The reference has no gradient.
     void train(KlValues& values, TargetStats& stats, Head& policy, const Weights& weights,
-               const FlatTensors* gradients, const KlGradient& gradient, Stream& stream);
+               Gradients* gradients, const KlGradient& gradient, Stream& stream);
 
     int64_t allocated_bytes() const { return static_cast<int64_t>(bytes_); }
     // row_bytes: of one normed row of the reference. V: the vocabulary; chunk_rows: the policy's.

@@ -8,6 +8,7 @@
 #include "model/activations.h"
 #include "model/rope_table.h"
 #include "model/spec.h"
+#include "model/gradients.h"
 #include "model/weights.h"
 
 namespace attune {
@@ -42,7 +43,7 @@ class Trunk {
     Mat output_gradient() { return memory_.d_output; }
     // Adds to the gradients. The batch, weights and role are those of the last forward(). gradients: of the
     // base, or null when it is frozen; an adapter adds to its own.
-    void backward(const Weights& weights, const FlatTensors* gradients, const PackedBatch& batch,
+    void backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch,
                   Stream& stream, TrunkRole role = {});
 
     int64_t allocated_bytes() const { return static_cast<int64_t>(memory_.arena_bytes); }

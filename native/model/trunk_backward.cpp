@@ -39,10 +39,12 @@ void Trunk::qk_norm_backward(const Pass& pass, const LayerTensors& tensors, cons
 
 void Trunk::linear_backward(const Pass& pass, size_t layer, LinearMap map, Mat dx, ConstMat dy, ConstMat x) {
     const Weight w = pass.weights.matrix(*map_weight(layer, map));
-    if (pass.gradients != nullptr)
-        check(ops_.linear_backward_weight(pass.gradients->matrix(*map_weight(layer, map)),
-                                          pass.vector_gradient(map_bias(layer, map)), dy, x, &pass.stream),
+    if (pass.gradients != nullptr) {
+        const auto [dw, accumulate] = pass.gradients->product(*map_weight(layer, map));
+        check(ops_.linear_backward_weight(dw, pass.vector_gradient(map_bias(layer, map)), dy, x, accumulate,
+                                          &pass.stream),
               "linear_backward_weight");
+    }
     Adapter* adapter = pass.role.adapter;
     const LowRank* term = adapter == nullptr ? nullptr : adapter->term(layer, map);
     if (term == nullptr) {
@@ -52,7 +54,8 @@ void Trunk::linear_backward(const Pass& pass, size_t layer, LinearMap map, Mat d
     }
     const Mat dh = adapter->dh(layer, map);
     check(ops_.lowrank_backward_input(dx, dh, dy, w, term, &pass.stream), "lowrank_backward_input");
-    check(ops_.lowrank_backward_weight(adapter->a_gradient(layer, map), adapter->b_gradient(layer, map), dy,
+    check(ops_.lowrank_backward_weight(adapter->a_gradient(layer, map, pass.stream),
+                                       adapter->b_gradient(layer, map, pass.stream), dy,
                                        dh, x, adapter->h(layer, map), term, &pass.stream),
           "lowrank_backward_weight");
 }
@@ -112,7 +115,7 @@ void Trunk::backward_layer(const Pass& pass, size_t layer) {
     backward_attention(pass, layer);
 }
 
-void Trunk::backward(const Weights& weights, const FlatTensors* gradients, const PackedBatch& batch,
+void Trunk::backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch,
                      Stream& stream, TrunkRole role) {
     const Pass pass{weights, batch, stream, role, gradients};
     for (size_t layer = layers_.size(); layer-- > 0;) {
@@ -120,11 +123,11 @@ void Trunk::backward(const Weights& weights, const FlatTensors* gradients, const
         backward_layer(pass, layer);
     }
     if (gradients == nullptr) return;
-    check(ops_.embedding_backward(gradients->matrix(*embedding_), memory_.d_output, batch.tokens.data(),
+    check(ops_.embedding_backward(gradients->matrix(*embedding_, stream), memory_.d_output, batch.tokens.data(),
                                   &stream),
           "embedding_backward");
     if (positions_ != nullptr)
-        check(ops_.embedding_backward(gradients->matrix(*positions_), memory_.d_output,
+        check(ops_.embedding_backward(gradients->matrix(*positions_, stream), memory_.d_output,
                                       batch.positions.data(), &stream),
               "embedding_backward");
 }

@@ -10,7 +10,7 @@ struct Trunk::Pass {
     const PackedBatch& batch;
     Stream& stream;
     TrunkRole role;
-    const FlatTensors* gradients = nullptr;  // of the base; null = frozen, or a forward pass
+    Gradients* gradients = nullptr;  // of the base; null = frozen, or a forward pass
 
     float* vector_gradient(const TensorSpec* tensor) const {
         return gradients == nullptr ? nullptr : gradients->vector(tensor);

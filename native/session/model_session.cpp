@@ -28,7 +28,7 @@ int64_t ModelSession::parameters() const {
     return base_->spec.parameters + (adapter_ ? adapter_->spec().parameters : 0);
 }
 
-const FlatTensors* ModelSession::base_gradients() const {
+Gradients* ModelSession::base_gradients() {
     return role_ == Role::Whole ? trained_.gradients() : nullptr;
 }
 

@@ -59,7 +59,7 @@ class ModelSession final : public Session {
     std::vector<TensorView> tensors() const override { return trained_.tensors(); }
     std::vector<TensorView> base_tensors() const override;
     std::vector<float> parameter(const std::string& name, Stream& stream) const override;
-    std::vector<float> gradient(const std::string& name, Stream& stream) const override;
+    std::vector<float> gradient(const std::string& name, Stream& stream) override;
 
   private:
     bool frozen() const { return role_ == Role::FrozenWhole || role_ == Role::FrozenAdapter; }
@@ -70,7 +70,7 @@ class ModelSession final : public Session {
     void require_heads(bool scores) const;
     TrainedTensors base_values() const { return {base_->ops, base_->spec, base_->weights}; }
     // Null where the base is frozen.
-    const FlatTensors* base_gradients() const;
+    Gradients* base_gradients();
     MemoryUse resident(bool training) const;
     void check_batch(const PackedBatch& batch, bool scores) const;
     void check_trainable() const;

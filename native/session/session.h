@@ -207,7 +207,7 @@ class Session {
     // The base under an adapter, which it does not train; empty of other roles. parameter() reads these too.
     virtual std::vector<TensorView> base_tensors() const = 0;
     virtual std::vector<float> parameter(const std::string& name, Stream& stream) const = 0;
-    virtual std::vector<float> gradient(const std::string& name, Stream& stream) const = 0;
+    virtual std::vector<float> gradient(const std::string& name, Stream& stream) = 0;
 };
 
 }  // namespace attune

@@ -70,9 +70,9 @@ void ModelSession::step_scores(StepResult& result, const PackedBatch& batch, con
     if (!with_gradient) return;
     WeightGrad gradient;
     if (adapter_ && adapter_->score_head() != nullptr)
-        gradient = trained_.gradients()->matrix(*adapter_->score_head());
+        gradient = trained_.gradients()->matrix(*adapter_->score_head(), stream);
     else if (base_gradients() != nullptr)
-        gradient = base_gradients()->matrix(score_tensor());
+        gradient = base_gradients()->matrix(score_tensor(), stream);
     base_->head.score_backward(space.d_scores, heads, gradient, stream);
 }
 

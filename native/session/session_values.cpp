@@ -205,9 +205,9 @@ std::vector<float> ModelSession::parameter(const std::string& name, Stream& stre
     return trained_.named(name, trained_.value_rows(stream));
 }
 
-std::vector<float> ModelSession::gradient(const std::string& name, Stream& stream) const {
+std::vector<float> ModelSession::gradient(const std::string& name, Stream& stream) {
     require(trained_.started(), Code::Option, "There are no gradients before the first step.");
-    return trained_.named(name, trained_.flat_rows(*trained_.gradients(), stream));
+    return trained_.named(name, trained_.gradient_rows(stream));
 }
 
 void ModelSession::save(const std::string& folder, DType dtype, const Progress& progress, Stream& stream) {

@@ -16,7 +16,7 @@ void TrainedTensors::start() {
     // The kernel hands out zeroed pages, so clearing is already done.
     first_moments_ = FlatTensors(spec_);
     second_moments_ = FlatTensors(spec_);
-    gradients_ = FlatTensors(spec_);
+    gradients_ = Gradients(ops_, spec_);
 }
 
 void TrainedTensors::forget_moments() {
@@ -25,7 +25,8 @@ void TrainedTensors::forget_moments() {
     gradients_ = {};
 }
 
-void TrainedTensors::update_tensor(const TensorSpec& tensor, AdamW settings, Stream& stream) {
+void TrainedTensors::update_tensor(const TensorSpec& tensor, const float* gradient, AdamW settings,
+                                   Stream& stream) {
     float* parameter = nullptr;
     bf16_t* compute = nullptr;
     if (tensor.vector) {
@@ -38,7 +39,7 @@ void TrainedTensors::update_tensor(const TensorSpec& tensor, AdamW settings, Str
         compute = static_cast<bf16_t*>(weights_.matrix_data(tensor));
     }
     check(ops_.adamw(parameter, compute, first_moments_.at(tensor), second_moments_.at(tensor),
-                     gradients_.at(tensor), tensor.elements, tensor.layout, settings, &stream),
+                     gradient, tensor.elements, tensor.layout, settings, &stream),
           "adamw");
 }
 
@@ -47,11 +48,13 @@ UpdateResult TrainedTensors::update(const UpdateOptions& o, Stream& stream) {
     check_adamw(options);
     UpdateResult result;
     if (!gathered_) return result;
-    result.grad_norm = gradient_norm(ops_, gradients_.data(), FlatTensors::elements(spec_), stream);
+    const FlatTensors& gradients = gradients_.settled(stream);
+    result.grad_norm = gradient_norm(ops_, gradients.data(), FlatTensors::elements(spec_), stream);
     result.finite = std::isfinite(result.grad_norm);
     if (result.finite) {
         const AdamW settings = adamw_step(options, ++updates_, result.grad_norm);
-        for (const TensorSpec& tensor : spec_.tensors) update_tensor(tensor, settings, stream);
+        for (const TensorSpec& tensor : spec_.tensors)
+            update_tensor(tensor, gradients.at(tensor), settings, stream);
     }
     clear_gradients(stream);
     return result;
@@ -59,7 +62,7 @@ UpdateResult TrainedTensors::update(const UpdateOptions& o, Stream& stream) {
 
 void TrainedTensors::clear_gradients(Stream& stream) {
     gathered_ = false;
-    if (started()) check(ops_.fill(gradients_.data(), 0, FlatTensors::elements(spec_), &stream), "fill");
+    if (started()) gradients_.clear(stream);
 }
 
 void TrainedTensors::derive_weights(Stream& stream) const {

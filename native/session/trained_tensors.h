@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ops.h"
+#include "model/gradients.h"
 #include "model/spec.h"
 #include "model/weights.h"
 #include "session/session.h"
@@ -24,7 +25,7 @@ class TrainedTensors {
     bool started() const { return static_cast<bool>(gradients_); }
     bool has_masters() const { return static_cast<bool>(masters_); }
     int64_t updates() const { return updates_; }
-    const FlatTensors* gradients() const { return started() ? &gradients_ : nullptr; }
+    Gradients* gradients() { return started() ? &gradients_ : nullptr; }
 
     // fp32 values behind bf16 weights; taken only when all of them were read: zeros would pass for trained
     // weights.
@@ -40,6 +41,8 @@ class TrainedTensors {
 
     // Rows of the trained values: fp32 masters where there are any.
     PartRows value_rows(Stream& stream) const;
+    // Rows of the gradients, zero where no step reached.
+    PartRows gradient_rows(Stream& stream) { return flat_rows(gradients_.settled(stream), stream); }
     // Rows of a flat buffer in the same layout.
     PartRows flat_rows(const FlatTensors& flat, Stream& stream) const;
     // Row-major fp32, in the shape of a file. Throws Code::Option for a name that is none.
@@ -63,13 +66,13 @@ class TrainedTensors {
     int64_t flat_bytes() const { return FlatTensors::elements(spec_) * static_cast<int64_t>(sizeof(float)); }
 
   private:
-    void update_tensor(const TensorSpec& tensor, AdamW settings, Stream& stream);
+    void update_tensor(const TensorSpec& tensor, const float* gradient, AdamW settings, Stream& stream);
 
     const Ops& ops_;
     const ModelSpec& spec_;
     const Weights& weights_;  // values behind the pointer change
     FlatTensors masters_;     // bf16 only: fp32 matrices (vectors are fp32 in the weights)
-    FlatTensors gradients_;
+    Gradients gradients_;
     FlatTensors first_moments_;
     FlatTensors second_moments_;
     int64_t updates_ = 0;

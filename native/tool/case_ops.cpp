@@ -57,7 +57,7 @@ void gemm_weight(const CaseContext& context) {
     Linear linear(96, 160, 192, dtype);
     count_instructions([&] {
         check(context.ops.linear_backward_weight(linear.dw.gradient(), nullptr, linear.dy.view(),
-                                                 linear.x.view(), context.stream),
+                                                 linear.x.view(), 1, context.stream),
               "linear_backward_weight");
     });
 }

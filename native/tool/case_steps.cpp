@@ -34,7 +34,8 @@ void fused_head(const CaseContext& context) {
     const ModelView view = session->view();
     const PackedBatch batch = tiny_batch(config, kPairs, 1);
     const LossOptions options = nll_of(batch);
-    const FlatTensors gradients(model_spec(config));
+    const ModelSpec spec = model_spec(config);
+    Gradients gradients(context.ops, spec);
     Random random(1);
     TestMatrix states(dtype, batch.rows(), config.width), d_states(DType::F32, batch.rows(), config.width);
     states.randomise(random);

@@ -17,11 +17,13 @@ using Doubles = std::vector<double>;
 
 // One, primes, register tiles (6 and 12 rows, 32 columns) and depth blocks (256) -1, 0, +1; then more
 // micropanels than a row block, several slabs of n, of rows with a long depth, and of rows and panels in the
-// weight gradient, and more panels of rows than go together in the input gradient.
+// weight gradient; where the input gradient reads W where it lies, more panels of rows than go together and
+// several slabs.
 const std::vector<LinearShape> kShapes = {
     {1, 1, 1},      {3, 7, 5},      {5, 31, 16},      {6, 32, 17},     {7, 33, 255},   {11, 64, 256},
     {12, 65, 257},  {13, 96, 2},    {25, 13, 513},    {37, 130, 520},  {211, 97, 300}, {4, 2100, 41},
     {203, 5, 9001}, {2100, 40, 19}, {2081, 1060, 17}, {300, 290, 610},
+    {40, 2100, 300},
 };
 constexpr size_t kSmallShapes = 10;  // the first ones go through every combination
 
@@ -184,15 +186,17 @@ void check_linear_backward_input(Checks& checks) {
     }
 }
 
-void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, DType x_type) {
-    const std::string name = label("linear_backward_weight", s, dy_type, x_type);
+void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, DType x_type,
+                           bool accumulate) {
+    const std::string name = label("linear_backward_weight", s, dy_type, x_type) + (accumulate ? " +=" : " =");
     Random random(31);
     const TestMatrix dy = random_matrix(random, dy_type, s.M, s.N, 2);
     const TestMatrix x = random_matrix(random, x_type, s.M, s.K, 1);
     TestWeight start(DType::F32, Layout::Panels, s.N, s.K);
     start.randomise(random);
     const std::vector<float> bias = random_floats(random, s.N);
-    Doubles dw_want = start.values(), dbias_want = to_doubles(bias);
+    Doubles dw_want = accumulate ? start.values() : Doubles(static_cast<size_t>(s.N * s.K));
+    Doubles dbias_want = to_doubles(bias);
     reference::linear_backward_weight(dw_want, dbias_want, dy.values(), x.values(), s);
     const auto got = same_for_threads(checks, name, [&](Stream* stream) {
         TestWeight dw(DType::F32, Layout::Panels, s.N, s.K);
@@ -200,7 +204,7 @@ void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, 
             for (int64_t k = 0; k < s.K; ++k) dw.set(n, k, start.at(n, k));
         std::vector<float> dbias = bias;
         checks.expect_ok(name, checks.ops().linear_backward_weight(dw.gradient(), dbias.data(), dy.view(),
-                                                                   x.view(), stream));
+                                                                   x.view(), accumulate, stream));
         checks.expect(name + " leaves the padding zero", dw.padding_is_zero());
         Doubles all = dw.values();
         append(all, dbias);
@@ -216,8 +220,8 @@ void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, 
 void check_linear_backward_weight(Checks& checks) {
     for (size_t i = 0; i < kShapes.size(); ++i) {
         for (const DType x : {DType::F32, DType::BF16})
-            check_backward_weight(checks, kShapes[i], DType::F32, x);
-        if (i < kSmallShapes) check_backward_weight(checks, kShapes[i], DType::BF16, DType::BF16);
+            check_backward_weight(checks, kShapes[i], DType::F32, x, i % 2 == 1);
+        if (i < kSmallShapes) check_backward_weight(checks, kShapes[i], DType::BF16, DType::BF16, i % 2 == 0);
     }
 }
 
@@ -243,7 +247,7 @@ void check_linear_shapes(Checks& checks) {
     refuses("weights in rows", ops.linear_forward(y.mat(), x.view(), rows, nullptr, stream));
     refuses("a narrow dx", ops.linear_backward_input(narrow.mat(), dy.view(), w.weight(), 0, stream));
     refuses("a bf16 dx", ops.linear_backward_input(half.mat(), dy.view(), w.weight(), 0, stream));
-    refuses("a wrong dy", ops.linear_backward_weight(w.gradient(), nullptr, x.view(), x.view(), stream));
+    refuses("a wrong dy", ops.linear_backward_weight(w.gradient(), nullptr, x.view(), x.view(), 1, stream));
     const Mat none{y.data(), DType::F32, 0, s.N, s.N};
     checks.expect_ok("linear_forward of no rows",
                      ops.linear_forward(none, x.view(0, 0), w.weight(), nullptr, stream));
@@ -252,8 +256,11 @@ void check_linear_shapes(Checks& checks) {
                      ops.linear_backward_input(none_dx, dy.view(0, 0), w.weight(), 0, stream));
     const Doubles before = w.values();
     checks.expect_ok("linear_backward_weight of no rows",
-                     ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), stream));
+                     ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), 1, stream));
     checks.expect_same("linear_backward_weight of no rows adds nothing", w.values(), before);
+    checks.expect_ok("linear_backward_weight = of no rows",
+                     ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), 0, stream));
+    checks.expect_same("linear_backward_weight = of no rows is zero", w.values(), Doubles(before.size()));
 }
 
 Doubles random_doubles(Random& random, int64_t n) {
