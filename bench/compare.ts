@@ -23,8 +23,10 @@ export type JsonLine = Readonly<Record<string, unknown>>;
 export interface Reading {
   /** By what was measured (a shape, or "all"): higher is better. */
   readonly rates: Readonly<Record<string, number>>;
-  /** In the order of steps: must be those of the other side. */
+  /** In the order of steps. */
   readonly losses?: readonly number[];
+  /** Names the rows that were worked on. */
+  readonly work?: string;
   readonly peakMb?: number;
 }
 
@@ -43,11 +45,19 @@ export interface Compare {
   readonly ours: Side;
   readonly theirs: Side;
   readonly pairs: number;
+  /** How far the first losses of the two sides may differ, relative to them; default 0.0002. */
+  readonly lossTolerance?: number;
   readonly onPair?: (pair: number, ours: Reading, theirs: Reading) => void;
 }
 
-/** Throws where a command fails or a side measures what the other does not. */
-export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise<Compared> {
+/** Throws where a command fails, or the two sides did not do the same work. */
+export async function compare({
+  ours,
+  theirs,
+  pairs,
+  lossTolerance = 2e-4,
+  onPair,
+}: Compare): Promise<Compared> {
   const readings: { ours: Reading; theirs: Reading }[] = [];
   const loads: number[] = [];
   for (let pair = 0; pair < pairs; pair++) {
@@ -55,13 +65,13 @@ export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise
     const first = pair % 2 === 0 ? await run(ours) : undefined;
     const other = await run(theirs);
     const mine = first ?? (await run(ours));
+    mustAgree(mine, other, lossTolerance);
     readings.push({ ours: mine, theirs: other });
     onPair?.(pair, mine, other);
   }
   const [one] = readings;
   if (one === undefined) throw new Error("nothing was compared");
-  const names = Object.keys(one.ours.rates).filter((name) => name in one.theirs.rates);
-  if (names.length === 0) throw new Error("the two sides measured different things");
+  const names = Object.keys(one.ours.rates);
   const series = (side: "ours" | "theirs", name: string) =>
     readings.map((reading) => reading[side].rates[name] ?? Number.NaN);
   const parts = names.map((name) => {
@@ -80,6 +90,22 @@ export async function compare({ ours, theirs, pairs, onPair }: Compare): Promise
       : { peakMb: { ours: spreadOf(peaks("ours")), theirs: spreadOf(peaks("theirs")) } }),
     loads,
   };
+}
+
+/** Throws where a side measured other parts or none, worked on other rows, or began with another loss. */
+function mustAgree(ours: Reading, theirs: Reading, lossTolerance: number): void {
+  const [mine, other] = [ours, theirs].map(({ rates }) => Object.keys(rates).toSorted().join(", "));
+  if (mine !== other || mine === "")
+    throw new Error(`the two sides measured different things: ${mine} against ${other}`);
+  for (const { rates } of [ours, theirs])
+    for (const [name, rate] of Object.entries(rates))
+      if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`a side measured ${rate} for ${name}`);
+  if (ours.work !== theirs.work)
+    throw new Error(`the two sides worked on other rows: ${ours.work} against ${theirs.work}`);
+  const [loss, otherLoss] = [ours.losses?.[0], theirs.losses?.[0]];
+  if (loss === undefined || otherLoss === undefined) return;
+  if (!(Math.abs(loss - otherLoss) <= lossTolerance * Math.abs(otherLoss)))
+    throw new Error(`the two sides began with other losses: ${loss} against ${otherLoss}`);
 }
 
 /** The lines of a program's output that are JSON. */

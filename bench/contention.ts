@@ -2,13 +2,14 @@
 // processes; keeps how many times longer they take in bench/results. With a Python, the same work of PyTorch too. Times are
 // medians of calls: the fastest one may have met no competitor.
 
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
 import { countOf } from "./arguments.js";
 import { compare, type JsonLine, type Reading, type Side } from "./compare.js";
-import { isaHere, keepRow, root } from "./kept.js";
-import { bench, number, object, script, tool } from "./sides.js";
+import { isaHere, keepingRows, root } from "./kept.js";
+import { bench, number, object, pythonAt, script, tool } from "./sides.js";
 
 /** A row as it is kept. */
 export interface ContentionRow {
@@ -95,20 +96,23 @@ export async function benchContention(args: readonly string[]): Promise<void> {
       peers: { type: "string", default: join(root, "..", "shared", "peers") },
       only: { type: "string", multiple: true },
       pairs: { type: "string", default: "7" },
-      threads: { type: "string", default: "2" },
+      threads: { type: "string", default: String(availableParallelism()) },
     },
   });
   const pairs = countOf("--pairs", values.pairs);
+  const threads = countOf("--threads", values.threads);
   const isa = await isaHere();
-  const cases = casesOf({ ...values, isa, threads: countOf("--threads", values.threads) });
+  const python = values.python === "" ? "" : pythonAt(values.python);
+  const cases = casesOf({ python, peers: resolve(values.peers), isa, threads });
   const unknown = values.only?.find((name) => !cases.some((one) => one.name === name));
   if (unknown !== undefined)
     throw new Error(`no case "${unknown}"; there are: ${cases.map(({ name }) => name).join(", ")}`);
+  const keeping = keepingRows("contention", isa, threads);
   for (const { name, what, limit: most, side } of cases) {
     if (values.only !== undefined && !values.only.includes(name)) continue;
     const row = await contended({ what, limit: most, side, pairs });
     show(name, row);
-    if (pairs >= leastPairs) keepRow({ kind: "contention", isa, name, row });
+    if (pairs >= leastPairs) keeping.keep(name, row);
     else console.log(`  not kept: fewer than ${leastPairs} pairs`);
   }
 }

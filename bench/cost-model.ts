@@ -13,6 +13,8 @@ export interface Processor {
   /** Reading and writing in streams, one core and all of them, of all nodes. */
   readonly gbPerSecondPerCore: number;
   readonly gbPerSecond: number;
+  /** Rows of a GEMM's tile: 12 with 32 vector registers, 6 with 16. */
+  readonly tileRows: number;
   /** Sockets; memory of another one comes over links of this speed (of no meaning where there is one). */
   readonly nodes: number;
   readonly linkGbPerSecond: number;
@@ -49,42 +51,41 @@ interface Op {
 }
 
 const FLOAT = 4e-9;
-/** Rows of a GEMM's tile, columns of a panel (native/cpu/gemm_run.h), bytes of a task of rows (rows_io.h). */
-const TILE_ROWS = 12;
+/** Columns of a panel, their depth in one slab, bytes of a task's (native/cpu/gemm_*.h); values of a task of rows (rows_io.h). */
 const PANEL = 32;
+const DEPTH_SLAB = 2048;
+const PANEL_BYTES = 384 << 10;
+const MOST_TOGETHER = 8;
 const ROWS_TASK = 16_384;
 
-/** So many threads, so many tasks at least where the shape allows it. */
-export function gemmTasks(m: number, n: number, threads: number): number {
-  const wanted = Math.max(64, 8 * threads);
-  const panels = Math.ceil(n / PANEL);
-  const group = Math.min(8, Math.max(1, Math.ceil(panels / wanted)));
-  const groups = Math.ceil(panels / group);
-  const most = Math.ceil(Math.ceil(m / TILE_ROWS) / 4);
-  return groups * Math.min(most, Math.max(1, Math.ceil(wanted / groups)));
-}
+const divided = (value: number, by: number) => Math.ceil(value / by);
+const clamped = (value: number, least: number, most: number) => Math.max(least, Math.min(value, most));
 
 interface Product {
+  /** C[m,n], summed over k. */
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  readonly times: number;
   readonly threads: number;
-  /** Values that are packed before. */
-  readonly packed: number;
+  readonly tileRows: number;
 }
 
-/** C[m,n] = A[m,k] B[k,n]; a packed value is read and written. */
-function gemm({ m, n, k, times, threads, packed }: Product): readonly Op[] {
-  const product: Op = {
-    kind: "gemm",
-    gflop: 2e-9 * m * n * k,
-    gbyte: FLOAT * (n * k + 2 * m * n),
-    sharedGbyte: FLOAT * m * k,
-    tasks: gemmTasks(m, n, threads),
-    times,
-  };
-  return packed === 0 ? [product] : [rowsOp(2 * packed, times), product];
+/** So many threads, so many tasks at least where the shape allows it (cut_tasks). */
+export function gemmTasks({ m, n, k, threads, tileRows }: Product): number {
+  const wanted = Math.max(64, 8 * threads);
+  const panels = divided(n, PANEL);
+  const together = clamped(Math.floor(PANEL_BYTES / (4 * PANEL * k)), 1, MOST_TOGETHER);
+  const groups = divided(panels, clamped(divided(panels, wanted), 1, together));
+  return groups * clamped(divided(wanted, groups), 1, divided(divided(m, tileRows), 4));
+}
+
+/** Where weights are read where they lie, m of them against panels of n rows (cut_rows). */
+export function fewRowsTasks({ m, n, threads, tileRows }: Omit<Product, "k">): number {
+  const panels = divided(n, PANEL);
+  const ranges = divided(divided(m, tileRows), 2);
+  const together = clamped(Math.floor((panels * ranges) / (4 * threads)), 1, Math.min(panels, MOST_TOGETHER));
+  const groups = divided(panels, together);
+  return groups * clamped(divided(4 * threads, groups), 1, ranges);
 }
 
 function rowsOp(values: number, times: number, kind: Op["kind"] = "rows"): Op {
@@ -112,25 +113,54 @@ function attention(shape: Shape, products: number, times: number): Op {
   };
 }
 
-/** y = x W^T forward, dx = dy W, dW += dy^T x. */
-function linear(
-  m: number,
-  n: number,
-  k: number,
-  forwards: number,
-  times: number,
-  threads: number,
-): readonly Op[] {
+interface Linear {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly forwards: number;
+  readonly times: number;
+  readonly threads: number;
+  readonly tileRows: number;
+}
+
+/** y = x W^T forward, dx = dy W, dW = dy^T x; a packed value is read and written. */
+function linear({ m, n, k, forwards, times, threads, tileRows }: Linear): readonly Op[] {
+  const on = { threads, tileRows };
+  const product = (cut: { readonly tasks: number; readonly gbyte: number; readonly shared: number }): Op => ({
+    kind: "gemm",
+    gflop: 2e-9 * m * n * k,
+    gbyte: FLOAT * cut.gbyte,
+    sharedGbyte: FLOAT * cut.shared,
+    tasks: cut.tasks,
+    times,
+  });
+  const y = product({ tasks: gemmTasks({ m, n, k, ...on }), gbyte: n * k + 2 * m * n, shared: m * k });
+  const dw = product({
+    tasks: gemmTasks({ m: k, n, k: Math.min(m, DEPTH_SLAB), ...on }),
+    gbyte: m * n + 2 * n * k,
+    shared: m * k,
+  });
+  // Few rows are packed instead of the weights.
+  const few = 2 * m <= k && k >= 256;
+  const slabs = divided(n, DEPTH_SLAB);
+  const depth = Math.min(n, DEPTH_SLAB);
+  const tasks = few ? fewRowsTasks({ m: k, n: m, ...on }) : gemmTasks({ m, n: k, k: depth, ...on });
+  const dx = product({ tasks, gbyte: n * k + 2 * slabs * m * k, shared: m * n });
+  const ofSlab = { gflop: dx.gflop / slabs, gbyte: dx.gbyte / slabs, sharedGbyte: dx.sharedGbyte / slabs };
   return [
-    ...gemm({ m, n, k, times: forwards, threads, packed: 0 }),
-    ...gemm({ m, n: k, k: n, times, threads, packed: n * k }),
-    ...gemm({ m: k, n, k: m, times, threads, packed: m * (n + k) }),
-    rowsOp(2 * n * k, times), // dW is added to
+    { ...y, times: forwards },
+    rowsOp(2 * (few ? m * n : n * k), times),
+    { ...dx, ...ofSlab, times: times * slabs },
+    rowsOp(2 * m * (n + k), times),
+    dw,
   ];
 }
 
+/** What of a processor decides how ops are cut. */
+type Cut = Pick<Product, "threads" | "tileRows">;
+
 /** Every op of a step over `shape` in fp32, with all weights trained. */
-export function stepOps(shape: Shape, threads: number): readonly Op[] {
+export function stepOps(shape: Shape, cut: Cut): readonly Op[] {
   const { layers, width, qkvWidth, mlpWidth, upWidth, vocabulary, rows, targets, references } = shape;
   const maps: readonly (readonly [n: number, k: number])[] = [
     [qkvWidth, width],
@@ -141,15 +171,15 @@ export function stepOps(shape: Shape, threads: number): readonly Op[] {
   const forwards = layers * (1 + references);
   const parameters = layers * maps.reduce((sum, [n, k]) => sum + n * k, 0) + vocabulary * width;
   return [
-    ...maps.flatMap(([n, k]) => linear(rows, n, k, forwards, layers, threads)),
-    ...linear(targets, vocabulary, width, 1 + references, 1, threads),
+    ...maps.flatMap(([n, k]) => linear({ m: rows, n, k, forwards, times: layers, ...cut })),
+    ...linear({ m: targets, n: vocabulary, k: width, forwards: 1 + references, times: 1, ...cut }),
     rowsOp(targets * vocabulary * (3 + references), 1), // statistics and gradient of the logits
     attention(shape, 2, forwards),
     attention(shape, 5, layers),
     // Norms, rotation, activation: read and written once each way, forward and about twice as much backward.
     rowsOp(rows * (6 * width + 2 * qkvWidth + upWidth + mlpWidth), forwards),
     rowsOp(rows * (12 * width + 2 * qkvWidth + 2 * upWidth + 3 * mlpWidth), layers),
-    rowsOp(9 * parameters, 1, "optimiser"), // AdamW: 28 bytes a parameter; the norm and the clearing of gradients: 8
+    rowsOp(8 * parameters, 1, "optimiser"), // AdamW: 28 bytes a parameter; the norm of gradients: 4
   ];
 }
 
@@ -164,7 +194,7 @@ const WAKE = 1e-3;
 
 export function stepCost(shape: Shape, processor: Processor, threads: number): Cost {
   const parts = { gemm: 0, attention: 0, rows: 0, optimiser: 0, waiting: 0 };
-  for (const op of stepOps(shape, threads)) {
+  for (const op of stepOps(shape, { threads, tileRows: processor.tileRows })) {
     const { compute, memory } = opCost(op, processor, threads);
     const turns = threads === 1 ? 0 : op.tasks * TAKE;
     const slower = Math.max(compute, memory);

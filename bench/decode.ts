@@ -7,6 +7,7 @@ import { spreadOf } from "../lib/cli/bench-numbers.js";
 import { createEngine, type Engine, type Model } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { peakRssBytes } from "../lib/train/metrics.js";
+import { countOf, type Dtype, dtypeOf } from "./arguments.js";
 
 interface Work {
   readonly batch: number;
@@ -14,7 +15,7 @@ interface Work {
   readonly threads: number;
   readonly repeat: number;
   readonly new: number;
-  readonly dtype: "fp32" | "bf16";
+  readonly dtype: Dtype;
 }
 
 function readArguments(args: readonly string[]): { readonly model: string; readonly work: Work } {
@@ -33,16 +34,12 @@ function readArguments(args: readonly string[]): { readonly model: string; reado
   });
   if (values.model === undefined)
     throw new Error("expected --model PATH, a Hugging Face folder or GGUF file");
-  const count = (name: "batch" | "prompt" | "new" | "repeat" | "threads"): number => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value >= 1) return value;
-    throw new Error(`expected --${name} of at least 1 but received ${values[name]}`);
-  };
-  const dtype = values.dtype === "bf16" ? "bf16" : "fp32";
+  const count = (name: "batch" | "prompt" | "new" | "repeat" | "threads") =>
+    countOf(`--${name}`, values[name]);
   const numbers = { batch: count("batch"), prompt: count("prompt"), new: count("new") };
   return {
     model: values.model,
-    work: { ...numbers, repeat: count("repeat"), threads: count("threads"), dtype },
+    work: { ...numbers, repeat: count("repeat"), threads: count("threads"), dtype: dtypeOf(values.dtype) },
   };
 }
 

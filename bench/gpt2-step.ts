@@ -10,7 +10,7 @@ import { packStep } from "../lib/data/index.js";
 import { createEngine } from "../lib/engine/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 import { peakRssBytes } from "../lib/train/metrics.js";
-import { countOf } from "./arguments.js";
+import { countOf, dtypeOf } from "./arguments.js";
 import { writeRandomModel } from "./random-model.js";
 
 /** Of the model. */
@@ -37,14 +37,16 @@ export async function benchGpt2Step(args: readonly string[]): Promise<void> {
   });
   const rows = countOf("--rows", values.rows);
   const length = countOf("--length", values.length);
+  const repeat = countOf("--repeat", values.repeat);
+  const threads = countOf("--threads", values.threads);
+  const dtype = dtypeOf(values.dtype);
   const folder = join(tmpdir(), "attune-bench-gpt2-124m");
   if (!existsSync(join(folder, "done"))) {
     mkdirSync(folder, { recursive: true });
     writeRandomModel({ folder, ...gpt2Size });
     writeFileSync(join(folder, "done"), "");
   }
-  const dtype = values.dtype === "bf16" ? "bf16" : "fp32";
-  const engine = await createEngine({ threads: Number(values.threads) });
+  const engine = await createEngine({ threads });
   try {
     const model = await engine.loadModel(folder, { dtype });
     const data = Array.from({ length: rows }, (_, row) => {
@@ -56,7 +58,7 @@ export async function benchGpt2Step(args: readonly string[]): Promise<void> {
     const { targets } = batch.counts;
     const milliseconds: number[] = [];
     const losses: number[] = [];
-    for (let i = 0; i <= Number(values.repeat); i++) {
+    for (let i = 0; i <= repeat; i++) {
       const began = performance.now();
       const { loss } = await model.step(batch, { kind: "nll", normaliser: targets });
       await model.update({ learningRate: 1e-4 });
@@ -70,7 +72,7 @@ export async function benchGpt2Step(args: readonly string[]): Promise<void> {
       B: rows,
       T: length,
       dtype,
-      threads: Number(values.threads),
+      threads,
       isa: engine.isa,
       ms: { min: least, median, max: most },
       tokens_per_s: Number(((1000 * rows * length) / least).toFixed(1)),

@@ -13,8 +13,11 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 /** What processors are told apart by: whether they have AVX-512. */
 export type Processor = "avx2" | "avx512";
 
+/** Throws for an instruction set that nobody measures: the scalar and emulated ones. */
 export function processorOf(isa: string): Processor {
-  return isa.startsWith("avx512") ? "avx512" : "avx2";
+  if (isa.startsWith("avx512")) return "avx512";
+  if (isa === "avx2") return "avx2";
+  throw new Error(`rows are kept for avx2 and avx512, not for ${isa}`);
 }
 
 /** The instruction set that an engine takes here. */
@@ -24,54 +27,114 @@ export async function isaHere(): Promise<string> {
   return engine.isa;
 }
 
+export interface MeasuredOn {
+  readonly line: string;
+  /** Of the kernels. */
+  readonly isa: string;
+  /** The best that the processor has. */
+  readonly best?: string;
+  /** Family and model, which the name may leave out. */
+  readonly family?: string;
+  readonly node: string;
+  readonly kernel: string;
+  readonly attune?: string;
+}
+
 export interface Kept<Row> {
-  readonly machine: Readonly<Record<string, unknown>>;
+  /** Of the rows that do not name another. */
+  readonly machine: MeasuredOn;
   readonly rows: Readonly<Record<string, Row & KeptWhen>>;
 }
 
 export interface KeptWhen {
   readonly date: string;
+  /** With "+" behind it where files were changed since. */
   readonly commit: string;
+  readonly threads?: number;
+  /** The machine, where it was another than the file's. */
+  readonly on?: string;
 }
 
-export interface KeepRow<Row> {
-  /** `peers`, `contention` */
-  readonly kind: string;
-  readonly isa: string;
-  readonly name: string;
-  readonly row: Row;
+/** `AMD EPYC, 2 threads, 23.5 GiB, linux x64; family 26 model 17, avx512bf16 held to avx2` */
+export function machineText({ line, isa, best = isa, family }: MeasuredOn): string {
+  const instructions = best === isa ? isa : `${best} held to ${isa}`;
+  return `${line}; ${family === undefined ? "" : `${family}, `}${instructions}`;
 }
 
-export function resultsFile(kind: string, processor: Processor): string {
+function resultsFile(kind: string, processor: Processor): string {
   return join(root, "bench", "results", `${kind}-${processor}.json`);
 }
 
-/** Undefined where nothing has been measured. */
+/** Undefined where nothing has been measured. Throws, with the file's name, where it cannot be read. */
 export function readKept<Row>(kind: string, processor: Processor): Kept<Row> | undefined {
   const path = resultsFile(kind, processor);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Kept<Row>) : undefined;
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Kept<Row>;
+  } catch (error) {
+    throw new Error(`${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
-/** Replaces the row of that name and leaves the others. */
-export function keepRow<Row>({ kind, isa, name, row }: KeepRow<Row>): void {
+/** Keeps rows of one kind, each as soon as it is measured. */
+export interface Keeping {
+  /** Replaces the row of that name and leaves the others. */
+  keep<Row>(name: string, row: Row): void;
+}
+
+/** Everything that can fail does so here, before hours of measuring. `kind`: `peers`, `contention` or `scaling` */
+export function keepingRows(kind: string, isa: string, threads: number): Keeping {
   const processor = processorOf(isa);
   const path = resultsFile(kind, processor);
-  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
-  const when: KeptWhen = {
-    date: new Date().toISOString().slice(0, 10),
-    commit: git("rev-parse", "--short", "HEAD"),
+  const machine = machineHere(isa);
+  const commit = commitHere();
+  readKept(kind, processor);
+  const keep = <Row>(name: string, row: Row) => {
+    const before = readKept<Row>(kind, processor);
+    const when: KeptWhen = { date: new Date().toISOString().slice(0, 10), commit, threads };
+    const rows = { ...(before === undefined ? {} : rowsOn(before, machine)), [name]: { ...row, ...when } };
+    writeFileSync(`${path}.tmp`, `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
+    renameSync(`${path}.tmp`, path);
   };
-  const machine = {
+  return { keep };
+}
+
+/** The rows of a file that `machine` goes on with: those of another machine say so. */
+export function rowsOn<Row>(kept: Kept<Row>, machine: MeasuredOn): Kept<Row>["rows"] {
+  const before = machineText(kept.machine);
+  if (before === machineText(machine)) return kept.rows;
+  return Object.fromEntries(Object.entries(kept.rows).map(([name, row]) => [name, { on: before, ...row }]));
+}
+
+function machineHere(isa: string): MeasuredOn {
+  const family = familyHere();
+  return {
     line: machineLine(),
     isa,
-    // The best that this processor has, where ATTUNE_ISA names another.
     best: isas().find(({ built, native, runnable }) => built && native && runnable)?.name ?? isa,
+    ...(family === undefined ? {} : { family }),
     node: process.versions.node,
     kernel: release(),
     attune: attuneVersion,
   };
-  const before = readKept<Row>(kind, processor)?.rows ?? {};
-  const text = JSON.stringify({ machine, rows: { ...before, [name]: { ...row, ...when } } }, undefined, 2);
-  writeFileSync(`${path}.tmp`, `${text}\n`);
-  renameSync(`${path}.tmp`, path);
+}
+
+/** Undefined where the system does not say. */
+function familyHere(): string | undefined {
+  const path = "/proc/cpuinfo";
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const [, family] = /^cpu family\s*:\s*(\d+)$/m.exec(text) ?? [];
+  const [, model] = /^model\s*:\s*(\d+)$/m.exec(text) ?? [];
+  return family === undefined || model === undefined ? undefined : `family ${family} model ${model}`;
+}
+
+function commitHere(): string {
+  const git = (...args: string[]) =>
+    execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  try {
+    const changed = git("status", "--porcelain", "--untracked-files=no", "--", "native", "lib", "bench/*.ts");
+    return `${git("rev-parse", "--short", "HEAD")}${changed === "" ? "" : "+"}`;
+  } catch {
+    return "unknown";
+  }
 }

@@ -8,7 +8,7 @@ import { type BenchReport, runBench } from "../lib/cli/bench-run.js";
 import { benchSuites } from "../lib/cli/bench-suites.js";
 import { benchText } from "../lib/cli/bench-table.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
-import { countOf } from "./arguments.js";
+import { countOf, messageOf } from "./arguments.js";
 import { type BennyRow, bennyText, printSuite, runBenny } from "./benny.js";
 import { benchContention } from "./contention.js";
 import { benchDecode } from "./decode.js";
@@ -41,6 +41,13 @@ export interface FrontDoorReport {
   readonly kernels?: BenchReport;
 }
 
+const usage = `usage: npm run bench [SUITE...] [-- --json FILE] [--trials N] [--threads N]
+       npm run bench PROGRAM [-- arguments]
+
+Without names every suite, in under two minutes: what TypeScript does, the machine's peaks, kernels, whole steps of a toy model.
+suites: ${[...Object.keys(suites), ...benchSuites.map(({ name }) => name)].join(", ")}
+programs, one benchmark each: ${Object.keys(programs).join(", ")}; docs/performance.md says what they measure`;
+
 async function frontDoor(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -49,8 +56,13 @@ async function frontDoor(args: readonly string[]): Promise<void> {
       json: { type: "string" },
       trials: { type: "string", default: "3" },
       threads: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   const known = [...Object.keys(suites), ...benchSuites.map(({ name }) => name)];
   const unknown = positionals.find((name) => !known.includes(name));
   if (unknown !== undefined)
@@ -82,5 +94,11 @@ async function frontDoor(args: readonly string[]): Promise<void> {
 }
 
 const [first = "", ...rest] = process.argv.slice(2);
-const program = programs[first];
-await (program === undefined ? frontDoor(process.argv.slice(2)) : program(rest));
+const program = Object.hasOwn(programs, first) ? programs[first] : undefined;
+try {
+  await (program === undefined ? frontDoor(process.argv.slice(2)) : program(rest));
+} catch (error) {
+  // Wrong words and failed measurements alike; a stack says nothing about either.
+  console.error(messageOf(error));
+  process.exitCode = 1;
+}

@@ -3,21 +3,28 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createEngine } from "../lib/engine/index.js";
+import { countOf, messageOf } from "./arguments.js";
 import { type Compared, compare, type Reading } from "./compare.js";
-import { keepRow, type Processor, processorOf, root } from "./kept.js";
+import { benchContention } from "./contention.js";
+import { isaHere, type Keeping, keepingRows, type Processor, processorOf, root } from "./kept.js";
 import { type PeerRow, peakMemory, peerRows, wantedOf } from "./peer-rows.js";
-import type { PeerPlaces } from "./sides.js";
+import { findTool, type PeerPlaces, pythonAt } from "./sides.js";
 
 /** A row as it is kept. */
 export interface KeptPeerRow extends Compared {
   readonly what: string;
 }
 
-const usage = `usage: npm run bench:peers -- --python PATH [--peers DIR] [--model FILE] [--only ROW]... [--pairs N] [--threads N] [--list]`;
+const usage = `usage: npm run bench:peers -- --python PATH [--peers DIR] [--only ROW]... [--pairs N] [--threads N]
+       npm run bench:peers -- --list
+
+Without --only every row that this processor has a wish for, then the comparison beside a busy process and the count of
+allocations. Hours; each row is kept in bench/results as soon as it is measured, one with fewer pairs than it needs is only shown.
+ATTUNE_ISA=avx2 holds both sides to AVX2.`;
 
 export async function benchPeers(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -25,37 +32,67 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
     options: {
       python: { type: "string" },
       peers: { type: "string", default: join(root, "..", "shared", "peers") },
-      model: { type: "string" },
       only: { type: "string", multiple: true },
       pairs: { type: "string" },
-      threads: { type: "string", default: "2" },
+      threads: { type: "string", default: String(availableParallelism()) },
       list: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   if (values.list) {
     for (const { name, what } of peerRows) console.log(`${name.padEnd(20)} ${what}`);
     return;
   }
   if (values.python === undefined) throw new Error(usage);
-  const engine = await createEngine({ threads: Number(values.threads) });
-  const { isa } = engine;
-  const places = await preparePlaces({ ...values, python: values.python, engine });
-  await engine.dispose();
+  const threads = countOf("--threads", values.threads);
+  const asked = values.pairs === undefined ? undefined : countOf("--pairs", values.pairs);
+  const peers = resolve(values.peers);
+  const isa = await isaHere();
   const processor = processorOf(isa);
-  for (const row of chosenRows(values.only, processor)) {
-    console.log(`\n${row.name}: ${row.what}`);
-    const pairs = values.pairs === undefined ? row.pairs : Number(values.pairs);
-    const compared = await compare({
-      ours: row.ours(places),
-      theirs: row.theirs(places),
-      pairs,
-      onPair: (pair, ours, theirs) =>
-        console.log(`  pair ${pair + 1} of ${pairs}: ${pairText(ours, theirs)}`),
-    });
-    const kept: KeptPeerRow = { what: row.what, ...compared };
-    keepRow({ kind: "peers", isa, name: row.name, row: kept });
-    show(row, kept, processor);
+  const rows = chosenRows(values.only, processor);
+  const python = pythonAt(values.python);
+  const keeping = keepingRows("peers", isa, threads);
+  const places = await preparePlaces({ python, peers, threads, isa });
+  const failed: string[] = [];
+  for (const row of rows)
+    try {
+      await measureRow(row, { places, pairs: asked ?? row.pairs, keeping, processor });
+    } catch (error) {
+      // Hours may lie before it and behind it.
+      console.error(`  ${row.name} failed: ${messageOf(error)}`);
+      failed.push(row.name);
+    }
+  if (values.only === undefined) {
+    await benchContention(["--python", python, "--peers", peers, "--threads", String(threads)]);
+    checkAllocations(isa);
   }
+  if (failed.length > 0) throw new Error(`rows that failed: ${failed.join(", ")}`);
+}
+
+interface Measuring {
+  readonly places: PeerPlaces;
+  readonly pairs: number;
+  readonly keeping: Keeping;
+  readonly processor: Processor;
+}
+
+async function measureRow(row: PeerRow, { places, pairs, keeping, processor }: Measuring): Promise<void> {
+  console.log(`\n${row.name}: ${row.what}`);
+  const compared = await compare({
+    ours: row.ours(places),
+    theirs: row.theirs(places),
+    pairs,
+    ...(row.lossTolerance === undefined ? {} : { lossTolerance: row.lossTolerance }),
+    onPair: (pair, ours, theirs) => console.log(`  pair ${pair + 1} of ${pairs}: ${pairText(ours, theirs)}`),
+  });
+  const kept: KeptPeerRow = { what: row.what, ...compared };
+  if (pairs >= row.pairs) keeping.keep(row.name, kept);
+  show(row, kept, processor);
+  if (pairs < row.pairs) console.log(`  not kept: fewer than ${row.pairs} pairs`);
 }
 
 function chosenRows(only: readonly string[] | undefined, processor: Processor): readonly PeerRow[] {
@@ -65,25 +102,24 @@ function chosenRows(only: readonly string[] | undefined, processor: Processor): 
   return peerRows.filter(({ name, target }) => only?.includes(name) ?? target[processor] !== undefined);
 }
 
+/** Training and decode steps that allocate nothing, as the C++ runner counts them; throws where one does. */
+function checkAllocations(isa: string): void {
+  const names = ["allocations_training", "allocations_decoding"];
+  const text = execFileSync(findTool(root), ["check", ...names, "--isa", isa], { encoding: "utf8" });
+  console.log(`\nallocations per step: none (${text.trim().split("\n").at(-1)})`);
+}
+
 interface Preparing {
   readonly python: string;
   readonly peers: string;
-  readonly model?: string | undefined;
-  readonly threads: string;
-  readonly engine: Awaited<ReturnType<typeof createEngine>>;
+  readonly threads: number;
+  readonly isa: string;
 }
 
 /** Rows and models that both sides read, made once and kept in the system's temporary folder. */
-async function preparePlaces({
-  python,
-  peers,
-  model: given,
-  threads,
-  engine,
-}: Preparing): Promise<PeerPlaces> {
+async function preparePlaces({ python, peers, threads, isa }: Preparing): Promise<PeerPlaces> {
   const folder = join(tmpdir(), "attune-bench-peers");
-  const shared = resolve(peers, "..");
-  const model = given ?? join(shared, "models", "smollm2-135m-instruct", "model.Q4_1.gguf");
+  const model = join(peers, "..", "models", "smollm2-135m-instruct", "model.Q4_1.gguf");
   const work = join(folder, "file");
   const workByLength = join(folder, "length");
   for (const [path, order] of [
@@ -99,21 +135,15 @@ async function preparePlaces({
   }
   const rewardModel = join(folder, "reward-model");
   if (!existsSync(join(rewardModel, "model.safetensors"))) {
-    const start = await engine.loadModel(model, { scoreHead: { init: "normal", heads: 1, seed: 1 } });
-    await start.save(rewardModel);
-    await start.dispose();
+    const engine = await createEngine({ threads });
+    try {
+      const start = await engine.loadModel(model, { scoreHead: { init: "normal", heads: 1, seed: 1 } });
+      await start.save(rewardModel);
+    } finally {
+      await engine.dispose();
+    }
   }
-  return {
-    root,
-    python,
-    peers,
-    model,
-    work,
-    workByLength,
-    rewardModel,
-    threads: Number(threads),
-    isa: engine.isa,
-  };
+  return { root, python, peers, model, work, workByLength, rewardModel, threads, isa };
 }
 
 function pairText(ours: Reading, theirs: Reading): string {

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { median } from "../lib/cli/bench-numbers.js";
 import { type PpoMetrics, ppo } from "../lib/train/index.js";
 import { machineLine } from "../lib/train/machine.js";
+import { countOf, dtypeOf } from "./arguments.js";
 
 /** Every answer has `new` tokens, so that both sides of a comparison do the same work. */
 export async function benchPpo(args: readonly string[]): Promise<void> {
@@ -35,6 +36,7 @@ export async function benchPpo(args: readonly string[]): Promise<void> {
     .trim()
     .split("\n")
     .map((line) => ({ prompt: (JSON.parse(line) as { prompt_ids: number[] }).prompt_ids }));
+  const dtype = dtypeOf(values.dtype);
   const output = mkdtempSync(join(tmpdir(), "attune-bench-"));
   const rank = values["adapter-rank"];
   const tokens = values["micro-batch-tokens"];
@@ -56,8 +58,8 @@ export async function benchPpo(args: readonly string[]): Promise<void> {
       schedule: "constant",
       shuffle: false,
       learningRate: Number(values["learning-rate"]),
-      dtype: values.dtype === "bf16" ? "bf16" : "fp32",
-      threads: Number(values.threads),
+      dtype,
+      threads: countOf("--threads", values.threads),
       ...(rank === undefined ? {} : { adapterRank: Number(rank) }),
       ...(tokens === undefined ? {} : { microBatchTokens: Number(tokens) }),
     });
@@ -73,7 +75,7 @@ export async function benchPpo(args: readonly string[]): Promise<void> {
     bench: "ppo_iteration",
     prompts: prompts.length,
     new: Number(values.new),
-    dtype: values.dtype,
+    dtype,
     ...(rank === undefined ? {} : { adapter_rank: Number(rank) }),
     seconds: {
       rollout: seconds((metrics) => metrics["time/rollout_ms"]),
@@ -88,7 +90,7 @@ export async function benchPpo(args: readonly string[]): Promise<void> {
       grad_norm: metrics.grad_norm,
       ratio: metrics["val/ratio"],
     })),
-    peak_rss_mb: Math.round((steps.at(-1)?.peak_rss_bytes ?? 0) / 1e6),
+    peak_rss_mb: Math.round((steps.at(-1)?.peak_rss_bytes ?? 0) / 2 ** 20),
     machine: machineLine(),
   };
   console.log(JSON.stringify(report));

@@ -2,19 +2,20 @@
 // bench/results beside what the cost model makes of the kernels. Must not hold the model.
 
 import { execFileSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
 import { countOf } from "./arguments.js";
 import { type JsonLine, jsonLines, type Side } from "./compare.js";
 import { type Processor, type Shape, stepCost } from "./cost-model.js";
 import { gpt2Size } from "./gpt2-step.js";
-import { isaHere, keepRow, root } from "./kept.js";
+import { isaHere, keepingRows, root } from "./kept.js";
 import { bench, number, object, tool } from "./sides.js";
 
 /** Rows of the kept file: the kernels, and each step with each number of threads. */
 export type ScalingRow = CalibrationRow | StepRow;
 
-export interface CalibrationRow {
+interface CalibrationRow {
   readonly processor: Processor;
 }
 
@@ -47,13 +48,17 @@ const batches = [
 export async function benchScaling(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
-    options: { rounds: { type: "string", default: "3" }, threads: { type: "string", default: "2" } },
+    options: {
+      rounds: { type: "string", default: "3" },
+      threads: { type: "string", default: String(availableParallelism()) },
+    },
   });
   const rounds = countOf("--rounds", values.rounds);
   const most = countOf("--threads", values.threads);
   const isa = await isaHere();
-  const processor = calibrate(most);
-  keepRow<ScalingRow>({ kind: "scaling", isa, name: "kernels", row: { processor } });
+  const keeping = keepingRows("scaling", isa, most);
+  const processor = calibrate(most, isa);
+  keeping.keep<ScalingRow>("kernels", { processor });
   console.log(JSON.stringify(processor));
   const counts = [...new Set([1, most])];
   const cases = batches.flatMap((batch) => counts.map((threads) => ({ batch, threads, ms: [] as number[] })));
@@ -68,12 +73,7 @@ export async function benchScaling(args: readonly string[]): Promise<void> {
     const [sequences, length] = batch;
     const shape = gpt2(sequences, length);
     const measured = spreadOf(ms);
-    keepRow<ScalingRow>({
-      kind: "scaling",
-      isa,
-      name: `${batch.join("x")}-${threads}`,
-      row: { shape, threads, measured },
-    });
+    keeping.keep<ScalingRow>(`${batch.join("x")}-${threads}`, { shape, threads, measured });
     const { milliseconds } = stepCost(shape, processor, threads);
     console.log(
       `${shape.name}, ${threads} threads: ${measured.median} ms; the model says ${milliseconds.toFixed(0)} ms`,
@@ -82,7 +82,7 @@ export async function benchScaling(args: readonly string[]): Promise<void> {
 }
 
 /** Kernels on one core and on all: fp32, in cache or streaming. */
-function calibrate(threads: number): Processor {
+function calibrate(threads: number, isa: string): Processor {
   const kernel = (count: number, args: readonly string[], op: string, key: string) => {
     const line = run(tool({ root, threads: count }, args, nothing)).find((one) => one.op === op);
     if (line === undefined) throw new Error(`nothing was measured of ${op}`);
@@ -102,6 +102,7 @@ function calibrate(threads: number): Processor {
     ),
     gbPerSecondPerCore: streaming(1),
     gbPerSecond: streaming(threads),
+    tileRows: isa.startsWith("avx512") ? 12 : 6,
     nodes: 1,
     linkGbPerSecond: 0,
   };

@@ -1,7 +1,9 @@
 // Commands of the two sides of a comparison: this project's bench and C++ runner, and scripts of other software; and how
 // their lines of JSON are read. Must not run anything.
 
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { JsonLine, Reading, Side } from "./compare.js";
 
 /** Where things lie. */
@@ -42,9 +44,17 @@ export function bench({ root, threads }: Own, args: readonly string[], read: Sid
   };
 }
 
+/** Where CMake leaves the runner, with one configuration and with several. */
+export function findTool(root: string): string {
+  const places = ["build-cmake/attune-tool", "build-cmake/Release/attune-tool"].map((at) => join(root, at));
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) throw new Error(`expected ${places[0]}; build it with: npm run build:native`);
+  return found;
+}
+
 /** The C++ runner. */
 export function tool({ root, threads }: Own, args: readonly string[], read: Side["read"]): Side {
-  const command = join(root, "build-cmake", "attune-tool");
+  const command = findTool(root);
   return { command, args: ["bench", ...args, "--threads", String(threads)], cwd: root, read };
 }
 
@@ -68,6 +78,19 @@ const avx2Alone = {
 /** What malloc of the other side does with memory that is given back. */
 export type PeerMemory = "kept" | "default";
 
+/** A Python that can be started from any folder. Throws where it has no torch. */
+export function pythonAt(given: string): string {
+  const python = given.includes("/") ? resolve(given) : given;
+  const { status, stderr, error } = spawnSync(python, ["-c", "import torch, transformers, trl"], {
+    encoding: "utf8",
+  });
+  if (status !== 0)
+    throw new Error(
+      `expected --python to name a Python with torch, transformers and trl: ${error?.message ?? stderr.trim().split("\n").at(-1)}`,
+    );
+  return python;
+}
+
 /** A script of the other side. */
 export function script(
   { python, peers, threads, isa }: Other,
@@ -85,14 +108,22 @@ export function script(
   };
 }
 
-/** GFLOP/s of the fastest call by shape MxNxK, of F.linear and, where both ran, of the faster of it and oneDNN's kernel. */
+/** What a script says of the fastest call, for the median one: both sides are compared by theirs. */
+export function medianRate(line: JsonLine, key: string): number {
+  const { min, median } = object(line.ms);
+  return (number(line, key) * Number(min)) / Number(median);
+}
+
+/** GFLOP/s by shape MxNxK, of F.linear and, where both ran, of the faster of it and oneDNN's kernel. */
 export function torchLinear(lines: readonly JsonLine[]): Reading {
   const rates: Record<string, number> = {};
+  const wrong = lines.find(({ error }) => error !== undefined);
+  if (wrong !== undefined) throw new Error(`${String(wrong.op)}: ${String(wrong.error)}`);
   const both = lines.some(({ op }) => op === "linear_onednn");
   for (const line of lines) {
     const { M, N, K } = object(line.shape);
     const name = [M, N, K].join("x");
-    const rate = number(line, "gflops");
+    const rate = medianRate(line, "gflops");
     if (line.op === "linear") rates[name] = rate;
     if (both && (line.op === "linear" || line.op === "linear_onednn"))
       rates[`${name} fastest`] = Math.max(rates[`${name} fastest`] ?? 0, rate);
@@ -103,7 +134,9 @@ export function torchLinear(lines: readonly JsonLine[]): Reading {
 /** The same of linear_forward. */
 export function forwardRates(lines: readonly JsonLine[]): Reading {
   const forward = lines.filter(({ op }) => op === "linear_forward");
-  return { rates: Object.fromEntries(forward.map((line) => [String(line.shape), number(line, "gflops")])) };
+  return {
+    rates: Object.fromEntries(forward.map((line) => [String(line.shape), number(line, "gflops_median")])),
+  };
 }
 
 /** For the comparisons with both of torch's kernels. */
@@ -117,5 +150,9 @@ export function ourLinear(lines: readonly JsonLine[]): Reading {
 export function gpt2Reading(lines: readonly JsonLine[]): Reading {
   const line = lines.find(({ op, bench: name }) => (op ?? name) === "gpt2_step") ?? {};
   const memory = object(line.memory);
-  return { rates: { tokens_per_s: number(line, "tokens_per_s") }, peakMb: number(memory, "peak_rss_mb") };
+  return {
+    rates: { tokens_per_s: medianRate(line, "tokens_per_s") },
+    losses: line.loss as readonly number[],
+    peakMb: number(memory, "peak_rss_mb"),
+  };
 }

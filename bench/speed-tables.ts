@@ -2,7 +2,7 @@
 // was not measured says so. Must not measure.
 
 import type { ContentionRow } from "./contention.js";
-import { type Kept, type KeptWhen, type Processor, readKept } from "./kept.js";
+import { type Kept, type KeptWhen, machineText, type Processor, readKept } from "./kept.js";
 import { heading, line, spread } from "./markdown-table.js";
 import { type PeerRow, peakMemory, peerRows, wantedOf } from "./peer-rows.js";
 import type { KeptPeerRow } from "./peers.js";
@@ -28,6 +28,9 @@ export function speedMarkdown(name: string): string {
   throw new Error(`no table of speed is called "${name}"`);
 }
 
+/** With the machine, where it was another than the one above the table. */
+const dateOf = ({ date, on }: KeptWhen) => (on === undefined ? date : `${date}, ${on}`);
+
 const times = (value: number | undefined) => (value === undefined ? "" : `${value}x`);
 
 /** One table per kind of processor, under the machine that was measured. */
@@ -38,9 +41,8 @@ function perProcessor<Row>(
   const sections = processors.map((processor) => {
     const one = kept[processor];
     if (one === undefined) return [`${titles[processor]}: ${missing}.`];
-    const { line: text, isa, best = isa, node, kernel } = one.machine;
-    const instructions = best === isa ? String(isa) : `${String(best)} held to ${String(isa)}`;
-    const machine = `${String(text)}; ${instructions}, Node ${String(node)}, kernel ${String(kernel)}`;
+    const { node, kernel } = one.machine;
+    const machine = `${machineText(one.machine)}, Node ${node}, kernel ${kernel}`;
     return [`${titles[processor]}: ${machine}.`, "", ...tableOf(processor, one)];
   });
   return sections.map((lines) => lines.join("\n")).join("\n\n");
@@ -68,15 +70,15 @@ function peerLines(row: PeerRow, processor: Processor, kept: (KeptPeerRow & Kept
   const memory = peakMb && Number((peakMb.theirs.median / peakMb.ours.median).toPrecision(3));
   const all =
     memory === undefined ? parts : [...parts, [peakMemory, wanted(peakMemory), `${memory}`, ...peak]];
-  return all.map((cells, i) => line([i === 0 ? row.name : "", ...cells, kept.date]));
+  return all.map((cells, i) => line([i === 0 ? row.name : "", ...cells, dateOf(kept)]));
 }
 
 export function contentionTable(kept: PerProcessor<ContentionRow>): string {
   const columns = ["what", "at most", "times as long", "alone", "beside a busy process", "date"];
   return perProcessor(kept, (_, { rows }) => [
     ...heading(columns),
-    ...Object.values(rows).map(({ what, limit, slowdown, quiet, busy, date }) =>
-      line([what, times(limit), spread(slowdown), `${quiet.median} ms`, `${busy.median} ms`, date]),
+    ...Object.values(rows).map(({ what, limit, slowdown, quiet, busy, ...when }) =>
+      line([what, times(limit), spread(slowdown), `${quiet.median} ms`, `${busy.median} ms`, dateOf(when)]),
     ),
   ]);
 }

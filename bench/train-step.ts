@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { median } from "../lib/cli/bench-numbers.js";
 import { dpo, kto, reward, type SharedMetrics, sft, type TrainRun } from "../lib/train/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
+import { countOf, type Dtype, dtypeOf } from "./arguments.js";
 
 type Algorithm = "sft" | "dpo" | "reward" | "kto";
 
@@ -49,7 +50,7 @@ function tokensOf(algorithm: Algorithm, work: string, steps: number): readonly n
   for (const row of linesOf<WorkRow>(join(work, algorithm === "kto" ? "kto.jsonl" : "pairs.jsonl")))
     for (const side of sidesOf[algorithm])
       tokens[row.step] =
-        (tokens[row.step] ?? 0) + row.prompt_ids.length + ((row[side] as readonly number[]).length ?? 0);
+        (tokens[row.step] ?? 0) + row.prompt_ids.length + (row[side] as readonly number[]).length;
   return tokens;
 }
 
@@ -57,7 +58,7 @@ interface TrainStep {
   readonly algorithm: Algorithm;
   readonly model: string;
   readonly work: string;
-  readonly dtype: "fp32" | "bf16";
+  readonly dtype: Dtype;
   readonly threads: number;
   readonly output: string;
 }
@@ -115,12 +116,12 @@ export async function benchTrainStep(args: readonly string[]): Promise<void> {
   if (algo === undefined || !(algo in learningRates) || model === undefined || work === undefined)
     throw new Error("bench train-step needs --algo sft, dpo, reward or kto, --model PATH and --work DIR");
   const algorithm = algo as Algorithm;
+  const dtype = dtypeOf(values.dtype);
+  const threads = countOf("--threads", values.threads);
   const summary = JSON.parse(readFileSync(join(work, "summary.json"), "utf8")) as Summary;
   const folder = mkdtempSync(join(tmpdir(), "attune-bench-"));
   const steps: SharedMetrics[] = [];
   try {
-    const dtype = values.dtype === "bf16" ? "bf16" : "fp32";
-    const threads = Number(values.threads);
     const run = started({ algorithm, model, work, dtype, threads, output: join(folder, "run") }, summary);
     for await (const event of run) if (event.type === "step") steps.push(event.metrics);
     await run.result;
@@ -134,8 +135,8 @@ export async function benchTrainStep(args: readonly string[]): Promise<void> {
   const report = {
     bench: "train_step",
     algo: algorithm,
-    dtype: values.dtype,
-    threads: Number(values.threads),
+    dtype,
+    threads,
     work: summary.pairs_sha256.slice(0, 12),
     step_ms: {
       median: median(warm.map(({ step_ms }) => step_ms)),

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { compare, type Side } from "../../bench/compare.js";
+import { compare, type Reading, type Side } from "../../bench/compare.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 
 describe("a comparison of two commands", () => {
@@ -49,15 +49,40 @@ describe("a comparison of two commands", () => {
     expect(parts[String(env.PATH)]?.ours.each).to.deep.equal([5]);
   });
 
-  it("fails where the sides measure different things, and where a command fails", async () => {
-    const other = side("B", "rate: 2", { read: () => ({ rates: { other: 1 } }) });
-    const failing = side("B", "rate: process.exit(3)");
-    for (const theirs of [other, failing]) {
-      const error = await compare({ ours: side("A", "rate: 1"), theirs, pairs: 1 }).then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
-      expect(error).to.be.instanceOf(Error);
-    }
+  /** What `compare` throws of two sides that read so. */
+  async function refusal(ours: Side["read"], theirs: Side["read"]): Promise<string> {
+    const [one, other] = [side("A", "rate: 1", { read: ours }), side("B", "rate: 1", { read: theirs })];
+    return compare({ ours: one, theirs: other, pairs: 1 }).then(
+      () => "",
+      (error: unknown) => (error as Error).message,
+    );
+  }
+
+  it("refuses sides that did not do the same", async () => {
+    const all = (more: Partial<Reading>) => () => ({ rates: { all: 1 }, ...more });
+    const of = (...names: string[]) => ({ rates: Object.fromEntries(names.map((name) => [name, 1])) });
+    expect(await refusal(all({}), all({}))).to.equal("");
+    expect(await refusal(all({}), all(of("all", "more")))).to.include(
+      "different things: all against all, more",
+    );
+    expect(await refusal(all(of()), all(of()))).to.include("different things");
+    for (const rate of [Number.NaN, 0, Number.POSITIVE_INFINITY])
+      expect(await refusal(all({}), all({ rates: { all: rate } }))).to.include(`measured ${rate} for all`);
+    expect(await refusal(all({ work: "a" }), all({ work: "b" }))).to.include("other rows: a against b");
+    expect(await refusal(all({ losses: [2.5] }), all({ losses: [2.5004] }))).to.equal("");
+    expect(await refusal(all({ losses: [2.5] }), all({ losses: [2.501] }))).to.include("other losses");
+  });
+
+  it("fails where a command does", async () => {
+    const failing = compare({
+      ours: side("A", "rate: 1"),
+      theirs: side("B", "rate: process.exit(3)"),
+      pairs: 1,
+    });
+    const error = await failing.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).to.be.instanceOf(Error);
   });
 });

@@ -2,7 +2,14 @@
 // hold what was kept and say where nothing was.
 
 import { expect } from "chai";
-import { gemmTasks, type Processor, type Shape, stepCost, stepOps } from "../../bench/cost-model.js";
+import {
+  fewRowsTasks,
+  gemmTasks,
+  type Processor,
+  type Shape,
+  stepCost,
+  stepOps,
+} from "../../bench/cost-model.js";
 import { scalingTables } from "../../bench/scaling-tables.js";
 import { spreadOf } from "../../lib/cli/bench-numbers.js";
 
@@ -12,12 +19,15 @@ const shape: Shape = {
 };
 const core: Processor = {
   ...{ name: "a core", cores: 1, coresPerL3: 8, gemmGflops: 100, attentionGflops: 50 },
-  ...{ gbPerSecondPerCore: 20, gbPerSecond: 20, nodes: 1, linkGbPerSecond: 0 },
+  ...{ gbPerSecondPerCore: 20, gbPerSecond: 20, tileRows: 12, nodes: 1, linkGbPerSecond: 0 },
 };
 
 describe("the cost model", () => {
   it("counts the products of a step: 6 per weight and row, 12 for attention's", () => {
-    const gflop = stepOps(shape, 1).reduce((sum, op) => sum + op.gflop * op.times, 0);
+    const gflop = stepOps(shape, { threads: 1, tileRows: 12 }).reduce(
+      (sum, op) => sum + op.gflop * op.times,
+      0,
+    );
     const weights = 2 * (64 * 192 + 64 * 64 + 2 * 64 * 256);
     const maps = 6e-9 * (weights * shape.rows + 64 * 1000 * shape.targets);
     const attention = 2 * 7e-9 * 512 * 64 * 4 * 16;
@@ -48,14 +58,24 @@ describe("the cost model", () => {
   });
 
   it("cuts a GEMM as the kernels do", () => {
-    expect(gemmTasks(256, 768, 2)).to.equal(24 * 3);
-    expect(gemmTasks(1024, 49_152, 2)).to.equal(192);
-    expect(gemmTasks(12, 576, 64)).to.equal(18);
+    const two = { threads: 2, tileRows: 12 };
+    expect(gemmTasks({ m: 256, n: 768, k: 768, ...two })).to.equal(24 * 3);
+    // Five panels of 576 fit into a task's memory, eight of 256.
+    expect(gemmTasks({ m: 1024, n: 49_152, k: 576, ...two })).to.equal(Math.ceil(1536 / 5));
+    expect(gemmTasks({ m: 1024, n: 49_152, k: 256, ...two })).to.equal(1536 / 8);
+    expect(gemmTasks({ m: 12, n: 576, k: 576, threads: 64, tileRows: 12 })).to.equal(18);
+    expect(gemmTasks({ m: 256, n: 768, k: 768, threads: 2, tileRows: 6 })).to.equal(24 * 3);
+  });
+
+  it("cuts weights that few rows meet as the kernels do", () => {
+    expect(fewRowsTasks({ m: 768, n: 256, threads: 2, tileRows: 12 })).to.equal(8);
+    // Panels are parted where ranges of rows do not suffice.
+    expect(fewRowsTasks({ m: 768, n: 256, threads: 64, tileRows: 12 })).to.equal(8 * 32);
   });
 });
 
 describe("the tables of scaling", () => {
-  const machine = { line: "Some CPU" };
+  const machine = { line: "Some CPU", isa: "avx2", node: "20.0.0", kernel: "6" };
   const when = { date: "2026-01-02", commit: "abc" };
 
   it("holds the model against every measured step", () => {

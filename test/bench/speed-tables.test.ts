@@ -50,12 +50,24 @@ describe("the table of other software", () => {
 });
 
 describe("the machine above a table", () => {
-  it("tells a processor with AVX2 alone from a better one that was held to it", () => {
-    const avx2 = { ...machine, isa: "avx2" };
-    const held = { machine: { ...avx2, best: "avx512bf16" }, rows: {} };
-    const own = { machine: { ...avx2, best: "avx2" }, rows: {} };
-    expect(peersTable({ avx2: held, avx512: undefined })).to.include("threads; avx512bf16 held to avx2, Node");
-    expect(peersTable({ avx2: own, avx512: undefined })).to.include("threads; avx2, Node");
+  it("is that of every row that does not name another", () => {
+    const row = {
+      what: "",
+      parts: { all: { ours: series(2), theirs: series(1), ratio: series(2) } },
+      loads: [],
+    };
+    const rows = {
+      "gpt2-fp32": { ...row, ...when, on: "Another CPU; avx2" },
+      "gpt2-bf16": { ...row, ...when },
+    };
+    const lines = linesOf(peersTable({ avx2: undefined, avx512: { machine, rows } }));
+    const endOf = (name: string) =>
+      lines
+        .find((line) => line.startsWith(`| ${name} |`))
+        ?.split(" | ")
+        .at(-1);
+    expect(endOf("gpt2-fp32")).to.equal("2026-01-02, Another CPU; avx2 |");
+    expect(endOf("gpt2-bf16")).to.equal("2026-01-02 |");
   });
 });
 

@@ -1,0 +1,35 @@
+// Kept rows name the machine that they were measured on, also when another one goes on with the file.
+
+import { expect } from "chai";
+import { type Kept, type MeasuredOn, machineText, processorOf, rowsOn } from "../../bench/kept.js";
+
+const zen3: MeasuredOn = { line: "Some CPU", isa: "avx2", best: "avx2", node: "20.0.0", kernel: "6" };
+const zen5: MeasuredOn = { ...zen3, best: "avx512bf16", family: "family 26 model 2" };
+const when = { date: "2026-01-02", commit: "abc" };
+
+describe("kept rows", () => {
+  it("tell a processor with AVX2 alone from a better one that was held to it", () => {
+    expect(machineText(zen3)).to.equal("Some CPU; avx2");
+    expect(machineText(zen5)).to.equal("Some CPU; family 26 model 2, avx512bf16 held to avx2");
+  });
+
+  it("say so where another machine measured them", () => {
+    const kept: Kept<{ readonly n: number }> = {
+      machine: zen3,
+      rows: { old: { n: 1, on: "older", ...when }, new: { n: 2, ...when } },
+    };
+    expect(rowsOn(kept, { ...zen3, kernel: "7" })).to.deep.equal(kept.rows);
+    const rows = rowsOn(kept, zen5);
+    expect(rows.old?.on).to.equal("older");
+    expect(rows.new?.on).to.equal("Some CPU; avx2");
+  });
+
+  it("are kept of processors alone, not of emulated ones", () => {
+    expect([processorOf("avx2"), processorOf("avx512"), processorOf("avx512bf16")]).to.deep.equal([
+      "avx2",
+      "avx512",
+      "avx512",
+    ]);
+    for (const isa of ["scalar", "emulated16", "neon"]) expect(() => processorOf(isa)).to.throw(isa);
+  });
+});
