@@ -275,7 +275,7 @@ Napi::Value state(const Napi::CallbackInfo& info) {
         undefined_of);
 }
 
-template <std::vector<float> (Session::*read)(const std::string&, Stream&) const>
+template <auto read>  // std::vector<float> (Session::*)(const std::string&, Stream&)
 Napi::Value read_tensor(const Napi::CallbackInfo& info) {
     return run_on_model(
         info,
