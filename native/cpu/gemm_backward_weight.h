@@ -1,5 +1,5 @@
-// linear_backward_weight: dW = or += dy^T x, dbias += column sums of dy. Packs both sides in slabs that stay in
-// cache; no second copy of dW. Must not include a vec_*.h.
+// linear_backward_weight: dW = or += dy^T x, dbias += column sums of dy. Packs both sides in slabs that stay
+// in cache; no second copy of dW. Must not include a vec_*.h.
 #pragma once
 
 #include <algorithm>
@@ -61,8 +61,8 @@ void pack_all_panels(typename F::B* out, const ConstMat& dy, int64_t first, int6
     });
 }
 
-// dW = or += tiles of its panels from `panel` on. A gradient comes from memory: it is fetched while its tile is
-// computed.
+// dW = or += tiles of its panels from `panel` on. A gradient comes from memory: it is fetched while its tile
+// is computed.
 template <class V>
 struct GradientSink {
     const WeightGrad& dw;
@@ -105,7 +105,8 @@ Status backward_weight_in(const WeightGrad& dw, const ConstMat& dy, const ConstM
             const int64_t width = std::min(group, panels - panel);
             pack_all_panels<V, F>(b, dy, first, count, panel, width, padded, stream);
             const Gemm<F, Side::Packed> gemm{{a}, b, padded * kPanel, dw.K, width, count};
-            if (!gemm_run<V>(gemm, stream, GradientSink<V>{dw, panel, accumulate || first > 0})) return Status::Memory;
+            if (!gemm_run<V>(gemm, stream, GradientSink<V>{dw, panel, accumulate || first > 0}))
+                return Status::Memory;
         }
     }
     return Status::Ok;

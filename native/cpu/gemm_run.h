@@ -82,10 +82,10 @@ inline TaskGrid cut_rows(int64_t micropanels, int64_t panels, int threads) {
     TaskGrid grid{};
     grid.micropanels = micropanels;
     // With many threads ranges do not suffice: fewer panels go together.
-    grid.group = std::clamp<int64_t>(panels * most_ranges / (threads * kRanges), 1, std::min(panels, kMaxGroup));
+    grid.group =
+        std::clamp<int64_t>(panels * most_ranges / (threads * kRanges), 1, std::min(panels, kMaxGroup));
     grid.groups = divide_up(panels, grid.group);
-    grid.row_ranges =
-        std::clamp<int64_t>(divide_up(threads * kRanges, grid.groups), 1, most_ranges);
+    grid.row_ranges = std::clamp<int64_t>(divide_up(threads * kRanges, grid.groups), 1, most_ranges);
     return grid;
 }
 

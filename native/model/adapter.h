@@ -8,9 +8,9 @@
 
 #include "core/ops.h"
 #include "core/scratch.h"
+#include "model/gradients.h"
 #include "model/spec.h"
 #include "model/trunk.h"
-#include "model/gradients.h"
 #include "model/weights.h"
 
 namespace attune {

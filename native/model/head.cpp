@@ -150,8 +150,8 @@ TargetSpan Head::span_of(const TargetStats& stats, const HeadLoss& loss, int64_t
 }
 
 // The chunk's logits must still lie in the workspace, the derivatives of its targets be set.
-void Head::backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk,
-                          const HeadLoss& loss, Stream& stream) {
+void Head::backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk, const HeadLoss& loss,
+                          Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     HeadWeights w;
     w.logprob = d_logprobs_ + chunk.first;
@@ -162,8 +162,7 @@ void Head::backward_chunk(const Weights& weights, Gradients* gradients, Chunk ch
 }
 
 // Where the chunk's logits were, their derivatives must lie.
-void Head::backward_logits(const Weights& weights, Gradients* gradients, Chunk chunk,
-                           Stream& stream) {
+void Head::backward_logits(const Weights& weights, Gradients* gradients, Chunk chunk, Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     Mat dx = d_normed_;
     dx.data = static_cast<float*>(d_normed_.data) + chunk.first * config_.width;
@@ -209,8 +208,8 @@ void Head::visit_logits(const Weights& weights, const std::function<void(int64_t
     }
 }
 
-void Head::train(TargetStats& stats, const Weights& weights, Gradients* gradients,
-                 const PackedBatch& batch, const HeadLoss& loss, Stream& stream) {
+void Head::train(TargetStats& stats, const Weights& weights, Gradients* gradients, const PackedBatch& batch,
+                 const HeadLoss& loss, Stream& stream) {
     resize(stats, targets_);
     if (!loss.targets) {
         train_groups(stats, weights, gradients, batch, loss, stream);
@@ -268,8 +267,8 @@ void Head::train_groups(TargetStats& stats, const Weights& weights, Gradients* g
 }
 
 // Too many targets for one chunk of logits: all log-probs first, then each part again with its gradient.
-void Head::train_large_group(TargetStats& stats, const Weights& weights, Gradients* gradients,
-                             Chunk group, int64_t index, const HeadLoss& loss, Stream& stream) {
+void Head::train_large_group(TargetStats& stats, const Weights& weights, Gradients* gradients, Chunk group,
+                             int64_t index, const HeadLoss& loss, Stream& stream) {
     const auto parts = [&](auto&& visit) {
         const int64_t end = group.first + group.count;
         for (int64_t first = group.first; first < end; first += chunk_rows())

@@ -10,8 +10,8 @@
 #include "core/ops.h"
 #include "core/scratch.h"
 #include "core/target_span.h"
-#include "model/spec.h"
 #include "model/gradients.h"
+#include "model/spec.h"
 #include "model/weights.h"
 
 namespace attune {
@@ -60,8 +60,8 @@ class Head {
     // evaluate() with gradients: of the head matrix (+=; gradients null = it is frozen) and, kept inside, of
     // the normed rows. A group that fits one chunk costs three GEMMs per row, two when frozen; a larger one
     // is computed twice.
-    void train(TargetStats& stats, const Weights& weights, Gradients* gradients,
-               const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
+    void train(TargetStats& stats, const Weights& weights, Gradients* gradients, const PackedBatch& batch,
+               const HeadLoss& loss, Stream& stream);
     // The same for a loss of whole distributions: differentiate() turns the logits [count,V] of the targets
     // from `first`, whose tokens are [count], into its derivatives, in place. Every target once.
     void train_logits(
@@ -109,13 +109,13 @@ class Head {
     void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                        Stream& stream);
     TargetSpan span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) const;
-    void backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk,
-                        const HeadLoss& loss, Stream& stream);
+    void backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk, const HeadLoss& loss,
+                        Stream& stream);
     void backward_logits(const Weights& weights, Gradients* gradients, Chunk chunk, Stream& stream);
     void train_groups(TargetStats& stats, const Weights& weights, Gradients* gradients,
                       const PackedBatch& batch, const HeadLoss& loss, Stream& stream);
-    void train_large_group(TargetStats& stats, const Weights& weights, Gradients* gradients,
-                           Chunk group, int64_t index, const HeadLoss& loss, Stream& stream);
+    void train_large_group(TargetStats& stats, const Weights& weights, Gradients* gradients, Chunk group,
+                           int64_t index, const HeadLoss& loss, Stream& stream);
 
     const Ops& ops_;
     ModelConfig config_;

@@ -8,8 +8,8 @@
 
 #include "core/ops.h"
 #include "core/scratch.h"
-#include "model/head.h"
 #include "model/gradients.h"
+#include "model/head.h"
 #include "model/weights.h"
 
 namespace attune {

@@ -6,9 +6,9 @@
 
 #include "core/ops.h"
 #include "model/activations.h"
+#include "model/gradients.h"
 #include "model/rope_table.h"
 #include "model/spec.h"
-#include "model/gradients.h"
 #include "model/weights.h"
 
 namespace attune {
@@ -43,8 +43,8 @@ class Trunk {
     Mat output_gradient() { return memory_.d_output; }
     // Adds to the gradients. The batch, weights and role are those of the last forward(). gradients: of the
     // base, or null when it is frozen; an adapter adds to its own.
-    void backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch,
-                  Stream& stream, TrunkRole role = {});
+    void backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch, Stream& stream,
+                  TrunkRole role = {});
 
     int64_t allocated_bytes() const { return static_cast<int64_t>(memory_.arena_bytes); }
     int64_t planned_bytes(int64_t rows, bool keep) const {

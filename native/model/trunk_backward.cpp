@@ -55,8 +55,8 @@ void Trunk::linear_backward(const Pass& pass, size_t layer, LinearMap map, Mat d
     const Mat dh = adapter->dh(layer, map);
     check(ops_.lowrank_backward_input(dx, dh, dy, w, term, &pass.stream), "lowrank_backward_input");
     check(ops_.lowrank_backward_weight(adapter->a_gradient(layer, map, pass.stream),
-                                       adapter->b_gradient(layer, map, pass.stream), dy,
-                                       dh, x, adapter->h(layer, map), term, &pass.stream),
+                                       adapter->b_gradient(layer, map, pass.stream), dy, dh, x,
+                                       adapter->h(layer, map), term, &pass.stream),
           "lowrank_backward_weight");
 }
 
@@ -115,16 +115,16 @@ void Trunk::backward_layer(const Pass& pass, size_t layer) {
     backward_attention(pass, layer);
 }
 
-void Trunk::backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch,
-                     Stream& stream, TrunkRole role) {
+void Trunk::backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch, Stream& stream,
+                     TrunkRole role) {
     const Pass pass{weights, batch, stream, role, gradients};
     for (size_t layer = layers_.size(); layer-- > 0;) {
         stop_if_cancelled(stream);
         backward_layer(pass, layer);
     }
     if (gradients == nullptr) return;
-    check(ops_.embedding_backward(gradients->matrix(*embedding_, stream), memory_.d_output, batch.tokens.data(),
-                                  &stream),
+    check(ops_.embedding_backward(gradients->matrix(*embedding_, stream), memory_.d_output,
+                                  batch.tokens.data(), &stream),
           "embedding_backward");
     if (positions_ != nullptr)
         check(ops_.embedding_backward(gradients->matrix(*positions_, stream), memory_.d_output,

@@ -38,8 +38,8 @@ void TrainedTensors::update_tensor(const TensorSpec& tensor, const float* gradie
         parameter = masters_.at(tensor);
         compute = static_cast<bf16_t*>(weights_.matrix_data(tensor));
     }
-    check(ops_.adamw(parameter, compute, first_moments_.at(tensor), second_moments_.at(tensor),
-                     gradient, tensor.elements, tensor.layout, settings, &stream),
+    check(ops_.adamw(parameter, compute, first_moments_.at(tensor), second_moments_.at(tensor), gradient,
+                     tensor.elements, tensor.layout, settings, &stream),
           "adamw");
 }
 

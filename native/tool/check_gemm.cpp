@@ -20,10 +20,9 @@ using Doubles = std::vector<double>;
 // weight gradient; where the input gradient reads W where it lies, more panels of rows than go together and
 // several slabs.
 const std::vector<LinearShape> kShapes = {
-    {1, 1, 1},      {3, 7, 5},      {5, 31, 16},      {6, 32, 17},     {7, 33, 255},   {11, 64, 256},
-    {12, 65, 257},  {13, 96, 2},    {25, 13, 513},    {37, 130, 520},  {211, 97, 300}, {4, 2100, 41},
-    {203, 5, 9001}, {2100, 40, 19}, {2081, 1060, 17}, {300, 290, 610},
-    {40, 2100, 300},
+    {1, 1, 1},      {3, 7, 5},      {5, 31, 16},      {6, 32, 17},     {7, 33, 255},    {11, 64, 256},
+    {12, 65, 257},  {13, 96, 2},    {25, 13, 513},    {37, 130, 520},  {211, 97, 300},  {4, 2100, 41},
+    {203, 5, 9001}, {2100, 40, 19}, {2081, 1060, 17}, {300, 290, 610}, {40, 2100, 300},
 };
 constexpr size_t kSmallShapes = 10;  // the first ones go through every combination
 
@@ -188,7 +187,8 @@ void check_linear_backward_input(Checks& checks) {
 
 void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, DType x_type,
                            bool accumulate) {
-    const std::string name = label("linear_backward_weight", s, dy_type, x_type) + (accumulate ? " +=" : " =");
+    const std::string name =
+        label("linear_backward_weight", s, dy_type, x_type) + (accumulate ? " +=" : " =");
     Random random(31);
     const TestMatrix dy = random_matrix(random, dy_type, s.M, s.N, 2);
     const TestMatrix x = random_matrix(random, x_type, s.M, s.K, 1);
@@ -255,11 +255,13 @@ void check_linear_shapes(Checks& checks) {
     checks.expect_ok("linear_backward_input of no rows",
                      ops.linear_backward_input(none_dx, dy.view(0, 0), w.weight(), 0, stream));
     const Doubles before = w.values();
-    checks.expect_ok("linear_backward_weight of no rows",
-                     ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), 1, stream));
+    checks.expect_ok(
+        "linear_backward_weight of no rows",
+        ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), 1, stream));
     checks.expect_same("linear_backward_weight of no rows adds nothing", w.values(), before);
-    checks.expect_ok("linear_backward_weight = of no rows",
-                     ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), 0, stream));
+    checks.expect_ok(
+        "linear_backward_weight = of no rows",
+        ops.linear_backward_weight(w.gradient(), nullptr, dy.view(0, 0), x.view(0, 0), 0, stream));
     checks.expect_same("linear_backward_weight = of no rows is zero", w.values(), Doubles(before.size()));
 }
 
