@@ -27,8 +27,8 @@ class Gradients {
         int32_t accumulate;
     };
     Product product(const TensorSpec& tensor) {
-        const bool before = written_[index_of(tensor)];
-        written_[index_of(tensor)] = true;
+        const bool before = written_[tensor.index];
+        written_[tensor.index] = true;
         return {flat_.matrix(tensor), before ? 1 : 0};
     }
     // For what only adds.
@@ -52,13 +52,10 @@ class Gradients {
     }
 
   private:
-    size_t index_of(const TensorSpec& tensor) const {
-        return static_cast<size_t>(&tensor - spec_->tensors.data());
-    }
     void settle(const TensorSpec& tensor, Stream& stream) {
-        if (written_[index_of(tensor)]) return;
+        if (written_[tensor.index]) return;
         check(ops_->fill(flat_.at(tensor), 0, tensor.elements, &stream), "fill");
-        written_[index_of(tensor)] = true;
+        written_[tensor.index] = true;
     }
 
     const Ops* ops_ = nullptr;

@@ -138,6 +138,7 @@ void ModelSpec::place(TensorSpec tensor) {
     total += (tensor.elements + kAlign - 1) / kAlign * kAlign;
     for (const TensorPart& part : tensor.parts) parameters += part.rows * tensor.K;
     index.emplace(tensor.name, tensors.size());
+    tensor.index = tensors.size();
     tensors.push_back(std::move(tensor));
 }
 

@@ -31,7 +31,8 @@ struct TensorSpec {
     bool vector = false;   // one dimension: always fp32, never decayed
     int64_t offset = 0;    // elements, into the matrices or the vectors buffer
     int64_t elements = 0;  // with padding
-    std::vector<TensorPart> parts;
+    std::vector<TensorPart> parts{};
+    size_t index = 0;  // among the tensors of its spec
 };
 
 struct ModelSpec {
