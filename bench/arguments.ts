@@ -14,7 +14,3 @@ export function dtypeOf(text: string): Dtype {
   if (text === "fp32" || text === "bf16") return text;
   throw new Error(`expected --dtype to be fp32 or bf16 but received "${text}"`);
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -92,14 +92,18 @@ export async function compare({
   };
 }
 
-/** Throws where a side measured other parts or none, worked on other rows, or began with another loss. */
+/** Throws where the other side left out a part of ours (its scripts may know more), either measured none, worked on other rows, or began with another loss. */
 function mustAgree(ours: Reading, theirs: Reading, lossTolerance: number): void {
-  const [mine, other] = [ours, theirs].map(({ rates }) => Object.keys(rates).toSorted().join(", "));
-  if (mine !== other || mine === "")
-    throw new Error(`the two sides measured different things: ${mine} against ${other}`);
-  for (const { rates } of [ours, theirs])
-    for (const [name, rate] of Object.entries(rates))
+  const mine = Object.keys(ours.rates);
+  if (mine.length === 0 || mine.some((name) => !(name in theirs.rates)))
+    throw new Error(
+      `the two sides measured different things: ${mine.join(", ")} against ${Object.keys(theirs.rates).join(", ")}`,
+    );
+  for (const name of mine)
+    for (const { rates } of [ours, theirs]) {
+      const rate = rates[name] ?? Number.NaN;
       if (!(rate > 0 && Number.isFinite(rate))) throw new Error(`a side measured ${rate} for ${name}`);
+    }
   if (ours.work !== theirs.work)
     throw new Error(`the two sides worked on other rows: ${ours.work} against ${theirs.work}`);
   const [loss, otherLoss] = [ours.losses?.[0], theirs.losses?.[0]];

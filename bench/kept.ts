@@ -6,6 +6,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngine, isas } from "../lib/engine/index.js";
+import { reasonOf } from "../lib/errors/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -72,7 +73,7 @@ export function readKept<Row>(kind: string, processor: Processor): Kept<Row> | u
   try {
     return JSON.parse(readFileSync(path, "utf8")) as Kept<Row>;
   } catch (error) {
-    throw new Error(`${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${path} is no JSON: ${reasonOf(error)}`);
   }
 }
 

@@ -7,8 +7,9 @@ import { parseArgs } from "node:util";
 import { type BenchReport, runBench } from "../lib/cli/bench-run.js";
 import { benchSuites } from "../lib/cli/bench-suites.js";
 import { benchText } from "../lib/cli/bench-table.js";
+import { reasonOf } from "../lib/errors/index.js";
 import { attuneVersion, machineLine } from "../lib/train/machine.js";
-import { countOf, messageOf } from "./arguments.js";
+import { countOf } from "./arguments.js";
 import { type BennyRow, bennyText, printSuite, runBenny } from "./benny.js";
 import { benchContention } from "./contention.js";
 import { benchDecode } from "./decode.js";
@@ -99,6 +100,6 @@ try {
   await (program === undefined ? frontDoor(process.argv.slice(2)) : program(rest));
 } catch (error) {
   // Wrong words and failed measurements alike; a stack says nothing about either.
-  console.error(messageOf(error));
+  console.error(reasonOf(error));
   process.exitCode = 1;
 }

@@ -268,9 +268,11 @@ function fusedHead(
 ): PeerRow {
   const readingOf = (
     lines: readonly JsonLine[],
+    op: string,
     of: (line: JsonLine) => { readonly name: string; readonly rate: number; readonly megabytes: number },
   ): Reading => {
-    const rates = lines.map(of).flatMap(({ name, rate, megabytes }) => [
+    const own = lines.filter((line) => line.op === op);
+    const rates = own.map(of).flatMap(({ name, rate, megabytes }) => [
       [name, rate] as const,
       // Less is better.
       ...(memory === "default" ? [[`${name} memory`, 1 / megabytes] as const] : []),
@@ -289,7 +291,7 @@ function fusedHead(
     partTarget: (part) => (part.endsWith("memory") ? { avx2: 4, avx512: 4 } : undefined),
     ours: (places) =>
       tool(places, ["fused_head", dtype], (lines) =>
-        readingOf(lines, (line) => ({
+        readingOf(lines, "fused_head", (line) => ({
           name: String(line.shape),
           rate: number(line, "gflops_median"),
           megabytes: number(line, "extra_mb"),
@@ -300,7 +302,7 @@ function fusedHead(
         places,
         ["torch_ops.py", "--ops", "head", "--dtypes", dtype],
         (lines) =>
-          readingOf(lines, (line) => ({
+          readingOf(lines, "head", (line) => ({
             name: theirShape(line),
             rate: medianRate(line, "gflops"),
             // They count in units of 2^20.

@@ -7,7 +7,8 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createEngine } from "../lib/engine/index.js";
-import { countOf, messageOf } from "./arguments.js";
+import { reasonOf } from "../lib/errors/index.js";
+import { countOf } from "./arguments.js";
 import { type Compared, compare, type Reading } from "./compare.js";
 import { benchContention } from "./contention.js";
 import { isaHere, type Keeping, keepingRows, type Processor, processorOf, root } from "./kept.js";
@@ -63,7 +64,7 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
       await measureRow(row, { places, pairs: asked ?? row.pairs, keeping, processor });
     } catch (error) {
       // Hours may lie before it and behind it.
-      console.error(`  ${row.name} failed: ${messageOf(error)}`);
+      console.error(`  ${row.name} failed: ${reasonOf(error)}`);
       failed.push(row.name);
     }
   if (values.only === undefined) {
