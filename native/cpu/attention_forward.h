@@ -12,6 +12,7 @@
 #include "cpu/attention_plan.h"
 #include "cpu/attention_product.h"
 #include "cpu/attention_tiles.h"
+#include "cpu/attention_walks.h"
 #include "cpu/vec_math.h"
 
 namespace attune {
@@ -77,27 +78,21 @@ template <class V>
 void attend_tile(const ForwardBlock& block, int64_t rows, const AttentionSizes& sizes, const KeyTile& tile,
                  int64_t tile_position, int64_t first_position, const float* keys, const float* values) {
     const int64_t padded = sizes.padded;
-    for (int64_t row = 0; row < rows; row += kProductRows<V>) {
-        const int64_t count = rows - row < kProductRows<V> ? rows - row : kProductRows<V>;
-        const int64_t low = first_position + row / sizes.repeat;
-        const int64_t high = first_position + (row + count - 1) / sizes.repeat;
-        const Visible seen = visible_keys(tile, tile_position, low, high, sizes.window);
-        if (seen.empty()) continue;
-        const int64_t from = seen.first / V::kLanes * V::kLanes;
-        const int64_t n = (seen.last - from + V::kLanes - 1) / V::kLanes * V::kLanes;
-        product<V, false>(block.scores, kTileKeys, count, n, {block.query + row * padded, padded, 1},
-                          keys + from, tile.width, sizes.D);
-        for (int64_t i = 0; i < count; ++i) {
+    each_row_stripe<V>(rows, sizes, tile, tile_position, first_position, [&](const RowStripe& stripe) {
+        if (stripe.n == 0) return;
+        product<V, false>(block.scores, kTileKeys, stripe.count, stripe.n,
+                          {block.query + stripe.row * padded, padded, 1}, keys + stripe.from, tile.width,
+                          sizes.D);
+        for (int64_t i = 0; i < stripe.count; ++i) {
+            const int64_t row = stripe.row + i;
             float* scores = block.scores + i * kTileKeys;
-            const int64_t position = first_position + (row + i) / sizes.repeat;
-            const Visible own = visible_keys(tile, tile_position, position, position, sizes.window);
-            mask_scores(scores, n, own.first - from, own.last - from);
-            soften_row<V>(scores, n, block.high[row + i], block.sum[row + i],
-                          block.output + (row + i) * padded, padded);
+            mask_row(scores, stripe, row, sizes, tile, tile_position, first_position);
+            soften_row<V>(scores, stripe.n, block.high[row], block.sum[row], block.output + row * padded,
+                          padded);
         }
-        product<V, true>(block.output + row * padded, padded, count, padded, {block.scores, kTileKeys, 1},
-                         values + from * padded, padded, seen.last - from);
-    }
+        product<V, true>(block.output + stripe.row * padded, padded, stripe.count, padded,
+                         {block.scores, kTileKeys, 1}, values + stripe.from * padded, padded, stripe.keys);
+    });
 }
 
 // Loads the queries of a range, scaled.
