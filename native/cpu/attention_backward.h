@@ -153,9 +153,10 @@ void run_attention_backward(const Mat& dqkv, const BackwardInputs& in, const Att
         const auto block = Form::block(blocks + worker * layout.block_floats + layout.spare,
                                        layout.block_rows, sizes.padded);
         for (int32_t i = 0; i < task.piece_count; ++i)
-            differentiate_piece<V, Form>(dqkv, region, layout.region_floats, block, in,
-                                         {all.keys + at, all.keys_transposed + at, all.values_transposed + at},
-                                         sizes, view, view.pieces[task.first_piece + i], head);
+            differentiate_piece<V, Form>(
+                dqkv, region, layout.region_floats, block, in,
+                {all.keys + at, all.keys_transposed + at, all.values_transposed + at}, sizes, view,
+                view.pieces[task.first_piece + i], head);
     });
     stream->pool->parallel(view.tile_count * sizes.G, [&](int64_t task, int worker) {
         const int64_t head = task % sizes.G;

@@ -23,12 +23,12 @@ struct PairGradients {
     // What a worker keeps of one query block; rows as in ForwardBlock, a row of zeros behind an odd number.
     // Twice what goes into two products, along d and along rows.
     struct Block {
-        float* dquery;  // [rows, padded]
-        float* lse;     // [rows]
-        float* delta;   // [rows] sum over d of dout * out
-        float* scores;  // [kProductRows, kTileKeys]
-        float* dp;      // [kProductRows, kTileKeys] dout . value
-        bf16_t* query;  // [rows, padded], as they are
+        float* dquery;        // [rows, padded]
+        float* lse;           // [rows]
+        float* delta;         // [rows] sum over d of dout * out
+        float* scores;        // [kProductRows, kTileKeys]
+        float* dp;            // [kProductRows, kTileKeys] dout . value
+        bf16_t* query;        // [rows, padded], as they are
         bf16_t* query_pairs;  // [rows/2][padded][2]
         bf16_t* dout;         // [rows, padded]
         bf16_t* dout_pairs;   // [rows/2][padded][2]
@@ -39,7 +39,8 @@ struct PairGradients {
 
     static constexpr int64_t block_floats(int64_t rows, int64_t padded) {
         const int64_t whole = (rows + 15) / 16 * 16;
-        return whole * padded + 2 * whole + 2 * kStripe + (4 * whole * padded + kStripe + 2 * whole * kTileKeys) / 2;
+        return whole * padded + 2 * whole + 2 * kStripe +
+               (4 * whole * padded + kStripe + 2 * whole * kTileKeys) / 2;
     }
 
     static Block block(float* memory, int64_t rows, int64_t padded) {
@@ -116,9 +117,11 @@ struct PairGradients {
             const int64_t from = stripe.from, n = stripe.n, at = stripe.row * padded;
             if (n > 0) {
                 product<V, false>(block.scores, kTileKeys, stripe.count, n, {block.query + at, padded, 2},
-                                  tiles.keys_transposed + tile.row * padded + 2 * from, 2 * tile.width, depth);
+                                  tiles.keys_transposed + tile.row * padded + 2 * from, 2 * tile.width,
+                                  depth);
                 product<V, false>(block.dp, kTileKeys, stripe.count, n, {block.dout + at, padded, 2},
-                                  tiles.values_transposed + tile.row * padded + 2 * from, 2 * tile.width, depth);
+                                  tiles.values_transposed + tile.row * padded + 2 * from, 2 * tile.width,
+                                  depth);
             }
             for (int64_t i = 0; i < stripe.count; ++i)
                 mask_row(block.scores + i * kTileKeys, stripe, stripe.row + i, sizes, tile, tile_position,
@@ -135,8 +138,8 @@ struct PairGradients {
         });
     }
 
-    // Keys [key, key + keys) of the tile, rows [row, end): dkeys += ds^T query;  dvalues += p^T dout. The other
-    // row of a pair that is cut sees none of these keys.
+    // Keys [key, key + keys) of the tile, rows [row, end): dkeys += ds^T query;  dvalues += p^T dout. The
+    // other row of a pair that is cut sees none of these keys.
     static void add_key_gradients(float* dkeys, float* dvalues, const Block& block, int64_t padded,
                                   int64_t key, int64_t keys, int64_t row, int64_t end) {
         const int64_t first = row / 2, count = (end + 1) / 2 - first;

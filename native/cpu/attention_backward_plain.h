@@ -67,7 +67,7 @@ struct PlainGradients {
     }
 
     static void load_rows(const Block& block, const BackwardInputs& in, const AttentionSizes& sizes,
-                              int64_t first_row, int64_t queries, int64_t kv_head) {
+                          int64_t first_row, int64_t queries, int64_t kv_head) {
         const int64_t padded = sizes.padded;
         load_queries<V>(block.query, in.qkv, sizes, first_row, queries, kv_head);
         for (int64_t i = 0; i < queries; ++i)
@@ -97,9 +97,11 @@ struct PlainGradients {
             float* p = block.p + stripe.row * kTileKeys + from;
             float* ds = block.ds + stripe.row * kTileKeys + from;
             if (n > 0) {
-                product<V, false>(p, kTileKeys, stripe.count, n, {block.query + stripe.row * padded, padded, 1},
+                product<V, false>(p, kTileKeys, stripe.count, n,
+                                  {block.query + stripe.row * padded, padded, 1},
                                   tiles.keys_transposed + tile.row * padded + from, tile.width, sizes.D);
-                product<V, false>(ds, kTileKeys, stripe.count, n, {block.dout + stripe.row * padded, padded, 1},
+                product<V, false>(ds, kTileKeys, stripe.count, n,
+                                  {block.dout + stripe.row * padded, padded, 1},
                                   tiles.values_transposed + tile.row * padded + from, tile.width, sizes.D);
             }
             for (int64_t i = 0; i < stripe.count; ++i) {
@@ -117,8 +119,8 @@ struct PlainGradients {
     }
 
     // Keys [key, key + keys) of the tile, rows [row, end): dkeys += ds^T query;  dvalues += p^T dout
-    static void add_key_gradients(float* dkeys, float* dvalues, const Block& block, int64_t padded, int64_t key,
-                                  int64_t keys, int64_t row, int64_t end) {
+    static void add_key_gradients(float* dkeys, float* dvalues, const Block& block, int64_t padded,
+                                  int64_t key, int64_t keys, int64_t row, int64_t end) {
         const int64_t at = row * kTileKeys + key;
         product<V, true>(dvalues + key * padded, padded, keys, padded, {block.p + at, 1, kTileKeys},
                          block.dout + row * padded, padded, end - row);

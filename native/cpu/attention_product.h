@@ -1,5 +1,5 @@
-// Small matrix products on packed tiles: C (+)= A B with A broadcast and B in vectors, both fp32 or both bf16 in
-// pairs along the depth. Every element of C adds over the depth in ascending order, whatever the blocking.
+// Small matrix products on packed tiles: C (+)= A B with A broadcast and B in vectors, both fp32 or both bf16
+// in pairs along the depth. Every element of C adds over the depth in ascending order, whatever the blocking.
 // Templates on the vector type only; no threads, no tensors.
 #pragma once
 
@@ -91,8 +91,8 @@ inline void product_rows(float* c, int64_t ldc, int64_t cols, Left<T> a, const T
         product_tile<V, kRows, 1, kAdd>(c + col, ldc, a, b + col * kElements, ldb, depth);
 }
 
-// c[rows, cols] (ldc) = or += a[rows, depth] b[depth, cols] (ldb); cols is a whole number of vectors, depth of
-// bf16 a number of pairs.
+// c[rows, cols] (ldc) = or += a[rows, depth] b[depth, cols] (ldb); cols is a whole number of vectors, depth
+// of bf16 a number of pairs.
 template <class V, bool kAdd, class T>
 void product(float* c, int64_t ldc, int64_t rows, int64_t cols, std::type_identity_t<Left<T>> a, const T* b,
              int64_t ldb, int64_t depth) {
