@@ -95,9 +95,10 @@ function gemm(dtype: Dtype, target: Wanted): PeerRow {
   };
 }
 
-/** The same GEMMs beside the machine's multiply-adds: the ratio is the share of the peak. */
+/** The same GEMMs beside the machine's multiply-adds: the ratio is the share of the peak, of ATTUNE_ISA's where it is set. */
 function gemmOfPeak(dtype: Dtype, target: Wanted): PeerRow {
   const names = shapes.map((shape) => shape.join("x"));
+  const isa = process.env.ATTUNE_ISA;
   return {
     name: `peak-${dtype}`,
     what: `${dtype} GEMM as a share of the multiply-adds that the machine reaches from registers`,
@@ -106,7 +107,10 @@ function gemmOfPeak(dtype: Dtype, target: Wanted): PeerRow {
     ours: (places) => tool(places, ["gemm", dtype, ...names], (lines) => forwardRates(lines)),
     theirs: (places) =>
       tool(places, ["peak"], (lines) => {
-        const peaks = lines.filter((line) => line.op === "peak_arithmetic" && line.dtype === dtype);
+        const peaks = lines.filter(
+          (line) =>
+            line.op === "peak_arithmetic" && line.dtype === dtype && (isa === undefined || line.isa === isa),
+        );
         const peak = Math.max(...peaks.map((line) => number(line, "gflops_median")));
         return { rates: Object.fromEntries(names.map((name) => [name, peak])) };
       }),
