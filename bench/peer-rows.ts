@@ -98,7 +98,7 @@ function gemm(dtype: Dtype, target: Wanted): PeerRow {
 /** The same GEMMs beside the machine's multiply-adds: the ratio is the share of the peak, of ATTUNE_ISA's where it is set. */
 function gemmOfPeak(dtype: Dtype, target: Wanted): PeerRow {
   const names = shapes.map((shape) => shape.join("x"));
-  const isa = process.env.ATTUNE_ISA;
+  const held = process.env.ATTUNE_ISA || undefined;
   return {
     name: `peak-${dtype}`,
     what: `${dtype} GEMM as a share of the multiply-adds that the machine reaches from registers`,
@@ -107,10 +107,12 @@ function gemmOfPeak(dtype: Dtype, target: Wanted): PeerRow {
     ours: (places) => tool(places, ["gemm", dtype, ...names], (lines) => forwardRates(lines)),
     theirs: (places) =>
       tool(places, ["peak"], (lines) => {
-        const peaks = lines.filter(
-          (line) =>
-            line.op === "peak_arithmetic" && line.dtype === dtype && (isa === undefined || line.isa === isa),
+        const own = lines.filter(
+          ({ op, isa }) => op === "peak_arithmetic" && (held === undefined || isa === held),
         );
+        // Without instructions for bf16 it is a format of memory, and fp32 is computed.
+        const same = own.filter((line) => line.dtype === dtype);
+        const peaks = same.length > 0 ? same : own.filter((line) => line.dtype === "fp32");
         const peak = Math.max(...peaks.map((line) => number(line, "gflops_median")));
         return { rates: Object.fromEntries(names.map((name) => [name, peak])) };
       }),
