@@ -123,7 +123,8 @@ std::vector<Case> cases() {
         {"window below a tile", {2, 2, 20, 17}, {{100, -1}, {81, 0}, {7, 0}}},
         {"window above a tile", {6, 2, 16, 90}, {{150, -1}, {230, 0}, {30, 0}}},
         {"window over many tasks", {4, 2, 8, 200}, {{500, -1}, {300, 0}}},
-        // Few enough values that one (query, key) pair too few shows; an odd number of heads on one cuts pairs of rows.
+        // Few enough values that one (query, key) pair too few shows; an odd number of heads on one cuts
+        // pairs of rows.
         {"window of one, many heads on one", {13, 1, 9, 1}, {{40, -1}, {9, 0}}},
         {"window of five, many heads on one", {13, 1, 9, 5}, {{40, -1}, {9, 0}}},
         {"window of three, eleven heads on one", {22, 2, 7, 3}, {{30, -1}, {9, 0}}},
