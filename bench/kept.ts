@@ -1,9 +1,17 @@
 // Files of measured rows in bench/results: who measured on what, and one entry per row. Must not know what a row holds.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { release } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngine, isas } from "../lib/engine/index.js";
 import { reasonOf } from "../lib/errors/index.js";
@@ -89,6 +97,8 @@ export function keepingRows(kind: string, isa: string, threads: number): Keeping
   const path = resultsFile(kind, processor);
   const machine = machineHere(isa);
   const commit = commitHere();
+  mkdirSync(dirname(path), { recursive: true });
+  accessSync(dirname(path), constants.W_OK);
   readKept(kind, processor);
   const keep = <Row>(name: string, row: Row) => {
     const before = readKept<Row>(kind, processor);

@@ -95,10 +95,9 @@ function gemm(dtype: Dtype, target: Wanted): PeerRow {
   };
 }
 
-/** The same GEMMs beside the machine's multiply-adds: the ratio is the share of the peak, of ATTUNE_ISA's where it is set. */
+/** The same GEMMs beside the machine's multiply-adds: the ratio is the share of the peak of the same instructions. */
 function gemmOfPeak(dtype: Dtype, target: Wanted): PeerRow {
   const names = shapes.map((shape) => shape.join("x"));
-  const held = process.env.ATTUNE_ISA || undefined;
   return {
     name: `peak-${dtype}`,
     what: `${dtype} GEMM as a share of the multiply-adds that the machine reaches from registers`,
@@ -107,9 +106,7 @@ function gemmOfPeak(dtype: Dtype, target: Wanted): PeerRow {
     ours: (places) => tool(places, ["gemm", dtype, ...names], (lines) => forwardRates(lines)),
     theirs: (places) =>
       tool(places, ["peak"], (lines) => {
-        const own = lines.filter(
-          ({ op, isa }) => op === "peak_arithmetic" && (held === undefined || isa === held),
-        );
+        const own = lines.filter(({ op, isa }) => op === "peak_arithmetic" && isa === places.isa);
         // Without instructions for bf16 it is a format of memory, and fp32 is computed.
         const same = own.filter((line) => line.dtype === dtype);
         const peaks = same.length > 0 ? same : own.filter((line) => line.dtype === "fp32");

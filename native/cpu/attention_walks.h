@@ -9,9 +9,8 @@
 
 namespace attune {
 
-// Rows [row, row + count) of a block, and what of a tile at least one of them sees: vectors of keys [from,
-// from
-// + n), n = 0 where nothing; `keys` of them up to the last that is seen.
+// Rows [row, row + count) of a block, and what of a tile at least one of them sees: n keys from `from` on,
+// whole vectors, n = 0 where nothing; `keys` of them up to the last that is seen.
 struct RowStripe {
     int64_t row;
     int64_t count;
@@ -20,9 +19,8 @@ struct RowStripe {
     int64_t keys;
 };
 
-// body(stripe) for all rows, kProductRows at a time. Row (i, r) = i * repeat + r is query i, at
-// first_position
-// + i.
+// body(stripe) for all rows, kProductRows at a time. Row (i, r) = i * repeat + r is query i, which stands at
+// first_position + i.
 template <class V, class Body>
 void each_row_stripe(int64_t rows, const AttentionSizes& sizes, const KeyTile& tile, int64_t tile_position,
                      int64_t first_position, Body&& body) {
