@@ -1,7 +1,7 @@
 // Runs two commands alternately, each in a process of its own, and compares what they measured: A B, B A, A B, …
 // Must not know what is measured.
 
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { loadavg } from "node:os";
 import { promisify } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
@@ -45,19 +45,17 @@ export interface Compare {
   readonly ours: Side;
   readonly theirs: Side;
   readonly pairs: number;
-  /** How far the first losses of the two sides may differ, relative to them; default 0.0002. */
+  /** How far the losses of the two sides may differ, relative to them; default 0.0002. */
   readonly lossTolerance?: number;
+  /** Which of them are compared, where both sides have them; default the first. Other weights or formats part after it. */
+  readonly losses?: "first" | "all";
+  /** What no ratio may exceed: a share of a peak above 1 was not measured beside that peak. */
+  readonly mostRatio?: number;
   readonly onPair?: (pair: number, ours: Reading, theirs: Reading) => void;
 }
 
 /** Throws where a command fails, or the two sides did not do the same work. */
-export async function compare({
-  ours,
-  theirs,
-  pairs,
-  lossTolerance = 2e-4,
-  onPair,
-}: Compare): Promise<Compared> {
+export async function compare({ ours, theirs, pairs, onPair, ...agreement }: Compare): Promise<Compared> {
   const readings: { ours: Reading; theirs: Reading }[] = [];
   const loads: number[] = [];
   for (let pair = 0; pair < pairs; pair++) {
@@ -65,7 +63,7 @@ export async function compare({
     const first = pair % 2 === 0 ? await run(ours) : undefined;
     const other = await run(theirs);
     const mine = first ?? (await run(ours));
-    mustAgree(mine, other, lossTolerance);
+    mustAgree(mine, other, agreement);
     readings.push({ ours: mine, theirs: other });
     onPair?.(pair, mine, other);
   }
@@ -92,8 +90,13 @@ export async function compare({
   };
 }
 
-/** Throws where the other side left out a part of ours (its scripts may know more), either measured none, worked on other rows, or began with another loss. */
-function mustAgree(ours: Reading, theirs: Reading, lossTolerance: number): void {
+type Agreement = Pick<Compare, "lossTolerance" | "losses" | "mostRatio">;
+
+/**
+ * Throws where the other side left out a part of ours (its scripts may know more), either measured none, worked on other rows, or
+ * had other losses, and where a ratio is above what can be.
+ */
+function mustAgree(ours: Reading, theirs: Reading, { mostRatio, ...losses }: Agreement): void {
   const mine = Object.keys(ours.rates);
   if (mine.length === 0 || mine.some((name) => !(name in theirs.rates)))
     throw new Error(
@@ -106,10 +109,33 @@ function mustAgree(ours: Reading, theirs: Reading, lossTolerance: number): void 
     }
   if (ours.work !== theirs.work)
     throw new Error(`the two sides worked on other rows: ${ours.work} against ${theirs.work}`);
-  const [loss, otherLoss] = [ours.losses?.[0], theirs.losses?.[0]];
-  if (loss === undefined || otherLoss === undefined) return;
-  if (!(Math.abs(loss - otherLoss) <= lossTolerance * Math.abs(otherLoss)))
-    throw new Error(`the two sides began with other losses: ${loss} against ${otherLoss}`);
+  if (mostRatio !== undefined)
+    for (const name of mine) {
+      const ratio = (ours.rates[name] ?? Number.NaN) / (theirs.rates[name] ?? Number.NaN);
+      if (!(ratio <= mostRatio))
+        throw new Error(
+          `${name} is ${ratio.toFixed(3)} of what it is a share of: measure again on a quieter machine`,
+        );
+    }
+  mustLoseAlike(ours.losses, theirs.losses, losses);
+}
+
+type Losses = Reading["losses"];
+
+function mustLoseAlike(
+  ours: Losses,
+  theirs: Losses,
+  { lossTolerance = 2e-4, losses = "first" }: Agreement,
+): void {
+  if (ours === undefined || theirs === undefined) return;
+  if (losses === "all" && ours.length !== theirs.length)
+    throw new Error(`the two sides took ${ours.length} and ${theirs.length} steps`);
+  const steps = losses === "all" ? ours.length : 1;
+  for (let step = 0; step < steps; step++) {
+    const [loss = Number.NaN, other = Number.NaN] = [ours[step], theirs[step]];
+    if (!(Math.abs(loss - other) <= lossTolerance * Math.abs(other)))
+      throw new Error(`the two sides had other losses in step ${step + 1}: ${loss} against ${other}`);
+  }
 }
 
 /** The lines of a program's output that are JSON. */
@@ -120,24 +146,39 @@ export function jsonLines(text: string): readonly JsonLine[] {
 
 const execute = promisify(execFile);
 
+/** Processes of the side that runs. */
+const running = new Set<ChildProcess>();
+
+/** A signal for this process alone would leave its measurement running beside the next one. */
+function endWith(signal: NodeJS.Signals): void {
+  for (const child of running) child.kill("SIGKILL");
+  process.kill(process.pid, signal);
+}
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** A process that spins until it is ended, or its parent is gone: nothing may go on to disturb later measurements. */
 const spinning =
   "for (;;) { for (let i = 0; i < 1e8; i++); if (process.ppid !== +process.argv[1]) process.exit(); }";
 
 async function run({ command, args, cwd, env, busy = 0, read }: Side): Promise<Reading> {
+  for (const signal of endings) process.once(signal, endWith);
   const competitors = Array.from({ length: busy }, () =>
     spawn(process.execPath, ["--eval", spinning, String(process.pid)], { stdio: "ignore" }),
   );
   try {
-    const { stdout } = await execute(command, [...args], {
+    const measuring = execute(command, [...args], {
       ...(cwd === undefined ? {} : { cwd }),
       env: { ...process.env, ...env },
       maxBuffer: 1 << 28,
     });
+    running.add(measuring.child);
+    const { stdout } = await measuring;
     const idle = competitors.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
     if (idle) throw new Error("a competing process ended before the measurement did");
     return read(jsonLines(stdout));
   } finally {
+    running.clear();
     for (const competitor of competitors) competitor.kill("SIGKILL");
+    for (const signal of endings) process.off(signal, endWith);
   }
 }

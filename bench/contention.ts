@@ -3,13 +3,13 @@
 // medians of calls: the fastest one may have met no competitor.
 
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Spread, spreadOf } from "../lib/cli/bench-numbers.js";
 import { countOf } from "./arguments.js";
 import { compare, type JsonLine, type Reading, type Side } from "./compare.js";
 import { isaHere, keepingRows, root } from "./kept.js";
-import { bench, number, object, pythonAt, script, tool } from "./sides.js";
+import { bench, number, object, peersAt, pythonAt, script, tool } from "./sides.js";
 
 /** A row as it is kept. */
 export interface ContentionRow {
@@ -102,8 +102,8 @@ export async function benchContention(args: readonly string[]): Promise<void> {
   const pairs = countOf("--pairs", values.pairs);
   const threads = countOf("--threads", values.threads);
   const isa = await isaHere();
-  const python = values.python === "" ? "" : pythonAt(values.python);
-  const cases = casesOf({ python, peers: resolve(values.peers), isa, threads });
+  const [python, peers] = values.python === "" ? ["", ""] : [pythonAt(values.python), peersAt(values.peers)];
+  const cases = casesOf({ python, peers, isa, threads });
   const unknown = values.only?.find((name) => !cases.some((one) => one.name === name));
   if (unknown !== undefined)
     throw new Error(`no case "${unknown}"; there are: ${cases.map(({ name }) => name).join(", ")}`);

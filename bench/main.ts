@@ -94,6 +94,12 @@ async function frontDoor(args: readonly string[]): Promise<void> {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 const [first = "", ...rest] = process.argv.slice(2);
 const program = Object.hasOwn(programs, first) ? programs[first] : undefined;
 try {

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createEngine } from "../lib/engine/index.js";
 import { reasonOf } from "../lib/errors/index.js";
@@ -13,7 +13,7 @@ import { type Compared, compare, type Reading } from "./compare.js";
 import { benchContention } from "./contention.js";
 import { isaHere, type Keeping, keepingRows, type Processor, processorOf, root } from "./kept.js";
 import { type PeerRow, peakMemory, peerRows, wantedOf } from "./peer-rows.js";
-import { findTool, type PeerPlaces, pythonAt } from "./sides.js";
+import { findTool, type PeerPlaces, peersAt, pythonAt } from "./sides.js";
 
 /** A row as it is kept. */
 export interface KeptPeerRow extends Compared {
@@ -51,7 +51,7 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
   if (values.python === undefined) throw new Error(usage);
   const threads = countOf("--threads", values.threads);
   const asked = values.pairs === undefined ? undefined : countOf("--pairs", values.pairs);
-  const peers = resolve(values.peers);
+  const peers = peersAt(values.peers);
   const isa = await isaHere();
   const processor = processorOf(isa);
   const rows = chosenRows(values.only, processor);
@@ -87,7 +87,7 @@ async function measureRow(row: PeerRow, { places, pairs, keeping, processor }: M
     ours: row.ours(places),
     theirs: row.theirs(places),
     pairs,
-    ...(row.lossTolerance === undefined ? {} : { lossTolerance: row.lossTolerance }),
+    ...row.agreement,
     onPair: (pair, ours, theirs) => console.log(`  pair ${pair + 1} of ${pairs}: ${pairText(ours, theirs)}`),
   });
   const kept: KeptPeerRow = { what: row.what, ...compared };
@@ -161,7 +161,7 @@ function show(row: PeerRow, { parts, losses, peakMb }: KeptPeerRow, processor: P
   };
   for (const [name, { ours, theirs, ratio }] of Object.entries(parts))
     console.log(
-      `  ${name.padEnd(28)} ${ratio.median}x (${ratio.least} to ${ratio.most}); ${ours.median} against ${theirs.median}${wanted(name)}`,
+      `  ${name.padEnd(28)} ${ratio.median}x (${ratio.least} to ${ratio.most}); ${row.shown(name, ours.median)} against ${row.shown(name, theirs.median)}${wanted(name)}`,
     );
   if (losses !== undefined)
     console.log(`  losses ${losses.ours.join(" ")} against ${losses.theirs.join(" ")}`);

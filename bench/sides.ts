@@ -91,6 +91,16 @@ export function pythonAt(given: string): string {
   return python;
 }
 
+/** The folder of the other side's scripts. Throws where they are not there. */
+export function peersAt(given: string): string {
+  const folder = resolve(given);
+  if (!existsSync(join(folder, "torch_ops.py")))
+    throw new Error(
+      `expected --peers to name the folder of torch_ops.py and the other scripts but found none in ${folder}`,
+    );
+  return folder;
+}
+
 /** A script of the other side. */
 export function script(
   { python, peers, threads, isa }: Other,

@@ -28,8 +28,8 @@ export function speedMarkdown(name: string): string {
   throw new Error(`no table of speed is called "${name}"`);
 }
 
-/** With the machine, where it was another than the one above the table. */
-const dateOf = ({ date, on }: KeptWhen) => (on === undefined ? date : `${date}, ${on}`);
+/** Date and commit, and the machine where it was another than the one above the table. */
+const whenOf = ({ date, commit, on }: KeptWhen) => `${date}, ${commit}${on === undefined ? "" : `, ${on}`}`;
 
 const times = (value: number | undefined) => (value === undefined ? "" : `${value}x`);
 
@@ -49,7 +49,7 @@ function perProcessor<Row>(
 }
 
 export function peersTable(kept: PerProcessor<KeptPeerRow>): string {
-  const columns = ["row", "part", "wanted", "ratio", "attune", "theirs", "date"];
+  const columns = ["row", "part", "wanted", "ratio", "attune", "theirs", "when"];
   return perProcessor(kept, (processor, one) => [
     ...heading(columns),
     ...peerRows
@@ -70,15 +70,15 @@ function peerLines(row: PeerRow, processor: Processor, kept: (KeptPeerRow & Kept
   const memory = peakMb && Number((peakMb.theirs.median / peakMb.ours.median).toPrecision(3));
   const all =
     memory === undefined ? parts : [...parts, [peakMemory, wanted(peakMemory), `${memory}`, ...peak]];
-  return all.map((cells, i) => line([i === 0 ? row.name : "", ...cells, dateOf(kept)]));
+  return all.map((cells, i) => line([i === 0 ? row.name : "", ...cells, whenOf(kept)]));
 }
 
 export function contentionTable(kept: PerProcessor<ContentionRow>): string {
-  const columns = ["what", "at most", "times as long", "alone", "beside a busy process", "date"];
+  const columns = ["what", "at most", "times as long", "alone", "beside a busy process", "when"];
   return perProcessor(kept, (_, { rows }) => [
     ...heading(columns),
     ...Object.values(rows).map(({ what, limit, slowdown, quiet, busy, ...when }) =>
-      line([what, times(limit), spread(slowdown), `${quiet.median} ms`, `${busy.median} ms`, dateOf(when)]),
+      line([what, times(limit), spread(slowdown), `${quiet.median} ms`, `${busy.median} ms`, whenOf(when)]),
     ),
   ]);
 }

@@ -1,9 +1,16 @@
 // Comparisons alternate, take ratios pair by pair, and put a busy process beside the side that asks for one.
 
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { expect } from "chai";
-import { compare, type Reading, type Side } from "../../bench/compare.js";
+import { type Compare, compare, type Reading, type Side } from "../../bench/compare.js";
 import { suiteFolder } from "../support/temporary-folder.js";
+
+/** The test's own limit of time ends the waiting. */
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await setTimeout(20);
+}
 
 describe("a comparison of two commands", () => {
   const at = suiteFolder();
@@ -50,9 +57,13 @@ describe("a comparison of two commands", () => {
   });
 
   /** What `compare` throws of two sides that read so. */
-  async function refusal(ours: Side["read"], theirs: Side["read"]): Promise<string> {
+  async function refusal(
+    ours: Side["read"],
+    theirs: Side["read"],
+    agreement: Pick<Compare, "lossTolerance" | "losses" | "mostRatio"> = {},
+  ): Promise<string> {
     const [one, other] = [side("A", "rate: 1", { read: ours }), side("B", "rate: 1", { read: theirs })];
-    return compare({ ours: one, theirs: other, pairs: 1 }).then(
+    return compare({ ours: one, theirs: other, pairs: 1, ...agreement }).then(
       () => "",
       (error: unknown) => (error as Error).message,
     );
@@ -72,6 +83,30 @@ describe("a comparison of two commands", () => {
     expect(await refusal(all({ work: "a" }), all({ work: "b" }))).to.include("other rows: a against b");
     expect(await refusal(all({ losses: [2.5] }), all({ losses: [2.5004] }))).to.equal("");
     expect(await refusal(all({ losses: [2.5] }), all({ losses: [2.501] }))).to.include("other losses");
+    const [mine, later] = [all({ losses: [2.5, 2] }), all({ losses: [2.5, 2.1] })];
+    expect(await refusal(mine, later)).to.equal("");
+    expect(await refusal(mine, later, { losses: "all" })).to.include("in step 2: 2 against 2.1");
+    expect(await refusal(mine, later, { losses: "all", lossTolerance: 0.1 })).to.equal("");
+    expect(await refusal(mine, all({ losses: [2.5] }), { losses: "all" })).to.include("took 2 and 1 steps");
+    expect(await refusal(all({}), all({}), { mostRatio: 1 })).to.equal("");
+    expect(await refusal(all({}), all({}), { mostRatio: 0.9 })).to.include("all is 1.000 of what");
+  });
+
+  it("ends the process that it waits for when a signal ends it alone", async () => {
+    const pidFile = at("pid");
+    const lasting = `require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); setInterval(() => {}, 1000)`;
+    const code = `import { compare } from ${JSON.stringify(new URL("../../bench/compare.ts", import.meta.url).href)};
+      const side = { command: process.execPath, args: ["--eval", ${JSON.stringify(lasting)}], read: () => ({ rates: { all: 1 } }) };
+      await compare({ ours: side, theirs: side, pairs: 1 });`;
+    const comparing = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", code], {
+      stdio: "ignore",
+    });
+    const ended = new Promise((resolve) => comparing.once("exit", (_, signal) => resolve(signal)));
+    await eventually(() => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    comparing.kill("SIGINT");
+    expect(await ended).to.equal("SIGINT");
+    await eventually(() => !existsSync(`/proc/${pid}`));
   });
 
   it("fails where a command does", async () => {

@@ -23,7 +23,7 @@ describe("the table of other software", () => {
     expect(avx2.some((line) => line.includes("bf16"))).to.equal(false);
   });
 
-  it("has median, range, both sides and date beside what is wanted of a part", () => {
+  it("has median, range, both sides, date and commit beside what is wanted of a part", () => {
     const parts = {
       "256x768x50257": { ours: series(300), theirs: series(100), ratio: series(2.5, 3, 3.5) },
       "256x768x50257 memory": { ours: series(1 / 50), theirs: series(1 / 100), ratio: series(2) },
@@ -35,9 +35,9 @@ describe("the table of other software", () => {
     const lines = linesOf(text);
     const first = lines.findIndex((line) => line.startsWith("| head-fp32-default |"));
     expect(lines.slice(first, first + 3)).to.deep.equal([
-      "| head-fp32-default | 256x768x50257 | 2.5x | 3 (2.5 to 3.5) | 300 GFLOP/s | 100 GFLOP/s | 2026-01-02 |",
-      "|  | 256x768x50257 memory | 4x | 2 (2 to 2) | 50.0 MB | 100 MB | 2026-01-02 |",
-      "|  | peak memory |  | 4 | 105 MB | 420 MB | 2026-01-02 |",
+      "| head-fp32-default | 256x768x50257 | 2.5x | 3 (2.5 to 3.5) | 300 GFLOP/s | 100 GFLOP/s | 2026-01-02, abc |",
+      "|  | 256x768x50257 memory | 4x | 2 (2 to 2) | 50.0 MB | 100 MB | 2026-01-02, abc |",
+      "|  | peak memory |  | 4 | 105 MB | 420 MB | 2026-01-02, abc |",
     ]);
   });
 
@@ -66,8 +66,8 @@ describe("the machine above a table", () => {
         .find((line) => line.startsWith(`| ${name} |`))
         ?.split(" | ")
         .at(-1);
-    expect(endOf("gpt2-fp32")).to.equal("2026-01-02, Another CPU; avx2 |");
-    expect(endOf("gpt2-bf16")).to.equal("2026-01-02 |");
+    expect(endOf("gpt2-fp32")).to.equal("2026-01-02, abc, Another CPU; avx2 |");
+    expect(endOf("gpt2-bf16")).to.equal("2026-01-02, abc |");
   });
 });
 
@@ -91,6 +91,6 @@ describe("the table of busy processes", () => {
       avx2: { machine, rows: { gemm: { ...row, ...when } } },
       avx512: undefined,
     });
-    expect(linesOf(text)[1]).to.equal("| a GEMM | 2x | 1.6 (1.5 to 1.9) | 10 ms | 16 ms | 2026-01-02 |");
+    expect(linesOf(text)[1]).to.equal("| a GEMM | 2x | 1.6 (1.5 to 1.9) | 10 ms | 16 ms | 2026-01-02, abc |");
   });
 });
