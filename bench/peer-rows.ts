@@ -70,6 +70,8 @@ const shapes = [
 
 /** Of kernels of the other side: its seven calls of a small shape would be over before the machine has settled. */
 const manyCalls = ["--repeat", "40"];
+/** Of its head, which takes half as many calls as it is told; each is long. */
+const someCalls = ["--repeat", "14"];
 
 const inGflops = (_: string, rate: number) => `${rate} GFLOP/s`;
 const inTokens = (_: string, rate: number) => `${rate} tokens/s`;
@@ -309,7 +311,7 @@ function fusedHead(
     theirs: (places) =>
       script(
         places,
-        ["torch_ops.py", "--ops", "head", "--dtypes", dtype, ...manyCalls],
+        ["torch_ops.py", "--ops", "head", "--dtypes", dtype, ...someCalls],
         (lines) =>
           readingOf(lines, "head", (line) => ({
             name: theirShape(line),

@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
+
 #include "core/error.h"
 
 namespace attune {
@@ -69,6 +71,7 @@ void* Scratch::slot(int index, size_t bytes) {
     if (slots_.size() <= static_cast<size_t>(index)) slots_.resize(static_cast<size_t>(index) + 1);
     AlignedBytes& memory = slots_[static_cast<size_t>(index)];
     grow_aligned(memory, bytes);
+    if (poisoned_) std::memset(memory.get(), 0xff, bytes);
     return memory.get();
 }
 

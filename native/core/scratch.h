@@ -34,6 +34,9 @@ class Scratch {
         return static_cast<T*>(slot(index, static_cast<size_t>(count) * sizeof(T)));
     }
     size_t bytes() const noexcept;  // of the slots
+    // From here on a slot is handed out full of NaN (all bits set): an op that reads what it has not written
+    // cannot give the right result. For checks.
+    void poison() noexcept { poisoned_ = true; }
 
     // An object that an op keeps from call to call, under a number and of a type that are its own alone; null
     // before the first.
@@ -42,6 +45,7 @@ class Scratch {
   private:
     std::vector<AlignedBytes> slots_;
     std::vector<std::shared_ptr<void>> kept_;
+    bool poisoned_ = false;
 };
 
 }  // namespace attune

@@ -33,6 +33,7 @@ struct Checks::Engine {
     explicit Engine(int threads) : pool(threads) {
         stream.pool = &pool;
         stream.scratch = &scratch;
+        scratch.poison();
     }
     ThreadPool pool;
     Scratch scratch;

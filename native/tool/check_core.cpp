@@ -316,6 +316,8 @@ void check_scratch(Checks& checks) {
     // More than an address space: refused without a throw, and the slot still works afterwards.
     checks.expect("scratch says null when memory is short", scratch.try_slot(0, size_t{1} << 60) == nullptr);
     checks.expect("scratch recovers", scratch.try_slot(0, 64) != nullptr);
+    scratch.poison();
+    checks.expect("scratch is poisoned", std::isnan(scratch.slot_of<float>(1, 7)[6]));
     expect_error(checks, "scratch throws when memory is short", Code::Memory, "MiB", [] {
         Scratch other;
         other.slot(0, size_t{1} << 60);

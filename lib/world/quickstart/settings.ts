@@ -68,7 +68,7 @@ export const runSettings = {
   /** Beside those of ppo. A weight of 1 would hold the policy back at first. */
   ptx: { ptxWeight: 0.25 },
   /** In place of those of ppo: nothing holds the policy, and it goes fast and far. */
-  ppoWithoutKl: { beta: 0, learningRate: 1.2e-3, maxSteps: 50 },
+  ppoWithoutKl: { beta: 0, learningRate: 1.6e-3, maxSteps: 80 },
   dpo: { ...offline, epochs: 1, batchSize: 32, learningRate: 3e-4, schedule: "linear", beta: 0.1 },
   ipo: {
     ...offline,
