@@ -55,8 +55,9 @@ Status swiglu_forward(Mat h, ConstMat gate_up, Stream* stream) {
             Y* out = row_of<Y>(h, row);
             const X* in = row_of<X>(gate_up, row);
             over_columns<V>(F, [&](int64_t f, auto lanes) {
-                const V gate = load<V>(in + f, lanes);
-                store<V>(out + f, gate * vec_sigmoid(gate) * load<V>(in + F + f, lanes), lanes);
+                const V gate = load_ahead<V>(in + f, gate_up.stride, lanes);
+                const V up = load_ahead<V>(in + F + f, gate_up.stride, lanes);
+                store<V>(out + f, gate * vec_sigmoid(gate) * up, lanes);
             });
         });
     });
@@ -76,8 +77,9 @@ void sigmoid_pair(V x, V& s, V& complement) {
 template <class V, class X>
 void swiglu_backward_row(float* dgate_up, const float* dh, const X* gate_up, int64_t F) {
     over_columns<V>(F, [&](int64_t f, auto lanes) {
-        const V upstream = load<V>(dh + f, lanes);
-        const V gate = load<V>(gate_up + f, lanes), up = load<V>(gate_up + F + f, lanes);
+        const V upstream = load_ahead<V>(dh + f, F, lanes);
+        const V gate = load_ahead<V>(gate_up + f, 2 * F, lanes);
+        const V up = load_ahead<V>(gate_up + F + f, 2 * F, lanes);
         V s, complement;
         sigmoid_pair(gate, s, complement);
         const V slope = s * V::fma(gate, complement, V::set(1.0f));
@@ -102,8 +104,11 @@ Status swiglu_backward(Mat dgate_up, ConstMat dh, ConstMat gate_up, Stream* stre
     return Status::Ok;
 }
 
+// What is asked of memory besides the row itself.
+enum class Reach { Row, NextRow };
+
 // y[R,C] = value(x[R,C]) or value(y, x), vector by vector; y may be x
-template <class V, class Value>
+template <class V, Reach kReach = Reach::Row, class Value>
 Status map_rows(Mat y, ConstMat x, Stream* stream, Value&& value) {
     if (!well_formed(x) || !has_shape(y, x.rows, x.cols)) return Status::Shape;
     with_elements(y.dtype, x.dtype, [&](auto to, auto from) {
@@ -113,10 +118,15 @@ Status map_rows(Mat y, ConstMat x, Stream* stream, Value&& value) {
             Y* out = row_of<Y>(y, row);
             const X* in = row_of<X>(x, row);
             over_columns<V>(x.cols, [&](int64_t c, auto lanes) {
-                if constexpr (std::is_invocable_v<Value, V, V>)
-                    store<V>(out + c, value(load<V>(out + c, lanes), load<V>(in + c, lanes)), lanes);
+                V given;
+                if constexpr (kReach == Reach::NextRow)
+                    given = load_ahead<V>(in + c, x.stride, lanes);
                 else
-                    store<V>(out + c, value(load<V>(in + c, lanes)), lanes);
+                    given = load<V>(in + c, lanes);
+                if constexpr (std::is_invocable_v<Value, V, V>)
+                    store<V>(out + c, value(load<V>(out + c, lanes), given), lanes);
+                else
+                    store<V>(out + c, value(given), lanes);
             });
         });
     });
@@ -126,7 +136,7 @@ Status map_rows(Mat y, ConstMat x, Stream* stream, Value&& value) {
 // y =
 template <class V>
 Status gelu_forward(Mat y, ConstMat x, Stream* stream) {
-    return map_rows<V>(y, x, stream, [](V value) { return vec_gelu(value); });
+    return map_rows<V, Reach::NextRow>(y, x, stream, [](V value) { return vec_gelu(value); });
 }
 
 // With z = 2 sqrt(2/pi) (x + 0.044715 x^3) and s = sigmoid(z), gelu = x s and its derivative is s + x s (1-s)
@@ -153,8 +163,8 @@ Status gelu_backward(Mat dx, ConstMat dy, ConstMat x, Stream* stream) {
             const float* upstream = row_of<float>(dy, row);
             const X* in = row_of<X>(x, row);
             over_columns<V>(x.cols, [&](int64_t c, auto lanes) {
-                store<V>(out + c, load<V>(upstream + c, lanes) * gelu_derivative(load<V>(in + c, lanes)),
-                         lanes);
+                const V slope = gelu_derivative(load_ahead<V>(in + c, x.stride, lanes));
+                store<V>(out + c, load_ahead<V>(upstream + c, dy.stride, lanes) * slope, lanes);
             });
         });
     });

@@ -80,6 +80,14 @@ void store(T* p, V value, Part part) {
     value.store(p, part.n);
 }
 
+// Loads, and asks memory for what lies `ahead` elements on, at most up to the end of the next row: where a
+// vector takes long to compute, the processor does not look as far ahead by itself. Asking never faults.
+template <class V, class T, class Lanes>
+V load_ahead(const T* p, int64_t ahead, Lanes lanes) {
+    __builtin_prefetch(p + ahead);
+    return load<V>(p, lanes);
+}
+
 // Zero in the lanes beyond a Part.
 template <class V>
 V cut(V value, Whole) {
@@ -125,22 +133,24 @@ double sum_columns(int64_t cols, Term&& term) {
 
 constexpr int64_t kTaskElements = 16384;
 
-// body(row) for every row, some rows to a task. For ops whose rows do not meet.
-template <class Body>
-void parallel_rows(Stream* stream, int64_t rows, int64_t cols, Body&& body) {
-    const int64_t block = std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, cols));
-    stream->pool->parallel((rows + block - 1) / block, [&](int64_t task, int) {
-        const int64_t last = std::min(rows, (task + 1) * block);
-        for (int64_t row = task * block; row < last; ++row) body(row);
-    });
-}
-
 // body(first, count) for blocks of [0, n).
 template <class Body>
 void parallel_blocks(Stream* stream, int64_t n, int64_t block, Body&& body) {
     stream->pool->parallel((n + block - 1) / block, [&](int64_t task, int) {
         const int64_t first = task * block;
         body(first, std::min(block, n - first));
+    });
+}
+
+// body(row) for every row, some rows to a task: few tasks where there are many rows, since what is asked for
+// ahead of a task's end is another's. For ops whose rows do not meet.
+template <class Body>
+void parallel_rows(Stream* stream, int64_t rows, int64_t cols, Body&& body) {
+    const int64_t share = rows * cols / (int64_t{8} * stream->pool->threads());
+    const int64_t elements = std::clamp(share, kTaskElements, 4 * kTaskElements);
+    const int64_t block = std::max<int64_t>(1, elements / std::max<int64_t>(1, cols));
+    parallel_blocks(stream, rows, block, [&](int64_t first, int64_t count) {
+        for (int64_t row = first; row < first + count; ++row) body(row);
     });
 }
 
