@@ -3,12 +3,14 @@
 // Templates on the vector type only; must not include a vec_*.h, which are chosen by the translation unit.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "core/ops.h"
 #include "core/threads.h"
+#include "cpu/rows_io.h"
 #include "cpu/vec_math.h"
 
 namespace attune {
@@ -96,7 +98,7 @@ inline void each_shifted(const float* x, int64_t n, float high, float inverse, B
         const int64_t end = block + kHeadBlock<V> < n ? block + kHeadBlock<V> : n;
         int64_t j = block;
         for (; j + V::kLanes <= end; j += V::kLanes)
-            body(head_shifted(V::load(x + j), shift, factor), j, V::kLanes);
+            body(head_shifted(load_ahead<V>(x + j, n, Whole{}), shift, factor), j, V::kLanes);
         if (j < end) {
             const V z = head_shifted(V::load(x + j, end - j), shift, factor);
             body(V::select(V::Mask::first(end - j), z, V::set(kHeadFloor)), j, end - j);
@@ -282,13 +284,14 @@ void head_gradient_row(float* x, const float* y, int64_t n, int32_t target, Head
         head_fill<V>(x, n, 0.0f);
 }
 
-// Calls body(row) for every row; short rows share a task.
+// Calls body(row) for every row. Short rows share a task, and some long ones, as a row asks for the next one.
 template <class V, class Body>
 void each_head_row(int64_t rows, int64_t V_size, Stream* stream, Body&& body) {
-    const int64_t together = V_size >= 8192 ? 1 : 8192 / V_size;
-    stream->pool->parallel((rows + together - 1) / together, [&](int64_t task, int) {
-        const int64_t end = (task + 1) * together < rows ? (task + 1) * together : rows;
-        for (int64_t row = task * together; row < end; ++row) body(row);
+    const int64_t share = rows / (int64_t{4} * stream->pool->threads());
+    const int64_t together =
+        std::max(std::clamp(share, int64_t{1}, int64_t{4}), 8192 / std::max<int64_t>(1, V_size));
+    parallel_blocks(stream, rows, together, [&](int64_t first, int64_t count) {
+        for (int64_t row = first; row < first + count; ++row) body(row);
     });
 }
 
