@@ -106,7 +106,7 @@ struct AttentionDims {
     int64_t H = 0;       // query heads
     int64_t G = 0;       // key/value heads; H % G == 0
     int64_t D = 0;       // head width
-    float scale = 0;     // of the scores, usually 1/sqrt(D)
+    float scale = 0;     // of the scores, above 0; usually 1/sqrt(D)
     int64_t window = 0;  // a query sees keys at position distance < window; 0 = all
     // A row of qkv is [H*D | G*D | G*D]. Segment positions are consecutive; a branch's start at its prefix's
     // length.

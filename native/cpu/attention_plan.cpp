@@ -33,6 +33,7 @@ struct FoundSource {
 
 bool attention_dims_fit(const AttentionDims& dims, int64_t rows) {
     if (dims.H <= 0 || dims.G <= 0 || dims.D <= 0 || dims.H % dims.G != 0 || dims.window < 0) return false;
+    if (!(dims.scale > 0)) return false;
     if (dims.segment_count < 0 || (dims.segment_count > 0 && dims.segments == nullptr)) return false;
     int64_t next = 0;
     for (int64_t i = 0; i < dims.segment_count; ++i) {

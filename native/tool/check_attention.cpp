@@ -219,10 +219,10 @@ void check_packing(Checks& checks, DType dtype, int64_t window) {
 }
 
 // Gradients of a shared prompt are the sums of those of its copies.
-void check_shared_gradients(Checks& checks) {
+void check_shared_gradients(Checks& checks, DType dtype) {
     const Shape shape{6, 2, 20, 0};
-    Problem shared({{70, -1}, {65, 0}, {130, 0}}, shape, DType::F32);
-    Problem repeated({{70, -1}, {65, 0}, {70, -1}, {130, 2}}, shape, DType::F32);
+    Problem shared({{70, -1}, {65, 0}, {130, 0}}, shape, dtype);
+    Problem repeated({{70, -1}, {65, 0}, {70, -1}, {130, 2}}, shape, dtype);
     const auto source = [](int64_t row) { return row < 135 ? row : row < 205 ? row - 135 : row - 70; };
     for (int64_t row = 0; row < 335; ++row) {
         copy_row(repeated.qkv, row, shared.qkv, source(row));
@@ -239,7 +239,8 @@ void check_shared_gradients(Checks& checks) {
     for (int64_t row = 0; row < 335; ++row)
         for (int64_t c = 0; c < shared.dqkv.cols(); ++c)
             want[static_cast<size_t>(source(row) * shared.dqkv.cols() + c)] += repeated.dqkv.at(row, c);
-    checks.expect_close("attention gradients, shared = sum of repeated prompts", shared.dqkv.values(), want,
+    const std::string name = std::string("attention ") + dtype_name(dtype);
+    checks.expect_close(name + " gradients, shared = sum of repeated prompts", shared.dqkv.values(), want,
                         1e-6);
 }
 
@@ -309,6 +310,14 @@ void check_refusals(Checks& checks) {
                   status({{6, -1}}, {3, 2, 4, 0}, 6) == Status::Shape);
     checks.expect("attention refuses another head width",
                   status({{6, -1}}, {2, 1, 5, 0}, 6) == Status::Shape);
+    for (const float scale : {0.0f, -1.0f}) {
+        Problem problem({{6, -1}}, shape, DType::F32);
+        problem.dims.scale = scale;
+        checks.expect("attention refuses a scale of " + std::to_string(scale),
+                      checks.ops().attention_forward(problem.out.mat(), problem.lse.data(),
+                                                     problem.qkv.view(), problem.dims,
+                                                     checks.stream()) == Status::Shape);
+    }
     checks.expect("attention takes no rows", status({}, shape, 0) == Status::Ok);
 }
 
@@ -318,8 +327,8 @@ void check_attention(Checks& checks) {
         for (const int64_t window : {0, 50}) check_packing(checks, dtype, window);
         check_threads(checks, dtype);
         compare_parts(checks, dtype);
+        check_shared_gradients(checks, dtype);
     }
-    check_shared_gradients(checks);
     check_window_reaching_everything(checks);
     check_large_scores(checks);
     check_refusals(checks);

@@ -36,7 +36,8 @@ inline void write_element(void* data, DType dtype, int64_t index, double value) 
 }
 
 // Rows x cols with `gap` unused elements after each row. Starts NaN; gaps and both ends hold a pattern that
-// no op may change. The data is aligned to its element only.
+// no op may change and that is NaN too, so that none may compute with it. The data is aligned to its element
+// only.
 class TestMatrix {
   public:
     TestMatrix(DType dtype, int64_t rows, int64_t cols, int64_t gap = 0)
@@ -96,7 +97,7 @@ class TestMatrix {
 
   private:
     static constexpr int64_t kGuard = 100;  // bytes; no multiple of 8, so vectors are never aligned
-    static constexpr std::byte kPattern{0xCB};
+    static constexpr std::byte kPattern{0xFF};
     DType dtype_;
     int64_t rows_, cols_, stride_;
     std::vector<std::byte> memory_;
