@@ -1,5 +1,6 @@
-// Worker threads with a short spin and a futex-backed sleep (std::atomic::wait). Knows nothing of what it
-// runs.
+// Worker threads with a short spin and a futex-backed sleep (std::atomic::wait). A run waits for tasks, not
+// for threads: a worker that the system has not woken yet, or keeps from running, is let go without a task.
+// Knows nothing of what it runs.
 #include "core/threads.h"
 
 #include <atomic>
@@ -35,8 +36,29 @@ struct ThreadPool::Shared {
     int64_t tasks = 0;
     std::atomic<int64_t> next{0};
     std::atomic<uint32_t> round{0};  // raised to start a run
-    std::atomic<int32_t> active{0};  // workers that have not finished this run
+    // Workers inside of this run; kShut is added where nobody may enter. Everything above belongs to those
+    // inside and, while it is kShut alone, to the caller.
+    std::atomic<int32_t> gate{kShut};
     std::atomic<bool> closing{false};
+
+    static constexpr int32_t kShut = 1 << 16;
+
+    bool enter() {
+        int32_t inside = gate.load(std::memory_order_relaxed);
+        while (inside < kShut)
+            if (gate.compare_exchange_weak(inside, inside + 1, std::memory_order_acq_rel)) return true;
+        return false;
+    }
+
+    void leave() {
+        if (gate.fetch_sub(1, std::memory_order_acq_rel) == kShut + 1) gate.notify_one();
+    }
+
+    // Waits for those who are inside.
+    void shut() {
+        int32_t left = gate.fetch_add(kShut, std::memory_order_acq_rel) + kShut;
+        for (; left != kShut; left = gate.load(std::memory_order_acquire)) wait_while(gate, left);
+    }
 
     void drain(int worker) {
         for (int64_t task = next.fetch_add(1, std::memory_order_relaxed); task < tasks;
@@ -62,8 +84,9 @@ struct ThreadPool::Shared {
             wait_while(round, seen);
             seen = round.load(std::memory_order_acquire);
             if (closing.load(std::memory_order_acquire)) return;
+            if (!enter()) continue;
             drain(worker);
-            if (active.fetch_sub(1, std::memory_order_acq_rel) == 1) active.notify_one();
+            leave();
         }
     }
 
@@ -108,18 +131,15 @@ void ThreadPool::run(int64_t tasks, void (*work)(void*, int64_t, int), void* con
     shared.context = context;
     shared.tasks = tasks;
     shared.next.store(0, std::memory_order_relaxed);
-    const auto helpers = static_cast<int32_t>(shared.workers.size());
-    if (helpers == 0 || tasks == 1) {
+    if (shared.workers.empty() || tasks == 1) {
         shared.drain(0);
         return;
     }
-    shared.active.store(helpers, std::memory_order_relaxed);
+    shared.gate.store(0, std::memory_order_release);
     shared.round.fetch_add(1, std::memory_order_release);
     shared.round.notify_all();
     shared.drain(0);
-    for (int32_t left = shared.active.load(std::memory_order_acquire); left != 0;
-         left = shared.active.load(std::memory_order_acquire))
-        Shared::wait_while(shared.active, left);
+    shared.shut();
 }
 
 }  // namespace attune

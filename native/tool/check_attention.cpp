@@ -313,10 +313,10 @@ void check_refusals(Checks& checks) {
     for (const float scale : {0.0f, -1.0f}) {
         Problem problem({{6, -1}}, shape, DType::F32);
         problem.dims.scale = scale;
-        checks.expect("attention refuses a scale of " + std::to_string(scale),
-                      checks.ops().attention_forward(problem.out.mat(), problem.lse.data(),
-                                                     problem.qkv.view(), problem.dims,
-                                                     checks.stream()) == Status::Shape);
+        checks.expect(
+            "attention refuses a scale of " + std::to_string(scale),
+            checks.ops().attention_forward(problem.out.mat(), problem.lse.data(), problem.qkv.view(),
+                                           problem.dims, checks.stream()) == Status::Shape);
     }
     checks.expect("attention takes no rows", status({}, shape, 0) == Status::Ok);
 }
