@@ -90,7 +90,8 @@ export async function compare({ ours, theirs, pairs, onPair, ...agreement }: Com
   };
 }
 
-type Agreement = Pick<Compare, "lossTolerance" | "losses" | "mostRatio">;
+/** What both sides must have alike. */
+export type Agreement = Pick<Compare, "lossTolerance" | "losses" | "mostRatio">;
 
 /**
  * Throws where the other side left out a part of ours (its scripts may know more), either measured none, worked on other rows, or

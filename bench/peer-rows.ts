@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import type { Dtype } from "./arguments.js";
-import type { Compare, JsonLine, Reading, Side } from "./compare.js";
+import type { Agreement, JsonLine, Reading, Side } from "./compare.js";
 import type { Processor } from "./kept.js";
 import {
   bench,
@@ -36,7 +36,7 @@ export interface PeerRow {
   /** Their peak memory divided by ours. */
   readonly memoryTarget?: Wanted;
   /** What both sides must have alike, as `compare` takes it. */
-  readonly agreement?: Pick<Compare, "lossTolerance" | "losses" | "mostRatio">;
+  readonly agreement?: Agreement;
   readonly ours: (places: PeerPlaces) => Side;
   readonly theirs: (places: PeerPlaces) => Side;
   /** A rate of a part as people read it, less is better where it is a time or memory. */

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect } from "chai";
-import { type Compare, compare, type Reading, type Side } from "../../bench/compare.js";
+import { type Agreement, compare, type Reading, type Side } from "../../bench/compare.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 
 /** The test's own limit of time ends the waiting. */
@@ -60,7 +60,7 @@ describe("a comparison of two commands", () => {
   async function refusal(
     ours: Side["read"],
     theirs: Side["read"],
-    agreement: Pick<Compare, "lossTolerance" | "losses" | "mostRatio"> = {},
+    agreement: Agreement = {},
   ): Promise<string> {
     const [one, other] = [side("A", "rate: 1", { read: ours }), side("B", "rate: 1", { read: theirs })];
     return compare({ ours: one, theirs: other, pairs: 1, ...agreement }).then(
