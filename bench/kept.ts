@@ -1,4 +1,5 @@
-// Files of measured rows in bench/results: who measured on what, and one entry per row. Must not know what a row holds.
+// Files of measured rows in bench/results, one for each processor and instruction set: who measured on what, and one entry per
+// row. Must not know what a row holds.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -6,12 +7,13 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   writeFileSync,
 } from "node:fs";
 import { release } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngine, isas } from "../lib/engine/index.js";
 import { reasonOf } from "../lib/errors/index.js";
@@ -19,7 +21,7 @@ import { attuneVersion, machineLine } from "../lib/train/machine.js";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What processors are told apart by: whether they have AVX-512. */
+/** What wishes are told apart by: whether the kernels have AVX-512. */
 export type Processor = "avx2" | "avx512";
 
 /** Throws for an instruction set that nobody measures: the scalar and emulated ones. */
@@ -59,6 +61,7 @@ export interface KeptWhen {
   readonly date: string;
   /** With "+" behind it where files were changed since. */
   readonly commit: string;
+  /** Of the command; a row that has its own keeps them. */
   readonly threads?: number;
   /** The machine, where it was another than the file's. */
   readonly on?: string;
@@ -70,13 +73,24 @@ export function machineText({ line, isa, best = isa, family }: MeasuredOn): stri
   return `${line}; ${family === undefined ? "" : `${family}, `}${instructions}`;
 }
 
-function resultsFile(kind: string, processor: Processor): string {
-  return join(root, "bench", "results", `${kind}-${processor}.json`);
+const results = join(root, "bench", "results");
+
+/** `peers-avx2-family25-model17.json`: processors of one kind go on with each other's rows. */
+export function resultsName(kind: string, { isa, family }: Pick<MeasuredOn, "isa" | "family">): string {
+  const model = family?.replace(/ (?=\d)/g, "").replaceAll(" ", "-");
+  return `${[kind, processorOf(isa), model ?? "unnamed"].join("-")}.json`;
 }
 
-/** Undefined where nothing has been measured. Throws, with the file's name, where it cannot be read. */
-export function readKept<Row>(kind: string, processor: Processor): Kept<Row> | undefined {
-  const path = resultsFile(kind, processor);
+/** What was kept of one kind with these instructions, on every processor. Throws, with the file's name, where it cannot be read. */
+export function readAllKept<Row>(kind: string, processor: Processor): readonly Kept<Row>[] {
+  const names = readdirSync(results).filter(
+    (name) => name.startsWith(`${kind}-${processor}-`) && name.endsWith(".json"),
+  );
+  return names.toSorted().flatMap((name) => readKept<Row>(join(results, name)) ?? []);
+}
+
+/** Undefined where nothing has been measured. */
+function readKept<Row>(path: string): Kept<Row> | undefined {
   if (!existsSync(path)) return undefined;
   try {
     return JSON.parse(readFileSync(path, "utf8")) as Kept<Row>;
@@ -92,18 +106,17 @@ export interface Keeping {
 }
 
 /** Everything that can fail does so here, before hours of measuring. `kind`: `peers`, `contention` or `scaling` */
-export function keepingRows(kind: string, isa: string, threads: number): Keeping {
-  const processor = processorOf(isa);
-  const path = resultsFile(kind, processor);
+export function keepingRows(kind: string, isa: string, threads: number, folder = results): Keeping {
   const machine = machineHere(isa);
+  const path = join(folder, resultsName(kind, machine));
   const commit = commitHere();
-  mkdirSync(dirname(path), { recursive: true });
-  accessSync(dirname(path), constants.W_OK);
-  readKept(kind, processor);
+  mkdirSync(folder, { recursive: true });
+  accessSync(folder, constants.W_OK);
+  readKept(path);
   const keep = <Row>(name: string, row: Row) => {
-    const before = readKept<Row>(kind, processor);
+    const before = readKept<Row>(path);
     const when: KeptWhen = { date: new Date().toISOString().slice(0, 10), commit, threads };
-    const rows = { ...(before === undefined ? {} : rowsOn(before, machine)), [name]: { ...row, ...when } };
+    const rows = { ...(before === undefined ? {} : rowsOn(before, machine)), [name]: { ...when, ...row } };
     writeFileSync(`${path}.tmp`, `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
     renameSync(`${path}.tmp`, path);
   };

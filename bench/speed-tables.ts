@@ -1,16 +1,16 @@
-// The tables of docs/performance.md from what bench/results keeps: one per kind of processor, one line per measured part. What
-// was not measured says so. Must not measure.
+// The tables of docs/performance.md from what bench/results keeps: one per instruction set and processor, one line per measured
+// part. What was not measured says so. Must not measure.
 
 import type { ContentionRow } from "./contention.js";
-import { type Kept, type KeptWhen, machineText, type Processor, readKept } from "./kept.js";
+import { type Kept, type KeptWhen, machineText, type Processor, readAllKept } from "./kept.js";
 import { heading, line, spread } from "./markdown-table.js";
 import { type PeerRow, peakMemory, peerRows, wantedOf } from "./peer-rows.js";
 import type { KeptPeerRow } from "./peers.js";
 import type { ScalingRow } from "./scaling.js";
 import { scalingTables } from "./scaling-tables.js";
 
-/** What was kept of each kind of processor; undefined: nothing. */
-export type PerProcessor<Row> = Readonly<Record<Processor, Kept<Row> | undefined>>;
+/** What was kept with each kind of instructions, by processor. */
+export type PerProcessor<Row> = Readonly<Record<Processor, readonly Kept<Row>[]>>;
 
 const processors: readonly Processor[] = ["avx2", "avx512"];
 const titles: Readonly<Record<Processor, string>> = { avx2: "AVX2", avx512: "AVX-512" };
@@ -19,8 +19,8 @@ const missing = "not measured";
 /** `peers`, `contention` or `scaling`, from the files as they are. */
 export function speedMarkdown(name: string): string {
   const kept = <Row>(): PerProcessor<Row> => ({
-    avx2: readKept<Row>(name, "avx2"),
-    avx512: readKept<Row>(name, "avx512"),
+    avx2: readAllKept<Row>(name, "avx2"),
+    avx512: readAllKept<Row>(name, "avx512"),
   });
   if (name === "peers") return peersTable(kept<KeptPeerRow>());
   if (name === "contention") return contentionTable(kept<ContentionRow>());
@@ -33,17 +33,18 @@ const whenOf = ({ date, commit, on }: KeptWhen) => `${date}, ${commit}${on === u
 
 const times = (value: number | undefined) => (value === undefined ? "" : `${value}x`);
 
-/** One table per kind of processor, under the machine that was measured. */
+/** One table per processor, under the machine that was measured. */
 function perProcessor<Row>(
   kept: PerProcessor<Row>,
   tableOf: (processor: Processor, kept: Kept<Row>) => readonly string[],
 ): string {
-  const sections = processors.map((processor) => {
-    const one = kept[processor];
-    if (one === undefined) return [`${titles[processor]}: ${missing}.`];
-    const { node, kernel } = one.machine;
-    const machine = `${machineText(one.machine)}, Node ${node}, kernel ${kernel}`;
-    return [`${titles[processor]}: ${machine}.`, "", ...tableOf(processor, one)];
+  const sections = processors.flatMap((processor) => {
+    if (kept[processor].length === 0) return [[`${titles[processor]}: ${missing}.`]];
+    return kept[processor].map((one) => {
+      const { node, kernel } = one.machine;
+      const machine = `${machineText(one.machine)}, Node ${node}, kernel ${kernel}`;
+      return [`${titles[processor]}: ${machine}.`, "", ...tableOf(processor, one)];
+    });
   });
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }

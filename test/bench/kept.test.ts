@@ -1,7 +1,18 @@
 // Kept rows name the machine that they were measured on, also when another one goes on with the file.
 
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
-import { type Kept, type MeasuredOn, machineText, processorOf, rowsOn } from "../../bench/kept.js";
+import {
+  type Kept,
+  keepingRows,
+  type MeasuredOn,
+  machineText,
+  processorOf,
+  resultsName,
+  rowsOn,
+} from "../../bench/kept.js";
 
 const zen3: MeasuredOn = { line: "Some CPU", isa: "avx2", best: "avx2", node: "20.0.0", kernel: "6" };
 const zen5: MeasuredOn = { ...zen3, best: "avx512bf16", family: "family 26 model 2" };
@@ -22,6 +33,28 @@ describe("kept rows", () => {
     const rows = rowsOn(kept, zen5);
     expect(rows.old?.on).to.equal("older");
     expect(rows.new?.on).to.equal("Some CPU; avx2");
+  });
+
+  it("lie in one file for each processor and instruction set", () => {
+    expect(resultsName("peers", zen5)).to.equal("peers-avx2-family26-model2.json");
+    expect(resultsName("peers", { ...zen5, isa: "avx512bf16" })).to.equal(
+      "peers-avx512-family26-model2.json",
+    );
+    expect(resultsName("scaling", zen3)).to.equal("scaling-avx2-unnamed.json");
+  });
+
+  it("say the threads of the command unless they have their own", () => {
+    const folder = mkdtempSync(join(tmpdir(), "attune-kept-"));
+    try {
+      const keeping = keepingRows("scaling", "avx2", 4, folder);
+      keeping.keep("one", { threads: 1 });
+      keeping.keep("most", {});
+      const [file = ""] = readdirSync(folder);
+      const { rows } = JSON.parse(readFileSync(join(folder, file), "utf8")) as Kept<object>;
+      expect([rows.one?.threads, rows.most?.threads]).to.deep.equal([1, 4]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("are kept of processors alone, not of emulated ones", () => {

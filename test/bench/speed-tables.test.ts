@@ -15,11 +15,11 @@ function linesOf(text: string): readonly string[] {
 
 describe("the table of other software", () => {
   it("has a line for every row that is wanted, and none of them looks measured where nothing is", () => {
-    const lines = linesOf(peersTable({ avx2: undefined, avx512: { machine, rows: {} } }));
+    const lines = linesOf(peersTable({ avx2: [], avx512: [{ machine, rows: {} }] }));
     expect(lines).to.have.length(1 + peerRows.filter(({ target }) => target.avx512 !== undefined).length);
     for (const line of lines.slice(1))
       expect(line).to.match(/^\| [a-z0-9-]+ \| {2}\| [\d.]+x \| not measured \| {2}\|/);
-    const avx2 = linesOf(peersTable({ avx2: { machine, rows: {} }, avx512: undefined }));
+    const avx2 = linesOf(peersTable({ avx2: [{ machine, rows: {} }], avx512: [] }));
     expect(avx2.some((line) => line.includes("bf16"))).to.equal(false);
   });
 
@@ -30,7 +30,7 @@ describe("the table of other software", () => {
     };
     const peakMb = { ours: series(100, 110), theirs: series(420) };
     const row = { what: "", parts, peakMb, loads: [], ...when };
-    const text = peersTable({ avx2: undefined, avx512: { machine, rows: { "head-fp32-default": row } } });
+    const text = peersTable({ avx2: [], avx512: [{ machine, rows: { "head-fp32-default": row } }] });
     expect(text).to.include("AVX2: not measured.").and.include("AVX-512: Some CPU, 2 threads; avx512bf16");
     const lines = linesOf(text);
     const first = lines.findIndex((line) => line.startsWith("| head-fp32-default |"));
@@ -42,7 +42,7 @@ describe("the table of other software", () => {
   });
 
   it("has as many cells in every line as in its heading", () => {
-    const cells = linesOf(peersTable({ avx2: undefined, avx512: { machine, rows: {} } })).map(
+    const cells = linesOf(peersTable({ avx2: [], avx512: [{ machine, rows: {} }] })).map(
       (line) => line.split("|").length,
     );
     expect(new Set(cells).size).to.equal(1);
@@ -60,7 +60,7 @@ describe("the machine above a table", () => {
       "gpt2-fp32": { ...row, ...when, on: "Another CPU; avx2" },
       "gpt2-bf16": { ...row, ...when },
     };
-    const lines = linesOf(peersTable({ avx2: undefined, avx512: { machine, rows } }));
+    const lines = linesOf(peersTable({ avx2: [], avx512: [{ machine, rows }] }));
     const endOf = (name: string) =>
       lines
         .find((line) => line.startsWith(`| ${name} |`))
@@ -73,7 +73,7 @@ describe("the machine above a table", () => {
 
 describe("the table of busy processes", () => {
   it("says where nothing was measured", () => {
-    expect(contentionTable({ avx2: undefined, avx512: undefined })).to.equal(
+    expect(contentionTable({ avx2: [], avx512: [] })).to.equal(
       "AVX2: not measured.\n\nAVX-512: not measured.",
     );
   });
@@ -88,8 +88,8 @@ describe("the table of busy processes", () => {
       loads: [],
     };
     const text = contentionTable({
-      avx2: { machine, rows: { gemm: { ...row, ...when } } },
-      avx512: undefined,
+      avx2: [{ machine, rows: { gemm: { ...row, ...when } } }],
+      avx512: [],
     });
     expect(linesOf(text)[1]).to.equal("| a GEMM | 2x | 1.6 (1.5 to 1.9) | 10 ms | 16 ms | 2026-01-02, abc |");
   });
