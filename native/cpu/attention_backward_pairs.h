@@ -116,12 +116,12 @@ struct PairGradients {
         each_row_stripe<V>(rows, sizes, tile, tile_position, first_position, [&](const RowStripe& stripe) {
             const int64_t from = stripe.from, n = stripe.n, at = stripe.row * padded;
             if (n > 0) {
-                product<V, false>(block.scores, kTileKeys, stripe.count, n, {block.query + at, padded, 2},
-                                  tiles.keys_transposed + tile.row * padded + 2 * from, 2 * tile.width,
-                                  depth);
-                product<V, false>(block.dp, kTileKeys, stripe.count, n, {block.dout + at, padded, 2},
-                                  tiles.values_transposed + tile.row * padded + 2 * from, 2 * tile.width,
-                                  depth);
+                product<V, false>(
+                    block.scores, kTileKeys, stripe.count, n, LeftRows<bf16_t>{block.query + at, padded},
+                    tiles.keys_transposed + tile.row * padded + 2 * from, 2 * tile.width, depth);
+                product<V, false>(
+                    block.dp, kTileKeys, stripe.count, n, LeftRows<bf16_t>{block.dout + at, padded},
+                    tiles.values_transposed + tile.row * padded + 2 * from, 2 * tile.width, depth);
             }
             for (int64_t i = 0; i < stripe.count; ++i)
                 mask_row(block.scores + i * kTileKeys, stripe, stripe.row + i, sizes, tile, tile_position,
@@ -133,7 +133,8 @@ struct PairGradients {
             for (int64_t i = 0; i < stripe.count; i += 2)
                 differentiate_rows(block, stripe, i, sizes.scale, tile.width);
             if (n > 0)
-                product<V, true>(block.dquery + at, padded, stripe.count, padded, {block.ds, kTileKeys, 2},
+                product<V, true>(block.dquery + at, padded, stripe.count, padded,
+                                 LeftRows<bf16_t>{block.ds, kTileKeys},
                                  tiles.keys + (tile.row + from) * padded, 2 * padded, (stripe.keys + 1) / 2);
         });
     }
@@ -144,9 +145,11 @@ struct PairGradients {
                                   int64_t key, int64_t keys, int64_t row, int64_t end) {
         const int64_t first = row / 2, count = (end + 1) / 2 - first;
         const int64_t at = 2 * (first * kTileKeys + key);
-        product<V, true>(dvalues + key * padded, padded, keys, padded, {block.p_pairs + at, 2, 2 * kTileKeys},
+        product<V, true>(dvalues + key * padded, padded, keys, padded,
+                         LeftColumns<bf16_t>{block.p_pairs + at, 2 * kTileKeys},
                          block.dout_pairs + 2 * first * padded, 2 * padded, count);
-        product<V, true>(dkeys + key * padded, padded, keys, padded, {block.ds_pairs + at, 2, 2 * kTileKeys},
+        product<V, true>(dkeys + key * padded, padded, keys, padded,
+                         LeftColumns<bf16_t>{block.ds_pairs + at, 2 * kTileKeys},
                          block.query_pairs + 2 * first * padded, 2 * padded, count);
     }
 

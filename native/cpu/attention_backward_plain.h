@@ -98,10 +98,10 @@ struct PlainGradients {
             float* ds = block.ds + stripe.row * kTileKeys + from;
             if (n > 0) {
                 product<V, false>(p, kTileKeys, stripe.count, n,
-                                  {block.query + stripe.row * padded, padded, 1},
+                                  LeftRows<float>{block.query + stripe.row * padded, padded},
                                   tiles.keys_transposed + tile.row * padded + from, tile.width, sizes.D);
                 product<V, false>(ds, kTileKeys, stripe.count, n,
-                                  {block.dout + stripe.row * padded, padded, 1},
+                                  LeftRows<float>{block.dout + stripe.row * padded, padded},
                                   tiles.values_transposed + tile.row * padded + from, tile.width, sizes.D);
             }
             for (int64_t i = 0; i < stripe.count; ++i) {
@@ -113,8 +113,8 @@ struct PlainGradients {
             }
             if (n > 0)
                 product<V, true>(block.dquery + stripe.row * padded, padded, stripe.count, padded,
-                                 {ds, kTileKeys, 1}, tiles.keys + (tile.row + from) * padded, padded,
-                                 stripe.keys);
+                                 LeftRows<float>{ds, kTileKeys}, tiles.keys + (tile.row + from) * padded,
+                                 padded, stripe.keys);
         });
     }
 
@@ -122,10 +122,12 @@ struct PlainGradients {
     static void add_key_gradients(float* dkeys, float* dvalues, const Block& block, int64_t padded,
                                   int64_t key, int64_t keys, int64_t row, int64_t end) {
         const int64_t at = row * kTileKeys + key;
-        product<V, true>(dvalues + key * padded, padded, keys, padded, {block.p + at, 1, kTileKeys},
-                         block.dout + row * padded, padded, end - row);
-        product<V, true>(dkeys + key * padded, padded, keys, padded, {block.ds + at, 1, kTileKeys},
-                         block.query + row * padded, padded, end - row);
+        product<V, true>(dvalues + key * padded, padded, keys, padded,
+                         LeftColumns<float>{block.p + at, kTileKeys}, block.dout + row * padded, padded,
+                         end - row);
+        product<V, true>(dkeys + key * padded, padded, keys, padded,
+                         LeftColumns<float>{block.ds + at, kTileKeys}, block.query + row * padded, padded,
+                         end - row);
     }
 
   private:

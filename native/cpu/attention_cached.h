@@ -64,7 +64,7 @@ inline void cached_scores(float* scores, const float* query, int64_t padded, con
         for (int i = 0; i < kRows; ++i) {
             const V left = V::set(query[i * padded + d]);
 #pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) sum[i][v] = V::fma(left, right[v], sum[i][v]);
+            for (int v = 0; v < kVectors; ++v) V::accumulate(sum[i][v], left, right[v]);
         }
     }
 #pragma GCC unroll 4
@@ -112,7 +112,7 @@ inline void cached_values(float* output, const float* weights, const CachedHead<
             for (int i = 0; i < kRows; ++i) {
                 const V left = V::set(weights[i * kTileKeys + j]);
 #pragma GCC unroll 4
-                for (int v = 0; v < kVectors; ++v) sum[i][v] = V::fma(left, right[v], sum[i][v]);
+                for (int v = 0; v < kVectors; ++v) V::accumulate(sum[i][v], left, right[v]);
             }
         }
     }
@@ -144,7 +144,7 @@ void attend_cached(const ForwardBlock& block, int64_t row, const CachedHead<T>& 
     for (int i = 0; i < kRows; ++i) {
         float* scores = block.scores + i * kTileKeys;
         mask_scores(scores, n, seen.first - from, seen.last - from);
-        soften_row<V>(scores, n, block.high[row + i], block.sum[row + i],
+        soften_row<V>(scores, n, block.high[row + i], block.sums + (row + i) * V::kLanes,
                       block.output + (row + i) * sizes.padded, sizes.padded);
     }
     add_values<V, T, kRows>(block.output + row * sizes.padded, block.scores, head, tile + from,
@@ -179,11 +179,7 @@ void decode_row(const Mat& out, float* lse, const ForwardBlock& block, const Con
     const int64_t position = row.prefix.length + row.own.length;
     store_key(own, row.own.length, qkv, sizes, index, kv_head);
     load_queries<V>(block.query, qkv, sizes, index, 1, kv_head);
-    for (int64_t i = 0; i < sizes.repeat * sizes.padded; i += V::kLanes) V::zero().store(block.output + i);
-    for (int64_t i = 0; i < sizes.repeat; ++i) {
-        block.high[i] = -1e30f;  // as attend_range
-        block.sum[i] = 0;
-    }
+    clear_block<V>(block, sizes.repeat, sizes.padded);
     attend_segment<V>(block, prefix, row.prefix.length, 0, position, sizes);
     attend_segment<V>(block, own, row.own.length + 1, row.prefix.length, position, sizes);
     finish_queries<V>(out, lse, block, sizes, index, 1, kv_head);

@@ -28,12 +28,12 @@ struct ForwardBlock {
     float* output;  // [rows, padded], not yet divided by the sum
     float* scores;  // [kProductRows, kTileKeys]
     float* high;    // [rows] maximum of the scores so far
-    float* sum;     // [rows] sum of exp(score - high) so far
+    float* sums;    // [rows, kLanes] sums of exp(score - high) so far, one of every kLanes-th key
 };
 
 template <class V>
 constexpr int64_t forward_block_floats(int64_t rows, int64_t padded) {
-    return 2 * rows * padded + kProductRows<V> * kTileKeys + 2 * ((rows + 15) / 16 * 16);
+    return 2 * rows * padded + kProductRows<V> * kTileKeys + (rows + 15) / 16 * 16 + rows * V::kLanes;
 }
 
 template <class V>
@@ -43,34 +43,42 @@ inline ForwardBlock forward_block(float* memory, int64_t rows, int64_t padded) {
     block.output = block.query + rows * padded;
     block.scores = block.output + rows * padded;
     block.high = block.scores + kProductRows<V> * kTileKeys;
-    block.sum = block.high + (rows + 15) / 16 * 16;
+    block.sums = block.high + (rows + 15) / 16 * 16;
     return block;
 }
 
-// One row meets one tile: scores[n] become exp(score - high); high, sum and output[padded] move to the new
+// One row meets one tile: scores[n] become exp(score - high); high, sums and output[padded] move to the new
 // maximum. Masked scores (-infinity) add exactly nothing, and a tile that is masked as a whole changes
 // nothing.
 template <class V>
-inline void soften_row(float* scores, int64_t n, float& high, float& sum, float* output, int64_t padded) {
+inline void soften_row(float* scores, int64_t n, float& high, float* sums, float* output, int64_t padded) {
     V most = V::load(scores);
     for (int64_t j = V::kLanes; j < n; j += V::kLanes) most = V::max(most, V::load(scores + j));
     const float tile_high = most.reduce_max();
     if (tile_high > high) {
-        float shrink[V::kLanes];
-        vec_exp(V::set(high - tile_high)).store(shrink);
+        const V factor = vec_exp(V::set(high - tile_high));
         high = tile_high;
-        sum *= shrink[0];
-        const V factor = V::set(shrink[0]);
+        (V::load(sums) * factor).store(sums);
         for (int64_t d = 0; d < padded; d += V::kLanes) (V::load(output + d) * factor).store(output + d);
     }
     const V shift = V::set(high);
-    V added = V::zero();
+    V added = V::load(sums);
     for (int64_t j = 0; j < n; j += V::kLanes) {
         const V p = vec_exp(V::load(scores + j) - shift);
         p.store(scores + j);
         added = added + p;
     }
-    sum += added.reduce_add();
+    added.store(sums);
+}
+
+// Nothing is seen yet.
+template <class V>
+void clear_block(const ForwardBlock& block, int64_t rows, int64_t padded) {
+    for (int64_t i = 0; i < rows * padded; i += V::kLanes) V::zero().store(block.output + i);
+    for (int64_t i = 0; i < rows; ++i) {
+        block.high[i] = -1e30f;  // finite, so that high - tile_high is no NaN; exp of it is 0
+        V::zero().store(block.sums + i * V::kLanes);
+    }
 }
 
 // All rows of the block against one tile. keys[padded, width] are transposed, values[width, padded].
@@ -81,17 +89,18 @@ void attend_tile(const ForwardBlock& block, int64_t rows, const AttentionSizes& 
     each_row_stripe<V>(rows, sizes, tile, tile_position, first_position, [&](const RowStripe& stripe) {
         if (stripe.n == 0) return;
         product<V, false>(block.scores, kTileKeys, stripe.count, stripe.n,
-                          {block.query + stripe.row * padded, padded, 1}, keys + stripe.from, tile.width,
-                          sizes.D);
+                          LeftRows<float>{block.query + stripe.row * padded, padded}, keys + stripe.from,
+                          tile.width, sizes.D);
         for (int64_t i = 0; i < stripe.count; ++i) {
             const int64_t row = stripe.row + i;
             float* scores = block.scores + i * kTileKeys;
             mask_row(scores, stripe, row, sizes, tile, tile_position, first_position);
-            soften_row<V>(scores, stripe.n, block.high[row], block.sum[row], block.output + row * padded,
-                          padded);
+            soften_row<V>(scores, stripe.n, block.high[row], block.sums + row * V::kLanes,
+                          block.output + row * padded, padded);
         }
         product<V, true>(block.output + stripe.row * padded, padded, stripe.count, padded,
-                         {block.scores, kTileKeys, 1}, values + stripe.from * padded, padded, stripe.keys);
+                         LeftRows<float>{block.scores, kTileKeys}, values + stripe.from * padded, padded,
+                         stripe.keys);
     });
 }
 
@@ -118,12 +127,13 @@ void finish_queries(const Mat& out, float* lse, const ForwardBlock& block, const
             const int64_t row = i * sizes.repeat + r;
             const int64_t head = kv_head * sizes.repeat + r;
             float* output = block.output + row * sizes.padded;
-            const V sum = V::set(block.sum[row]);
+            const float total = V::load(block.sums + row * V::kLanes).reduce_add();
+            const V sum = V::set(total);
             for (int64_t d = 0; d < sizes.padded; d += V::kLanes)
                 (V::load(output + d) / sum).store(output + d);
             pack_row<V>(out, first_row + i, head * sizes.D, output, sizes.D);
-            lse[head * sizes.T + first_row + i] = static_cast<float>(
-                static_cast<double>(block.high[row]) + std::log(static_cast<double>(block.sum[row])));
+            lse[head * sizes.T + first_row + i] = static_cast<float>(static_cast<double>(block.high[row]) +
+                                                                     std::log(static_cast<double>(total)));
         }
 }
 
@@ -137,11 +147,7 @@ void attend_range(const Mat& out, float* lse, const ForwardBlock& block, const C
     const int64_t first_row = int64_t{view.segments[range.segment].start} + range.first;
     const int64_t first_position = segment_offset(view.segments, range.segment) + range.first;
     load_queries<V>(block.query, qkv, sizes, first_row, queries, kv_head);
-    for (int64_t i = 0; i < rows * sizes.padded; i += V::kLanes) V::zero().store(block.output + i);
-    for (int64_t i = 0; i < rows; ++i) {
-        block.high[i] = -1e30f;  // finite, so that high - tile_high is no NaN; exp of it is 0
-        block.sum[i] = 0;
-    }
+    clear_block<V>(block, rows, sizes.padded);
     each_tile(view, range, sizes.window, [&](const KeyTile& tile, int64_t position) {
         attend_tile<V>(block, rows, sizes, tile, position, first_position, keys + tile.row * sizes.padded,
                        values + tile.row * sizes.padded);

@@ -4,72 +4,122 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "core/dtype.h"
 
 namespace attune {
 
-// Element (i, l) of A at data[i * row + l * step]; of bf16 a pair, l its number.
+// Values of one l: bf16 lies in pairs along the depth.
 template <class T>
-struct Left {
+inline constexpr int64_t kElementsOf = sizeof(T) == 2 ? 2 : 1;
+
+// A by rows: element (i, l) at data[i * stride + l]; of bf16 a pair, l its number.
+template <class T>
+struct LeftRows {
     const T* data;
-    int64_t row;
-    int64_t step;
+    int64_t stride;
+
+    LeftRows from_row(int64_t i) const { return {data + i * stride, stride}; }
 };
 
-// sum += a b for one l
+// A by columns: element (i, l) at data[l * stride + i]; of bf16 a pair, i its number.
+template <class T>
+struct LeftColumns {
+    const T* data;
+    int64_t stride;
+
+    LeftColumns from_row(int64_t i) const { return {data + i * kElementsOf<T>, stride}; }
+};
+
+// Operands of one l.
 template <class V, class T>
 struct ProductStep;
 
 template <class V>
 struct ProductStep<V, float> {
-    static constexpr int64_t kElements = 1;  // of one l
     static V left(const float* a) { return V::set(*a); }
     static V right(const float* b) { return V::load(b); }
-    static V add(V sum, V a, V b) { return V::fma(a, b, sum); }
 };
 
 template <class V>
 struct ProductStep<V, bf16_t> {
-    static constexpr int64_t kElements = 2;
     static auto left(const bf16_t* a) { return V::broadcast_pair(a); }
     static auto right(const bf16_t* b) { return V::load_pairs_raw(b); }
-    static V add(V sum, typename V::Pairs a, typename V::Pairs b) { return V::dot(sum, a, b); }
 };
 
 // Rows of a register tile: 12 x 2 vectors where there are 32 registers, 6 x 2 where there are 16.
 template <class V>
 constexpr int64_t kProductRows = V::kRegisters >= 32 ? 12 : 6;
 
-// c[kRows, kVectors] (ldc) = or += a[kRows, depth] b[depth, kVectors] (ldb)
-template <class V, int kRows, int kVectors, bool kAdd, class T>
-inline void product_tile(float* c, int64_t ldc, Left<T> a, const T* b, int64_t ldb, int64_t depth) {
+// Where kRows rows of A are read: at(i, l), l on from where `advance` came to.
+template <class Left, int kRows>
+struct LeftCursor;
+
+template <class T, int kRows>
+struct LeftCursor<LeftRows<T>, kRows> {
+    // One pointer for three rows: base, base + stride, base + 2 stride are addressing modes of one register
+    // pair.
+    static constexpr int kPointers = (kRows + 2) / 3;
+    const T* rows[kPointers];
+    int64_t stride;
+
+    explicit LeftCursor(LeftRows<T> a) : stride(a.stride) {
+#pragma GCC unroll 4
+        for (int p = 0; p < kPointers; ++p) rows[p] = a.data + 3 * p * a.stride;
+    }
+    const T* at(int i, int l) const {
+        return rows[i / 3] + i % 3 * stride + l * kElementsOf<T>;
+    }
+    void advance(int l) {
+#pragma GCC unroll 4
+        for (const T*& row : rows) row += l * kElementsOf<T>;
+    }
+};
+
+template <class T, int kRows>
+struct LeftCursor<LeftColumns<T>, kRows> {
+    const T* data;
+    int64_t stride;
+
+    explicit LeftCursor(LeftColumns<T> a) : data(a.data), stride(a.stride) {}
+    const T* at(int i, int l) const { return data + l * stride + i * kElementsOf<T>; }
+    void advance(int l) { data += l * stride; }
+};
+
+// sum += the products of one l
+template <class V, int kRows, int kVectors, class Cursor, class T>
+inline void product_step(V (&sum)[kRows][kVectors], const Cursor& cursor, int l, const T* b) {
     using Step = ProductStep<V, T>;
+    decltype(Step::right(b)) right[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) right[v] = Step::right(b + v * V::kLanes * kElementsOf<T>);
+#pragma GCC unroll 12
+    for (int i = 0; i < kRows; ++i) {
+        const auto left = Step::left(cursor.at(i, l));
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) V::accumulate(sum[i][v], left, right[v]);
+    }
+}
+
+// c[kRows, kVectors] (ldc) = or += a[kRows, depth] b[depth, kVectors] (ldb)
+template <class V, int kRows, int kVectors, bool kAdd, class Left, class T>
+inline void product_tile(float* c, int64_t ldc, Left a, const T* b, int64_t ldb, int64_t depth) {
     V sum[kRows][kVectors];
 #pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v)
             sum[i][v] = kAdd ? V::load(c + i * ldc + v * V::kLanes) : V::zero();
-    // One pointer for three rows: base, base + row, base + 2 row are addressing modes of one register pair.
-    constexpr int kPointers = (kRows + 2) / 3;
-    const T* rows[kPointers];
+    LeftCursor<Left, kRows> cursor(a);
+    int64_t left = depth;
+    for (; left >= 4; left -= 4) {
 #pragma GCC unroll 4
-    for (int p = 0; p < kPointers; ++p) rows[p] = a.data + 3 * p * a.row;
-    for (int64_t l = 0; l < depth; ++l) {
-        decltype(Step::right(b)) right[kVectors];
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) right[v] = Step::right(b + v * V::kLanes * Step::kElements);
-#pragma GCC unroll 12
-        for (int i = 0; i < kRows; ++i) {
-            const auto left = Step::left(rows[i / 3] + i % 3 * a.row);
-#pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) sum[i][v] = Step::add(sum[i][v], left, right[v]);
-        }
-        b += ldb;
-#pragma GCC unroll 4
-        for (int p = 0; p < kPointers; ++p) rows[p] += a.step;
+        for (int l = 0; l < 4; ++l, b += ldb) product_step<V>(sum, cursor, l, b);
+        cursor.advance(4);
+    }
+    for (; left > 0; --left, b += ldb) {
+        product_step<V>(sum, cursor, 0, b);
+        cursor.advance(1);
     }
 #pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i)
@@ -78,28 +128,27 @@ inline void product_tile(float* c, int64_t ldc, Left<T> a, const T* b, int64_t l
 }
 
 // kRows rows against all columns; few rows take wider tiles, so that enough sums are in flight.
-template <class V, int kRows, bool kAdd, class T>
-inline void product_rows(float* c, int64_t ldc, int64_t cols, Left<T> a, const T* b, int64_t ldb,
+template <class V, int kRows, bool kAdd, class Left, class T>
+inline void product_rows(float* c, int64_t ldc, int64_t cols, Left a, const T* b, int64_t ldb,
                          int64_t depth) {
-    constexpr int64_t kElements = ProductStep<V, T>::kElements;
     constexpr int kWide = kRows <= 4 ? 4 : 2;
     constexpr int64_t kStrip = kWide * V::kLanes;
     int64_t col = 0;
     for (; col + kStrip <= cols; col += kStrip)
-        product_tile<V, kRows, kWide, kAdd>(c + col, ldc, a, b + col * kElements, ldb, depth);
+        product_tile<V, kRows, kWide, kAdd>(c + col, ldc, a, b + col * kElementsOf<T>, ldb, depth);
     for (; col < cols; col += V::kLanes)
-        product_tile<V, kRows, 1, kAdd>(c + col, ldc, a, b + col * kElements, ldb, depth);
+        product_tile<V, kRows, 1, kAdd>(c + col, ldc, a, b + col * kElementsOf<T>, ldb, depth);
 }
 
 // c[rows, cols] (ldc) = or += a[rows, depth] b[depth, cols] (ldb); cols is a whole number of vectors, depth
 // of bf16 a number of pairs.
-template <class V, bool kAdd, class T>
-void product(float* c, int64_t ldc, int64_t rows, int64_t cols, std::type_identity_t<Left<T>> a, const T* b,
-             int64_t ldb, int64_t depth) {
+template <class V, bool kAdd, class Left, class T>
+void product(float* c, int64_t ldc, int64_t rows, int64_t cols, Left a, const T* b, int64_t ldb,
+             int64_t depth) {
     constexpr int kMost = static_cast<int>(kProductRows<V>);
     const auto advance = [&](int64_t done) {
         c += done * ldc;
-        a.data += done * a.row;
+        a = a.from_row(done);
         rows -= done;
     };
     for (; rows >= kMost; advance(kMost)) product_rows<V, kMost, kAdd>(c, ldc, cols, a, b, ldb, depth);

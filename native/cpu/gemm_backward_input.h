@@ -47,10 +47,10 @@ Status backward_input_slab(const Mat& dx, const ConstMat& dy, const typename F::
         const auto a = broadcast_rows<V, F, side>(dy, first, rows, n_first, n_count, kSlotA, stream);
         if (a.data == nullptr) return Status::Memory;
         const Gemm<F, side> gemm{a, b, b_stride, rows, divide_up(dx.cols, kPanel), n_count};
-        const auto sink = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
-            store_rows<V>(dx, add, first + row, count, panel, tile);
+        const auto store = [&](int64_t row, int64_t count, int64_t panel, const float* tile) {
+            store_rows<V>(dx, add, row, count, panel, tile);
         };
-        if (!gemm_run<V>(gemm, stream, sink)) return Status::Memory;
+        if (!gemm_run<V>(gemm, stream, RowSink<decltype(store)>{dx, first, 0, store})) return Status::Memory;
     }
     return Status::Ok;
 }

@@ -127,9 +127,9 @@ void widen_panels(float* out, const bf16_t* panels, int64_t count, int64_t K, St
 
 // Many rows against bf16 weights without bf16 arithmetic: panels are widened in slabs instead of in every
 // tile. The products and their order are those of StorageFormat, so that the bits are the same.
-template <class V, Side side, class Sink>
-Status forward_widened(const Broadcast<float, side>& a, int64_t rows, const Weight& w, Stream* stream,
-                       const Sink& sink) {
+template <class V, Side side, class Body>
+Status forward_widened(const Mat& y, const Broadcast<float, side>& a, int64_t first, int64_t rows,
+                       const Weight& w, Stream* stream, const Body& body) {
     const int64_t elements = even(w.K) * kPanel;
     const int64_t panels = divide_up(w.N, kPanel);
     const int64_t slab = std::min(panels, std::max<int64_t>(kSlabBytes / 4 / elements, 8));
@@ -139,17 +139,14 @@ Status forward_widened(const Broadcast<float, side>& a, int64_t rows, const Weig
         const int64_t count = std::min(slab, panels - panel);
         widen_panels<V>(b, static_cast<const bf16_t*>(w.data) + panel * elements, count, w.K, stream);
         const Gemm<PlainFormat<V>, side> gemm{a, b, elements, rows, count, even(w.K)};
-        const auto placed = [&](int64_t row, int64_t r, int64_t p, float* tile) {
-            sink(row, r, panel + p, tile);
-        };
-        if (!gemm_run<V>(gemm, stream, placed)) return Status::Memory;
+        if (!gemm_run<V>(gemm, stream, RowSink<Body>{y, first, panel, body})) return Status::Memory;
     }
     return Status::Ok;
 }
 
-template <class V, class F, Side side, class Prepare, class Sink>
-Status forward_from(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
-                    const Sink& sink) {
+template <class V, class F, Side side, class Prepare, class Body>
+Status forward_from(const Mat& y, const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
+                    const Body& body) {
     using A = typename F::A;
     constexpr bool kWidens = sizeof(A) != sizeof(typename F::B);
     const int64_t slab = slab_rows<V>(w.K, sizeof(A));
@@ -158,30 +155,27 @@ Status forward_from(const ConstMat& x, const Weight& w, Stream* stream, const Pr
         const auto a = broadcast_rows<V, F, side>(x, first, rows, 0, w.K, kSlotA, stream);
         if (a.data == nullptr) return Status::Memory;
         if (const Status status = prepare(a, first, rows); status != Status::Ok) return status;
-        const auto placed = [&](int64_t row, int64_t count, int64_t panel, float* tile) {
-            sink(first + row, count, panel, tile);
-        };
         if constexpr (kWidens) {
             if (rows >= kWidenRows) {
-                const Status status = forward_widened<V>(a, rows, w, stream, placed);
+                const Status status = forward_widened<V>(y, a, first, rows, w, stream, body);
                 if (status != Status::Ok) return status;
                 continue;
             }
         }
         const auto* b = static_cast<const typename F::B*>(w.data);
         const Gemm<F, side> gemm{a, b, even(w.K) * kPanel, rows, divide_up(w.N, kPanel), w.K};
-        if (!gemm_run<V>(gemm, stream, placed)) return Status::Memory;
+        if (!gemm_run<V>(gemm, stream, RowSink<Body>{y, first, 0, body})) return Status::Memory;
     }
     return Status::Ok;
 }
 
-// For slabs of x's rows: prepare(a, first, rows), a their Broadcast, then sink(row, rows, panel,
-// tile[rows][32]) for every tile of x W^T.
-template <class V, class F, class Prepare, class Sink>
-Status forward_in(const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
-                  const Sink& sink) {
-    if (in_place<F>(x, w.N)) return forward_from<V, F, Side::Rows>(x, w, stream, prepare, sink);
-    return forward_from<V, F, Side::Packed>(x, w, stream, prepare, sink);
+// For slabs of x's rows: prepare(a, first, rows), a their Broadcast, then body(row, rows, panel,
+// tile[rows][32]) for every tile of x W^T, to be stored in y.
+template <class V, class F, class Prepare, class Body>
+Status forward_in(const Mat& y, const ConstMat& x, const Weight& w, Stream* stream, const Prepare& prepare,
+                  const Body& body) {
+    if (in_place<F>(x, w.N)) return forward_from<V, F, Side::Rows>(y, x, w, stream, prepare, body);
+    return forward_from<V, F, Side::Packed>(y, x, w, stream, prepare, body);
 }
 
 inline bool is_panels(Layout layout, const void* data, int64_t N, int64_t K) {
@@ -203,10 +197,10 @@ Status linear_forward(Mat y, ConstMat x, Weight w, const Epilogue* given, Stream
     const auto store = [&](int64_t row, int64_t rows, int64_t panel, const float* tile) {
         store_epilogue<V>(y, epilogue, row, rows, panel, tile);
     };
-    if (w.dtype == DType::F32) return forward_in<V, PlainFormat<V>>(x, w, stream, nothing, store);
+    if (w.dtype == DType::F32) return forward_in<V, PlainFormat<V>>(y, x, w, stream, nothing, store);
     if constexpr (V::kBf16Dot)
-        if (x.dtype == DType::BF16) return forward_in<V, DotFormat<V>>(x, w, stream, nothing, store);
-    return forward_in<V, StorageFormat<V>>(x, w, stream, nothing, store);
+        if (x.dtype == DType::BF16) return forward_in<V, DotFormat<V>>(y, x, w, stream, nothing, store);
+    return forward_in<V, StorageFormat<V>>(y, x, w, stream, nothing, store);
 }
 
 }  // namespace

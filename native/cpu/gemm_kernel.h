@@ -125,8 +125,8 @@ struct PlainFormat {
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
             const V x = a.value(r, l);
-            sum[r][0] = V::fma(x, left, sum[r][0]);
-            sum[r][1] = V::fma(x, right, sum[r][1]);
+            V::accumulate(sum[r][0], x, left);
+            V::accumulate(sum[r][1], x, right);
         }
     }
 };
@@ -152,8 +152,8 @@ struct StorageFormat {
 #pragma GCC unroll 12
             for (int r = 0; r < R; ++r) {
                 const V x = a.value(r, l + half);
-                sum[r][0] = V::fma(x, left[half], sum[r][0]);
-                sum[r][1] = V::fma(x, right[half], sum[r][1]);
+                V::accumulate(sum[r][0], x, left[half]);
+                V::accumulate(sum[r][1], x, right[half]);
             }
         }
     }
@@ -173,8 +173,8 @@ struct DotFormat {
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
             const auto x = a.pair(r, l);
-            sum[r][0] = V::dot(sum[r][0], x, left);
-            sum[r][1] = V::dot(sum[r][1], x, right);
+            V::accumulate(sum[r][0], x, left);
+            V::accumulate(sum[r][1], x, right);
         }
     }
 };
@@ -197,8 +197,8 @@ struct MixedFormat {
             V::split(a.pair(r, l), x[0], x[1]);
 #pragma GCC unroll 2
             for (int half = 0; half < 2; ++half) {
-                sum[r][0] = V::fma(x[half], left[half], sum[r][0]);
-                sum[r][1] = V::fma(x[half], right[half], sum[r][1]);
+                V::accumulate(sum[r][0], x[half], left[half]);
+                V::accumulate(sum[r][1], x[half], right[half]);
             }
         }
     }
@@ -228,13 +228,13 @@ inline void prefetch_step(const typename F::B* b, const char* line) {
 }
 
 // tile[R][32] = (first) or += the product of `steps` steps. Meanwhile `steps` cache lines from `ahead` on
-// (null = none) are fetched: where few rows meet each block of B, it comes from memory, and arithmetic must
-// not wait for it. `stride` is that of rows.
+// (null = its own, which are there) are fetched: where few rows meet each block of B, it comes from memory,
+// and arithmetic must not wait for it. `stride` is that of rows.
 template <class V, class F, Side side, int R>
 void gemm_tile(float* tile, const typename F::A* a, int64_t stride, const typename F::B* b, int64_t steps,
                bool first, const void* ahead) {
     constexpr int64_t kWidth = 2 * V::kLanes;
-    const int64_t next_line = ahead == nullptr ? 0 : kLine * kWidth / kPanel;
+    constexpr int64_t kNextLine = kLine * kWidth / kPanel;
     const auto* line = static_cast<const char*>(ahead == nullptr ? b : ahead);
     for (int64_t column = 0; column < kPanel; column += kWidth) {
         V sum[R][2];
@@ -245,13 +245,14 @@ void gemm_tile(float* tile, const typename F::A* a, int64_t stride, const typena
         int64_t left = steps;
         for (; left >= kUnroll; left -= kUnroll) {
 #pragma GCC unroll 4
-            for (int i = 0; i < kUnroll; ++i, b_step += kStepB<F>, line += next_line) {
+            for (int i = 0; i < kUnroll; ++i, b_step += kStepB<F>, line += kNextLine) {
                 prefetch_step<V, F, R>(b_step, line);
                 F::step(sum, lanes, i * static_cast<int>(F::kStep), b_step);
+                asm("" : "+r"(line));  // not three more registers for it
             }
             lanes.advance(kUnroll * F::kStep);
         }
-        for (; left > 0; --left, b_step += kStepB<F>, line += next_line) {
+        for (; left > 0; --left, b_step += kStepB<F>, line += kNextLine) {
             prefetch_step<V, F, R>(b_step, line);
             F::step(sum, lanes, 0, b_step);
             lanes.advance(F::kStep);

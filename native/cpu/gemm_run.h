@@ -139,6 +139,27 @@ void gemm_task(const Gemm<F, side>& gemm, int64_t first, int64_t last, int64_t p
     }
 }
 
+// A sink of tiles of `target`'s rows that fetches each while it is computed: they are stored a line or two
+// at a time, which no processor foresees. body(row, rows, panel, tile) with rows and panels of the target.
+template <class Body>
+struct RowSink {
+    const Mat& target;
+    int64_t first_row;  // of the target, where the GEMM's rows begin
+    int64_t first_panel;
+    const Body& body;
+
+    void fetch(int64_t row, int64_t rows, int64_t panel) const {
+        const int64_t size = target.dtype == DType::F32 ? 4 : 2;
+        const auto* line = static_cast<const char*>(target.data) +
+                           ((first_row + row) * target.stride + (first_panel + panel) * kPanel) * size;
+        for (int64_t r = 0; r < rows; ++r, line += target.stride * size)
+            for (int64_t i = 0; i < kPanel * size; i += kLine) __builtin_prefetch(line + i, 1);
+    }
+    void operator()(int64_t row, int64_t rows, int64_t panel, float* tile) const {
+        body(first_row + row, rows, first_panel + panel, tile);
+    }
+};
+
 // Calls sink(first_row, rows, panel, tile[rows][32]) once for every tile of C, from many threads; the sink
 // may change the tile. A sink with fetch(first_row, rows, panel) is told before that tile's last block.
 template <class V, class F, Side side, class Sink>

@@ -36,7 +36,7 @@ Status lowrank_forward_in(const Mat& y, const Mat& h, const ConstMat& x, const W
         scale_term_rows<V>(scaled, h, first, rows, term, stream);
         return Status::Ok;
     };
-    return forward_in<V, F>(x, w, stream, prepare,
+    return forward_in<V, F>(y, x, w, stream, prepare,
                             [&](int64_t row, int64_t rows, int64_t panel, float* tile) {
                                 add_term<V>(tile, scaled + (row - slab_first) * h.cols, rows, panel, term);
                                 store_epilogue<V>(y, epilogue, row, rows, panel, tile);
@@ -138,11 +138,12 @@ Status lowrank_input_slab(const LowRankInput<F>& in, int64_t n_first, int64_t n_
         const Gemm<F, side> to_dx{a, in.b, in.b_stride, rows, divide_up(in.dx.cols, kPanel), n_count};
         const auto store_dx = [&](int64_t row, int64_t count, int64_t panel, float* tile) {
             if (last)
-                tile_kernel<V, F, kDhSide>(count)(tile, term.template a_at<V>(row, 0), dh.stride,
+                tile_kernel<V, F, kDhSide>(count)(tile, term.template a_at<V>(row - first, 0), dh.stride,
                                                   term.b + panel * term.b_stride, steps, false, nullptr);
-            store_rows<V>(in.dx, n_first > 0, first + row, count, panel, tile);
+            store_rows<V>(in.dx, n_first > 0, row, count, panel, tile);
         };
-        if (!gemm_run<V>(to_dx, in.stream, store_dx)) return Status::Memory;
+        const RowSink<decltype(store_dx)> sink{in.dx, first, 0, store_dx};
+        if (!gemm_run<V>(to_dx, in.stream, sink)) return Status::Memory;
     }
     return Status::Ok;
 }

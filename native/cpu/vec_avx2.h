@@ -95,12 +95,13 @@ struct Vec {
         odd.v =
             _mm256_castsi256_ps(_mm256_and_si256(pairs.v, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
     }
-    // sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1]
-    static Vec dot(Vec sum, Pairs a, Pairs b) {
+    // sum[i] += a[2i] b[2i] + a[2i+1] b[2i+1]
+    static void accumulate(Vec& sum, Pairs a, Pairs b) {
         Vec a_even, a_odd, b_even, b_odd;
         split(a, a_even, a_odd);
         split(b, b_even, b_odd);
-        return fma(a_even, b_even, fma(a_odd, b_odd, sum));
+        accumulate(sum, a_odd, b_odd);
+        accumulate(sum, a_even, b_even);
     }
 
     // ---- arithmetic
@@ -108,7 +109,12 @@ struct Vec {
     friend Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
     friend Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
     friend Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
-    static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }    // a b + c
+    static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }  // a b + c
+    // sum += a b, in sum's register: left to themselves compilers move the sums of a long loop about, and
+    // some of them through memory (GEMM 9 % slower).
+    static void accumulate(Vec& sum, Vec a, Vec b) {
+        asm("vfmadd231ps %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
+    }
     static Vec fnma(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }  // c - a b
     static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }                  // b where one is NaN
     static Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
@@ -117,11 +123,10 @@ struct Vec {
     static Vec round_to_int(Vec a) {  // nearest even
         return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
     }
-    // x 2^n, n integer with |n| <= 250; two factors, so that neither leaves the range of normal numbers
+    // x 2^n, n integer, of normal x with a normal result (others: any value); NaN where both are NaN
     static Vec ldexp(Vec x, Vec n) {
-        const __m256i whole = _mm256_cvtps_epi32(n.v);
-        const __m256i half = _mm256_srai_epi32(whole, 1);
-        return x * power_of_two(half) * power_of_two(_mm256_sub_epi32(whole, half));
+        const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n.v), 23);  // 0 of NaN
+        return {_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x.v), exponent))};
     }
     // x = mantissa 2^exponent with mantissa in [1, 2), for normal positive x
     static void split_exponent(Vec x, Vec& mantissa, Vec& exponent) {
@@ -163,10 +168,6 @@ struct Vec {
     }
 
   private:
-    static Vec power_of_two(__m256i n) {
-        const __m256i biased = _mm256_add_epi32(n, _mm256_set1_epi32(127));
-        return {_mm256_castsi256_ps(_mm256_slli_epi32(biased, 23))};
-    }
     static Vec widen(__m128i half) {
         return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16))};
     }

@@ -68,9 +68,10 @@ struct EmulatedVec {
         Vec::split(pairs.low, even.low, odd.low);
         Vec::split(pairs.high, even.high, odd.high);
     }
-    // sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1]
-    static EmulatedVec dot(EmulatedVec sum, Pairs a, Pairs b) {
-        return {Vec::dot(sum.low, a.low, b.low), Vec::dot(sum.high, a.high, b.high)};
+    // sum[i] += a[2i] b[2i] + a[2i+1] b[2i+1]
+    static void accumulate(EmulatedVec& sum, Pairs a, Pairs b) {
+        Vec::accumulate(sum.low, a.low, b.low);
+        Vec::accumulate(sum.high, a.high, b.high);
     }
 
     // ---- arithmetic
@@ -80,6 +81,10 @@ struct EmulatedVec {
     friend EmulatedVec operator/(EmulatedVec a, EmulatedVec b) { return {a.low / b.low, a.high / b.high}; }
     static EmulatedVec fma(EmulatedVec a, EmulatedVec b, EmulatedVec c) {  // a b + c
         return {Vec::fma(a.low, b.low, c.low), Vec::fma(a.high, b.high, c.high)};
+    }
+    static void accumulate(EmulatedVec& sum, EmulatedVec a, EmulatedVec b) {  // sum += a b
+        Vec::accumulate(sum.low, a.low, b.low);
+        Vec::accumulate(sum.high, a.high, b.high);
     }
     static EmulatedVec fnma(EmulatedVec a, EmulatedVec b, EmulatedVec c) {  // c - a b
         return {Vec::fnma(a.low, b.low, c.low), Vec::fnma(a.high, b.high, c.high)};
@@ -95,7 +100,7 @@ struct EmulatedVec {
     static EmulatedVec round_to_int(EmulatedVec a) {  // nearest even
         return {Vec::round_to_int(a.low), Vec::round_to_int(a.high)};
     }
-    static EmulatedVec ldexp(EmulatedVec x, EmulatedVec n) {  // x 2^n, n integer with |n| <= 250
+    static EmulatedVec ldexp(EmulatedVec x, EmulatedVec n) {  // x 2^n
         return {Vec::ldexp(x.low, n.low), Vec::ldexp(x.high, n.high)};
     }
     // x = mantissa 2^exponent with mantissa in [1, 2), for normal positive x

@@ -7,14 +7,14 @@
 namespace attune {
 
 // e^x. 0 below -87.33 (where the result would leave the normal numbers), infinity above 88.72, NaN stays NaN.
-// x = n ln2 + r with |r| <= ln2/2; e^r = 1 + r + r^2 p(r) (Cephes), then times 2^n.
+// x = n ln2 + r with |r| <= ln2/2; e^r = 1 + r + r^2 p(r) (Cephes), then times 2^n. What that gives outside
+// the range is replaced.
 template <class V>
 inline V vec_exp(V x) {
     const V low = V::set(-87.33654f);
     const V high = V::set(88.72283f);
-    const V inside = V::min(high, V::max(low, x));  // this order keeps NaN
-    const V n = V::round_to_int(inside * V::set(1.44269504f));
-    V r = V::fnma(n, V::set(0.693359375f), inside);
+    const V n = V::round_to_int(x * V::set(1.44269504f));
+    V r = V::fnma(n, V::set(0.693359375f), x);
     r = V::fnma(n, V::set(-2.12194440e-4f), r);
     V p = V::set(1.9875691500e-4f);
     p = V::fma(p, r, V::set(1.3981999507e-3f));

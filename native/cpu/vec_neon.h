@@ -102,12 +102,13 @@ struct Vec {
         even = from_words(vshlq_n_u32(pairs.v, 16));
         odd = from_words(vandq_u32(pairs.v, vdupq_n_u32(0xffff0000u)));
     }
-    // sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1]
-    static Vec dot(Vec sum, Pairs a, Pairs b) {
+    // sum[i] += a[2i] b[2i] + a[2i+1] b[2i+1]
+    static void accumulate(Vec& sum, Pairs a, Pairs b) {
         Vec a_even, a_odd, b_even, b_odd;
         split(a, a_even, a_odd);
         split(b, b_even, b_odd);
-        return fma(a_even, b_even, fma(a_odd, b_odd, sum));
+        accumulate(sum, a_odd, b_odd);
+        accumulate(sum, a_even, b_even);
     }
 
     // ---- arithmetic
@@ -115,7 +116,8 @@ struct Vec {
     friend Vec operator-(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
     friend Vec operator*(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }
     friend Vec operator/(Vec a, Vec b) { return {vdivq_f32(a.v, b.v)}; }
-    static Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }   // a b + c
+    static Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }  // a b + c
+    static void accumulate(Vec& sum, Vec a, Vec b) { sum = fma(a, b, sum); }
     static Vec fnma(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }  // c - a b
     // b where one is NaN, which neither FMAX (NaN) nor FMAXNM (the number) gives
     static Vec max(Vec a, Vec b) { return select(a > b, a, b); }
@@ -123,11 +125,10 @@ struct Vec {
     static Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
     static Vec sqrt(Vec a) { return {vsqrtq_f32(a.v)}; }
     static Vec round_to_int(Vec a) { return {vrndnq_f32(a.v)}; }  // nearest even
-    // x 2^n, n integer with |n| <= 250; two factors, so that neither leaves the range of normal numbers
+    // x 2^n, n integer, of normal x with a normal result (others: any value); NaN where both are NaN
     static Vec ldexp(Vec x, Vec n) {
-        const int32x4_t whole = vcvtnq_s32_f32(n.v);
-        const int32x4_t half = vshrq_n_s32(whole, 1);
-        return x * power_of_two(half) * power_of_two(vsubq_s32(whole, half));
+        const int32x4_t exponent = vshlq_n_s32(vcvtnq_s32_f32(n.v), 23);  // 0 of NaN
+        return from_words(vaddq_u32(x.words(), vreinterpretq_u32_s32(exponent)));
     }
     // x = mantissa 2^exponent with mantissa in [1, 2), for normal positive x
     static void split_exponent(Vec x, Vec& mantissa, Vec& exponent) {
@@ -162,9 +163,6 @@ struct Vec {
   private:
     uint32x4_t words() const { return vreinterpretq_u32_f32(v); }
     static Vec from_words(uint32x4_t words) { return {vreinterpretq_f32_u32(words)}; }
-    static Vec power_of_two(int32x4_t n) {
-        return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23))};
-    }
     static Vec widen(uint16x4_t half) { return from_words(vshlq_n_u32(vmovl_u16(half), 16)); }
     // Bits rounded to nearest even at bit 16; the upper half is the bf16 value. NaN is kept (quiet).
     uint32x4_t rounded_bits() const {

@@ -103,12 +103,13 @@ struct Vec {
         even.v = reinterpret_cast<Floats>(pairs.v << 16);
         odd.v = reinterpret_cast<Floats>(pairs.v & 0xffff0000u);
     }
-    // sum[i] + a[2i] b[2i] + a[2i+1] b[2i+1]
-    static Vec dot(Vec sum, Pairs a, Pairs b) {
+    // sum[i] += a[2i] b[2i] + a[2i+1] b[2i+1]
+    static void accumulate(Vec& sum, Pairs a, Pairs b) {
         Vec a_even, a_odd, b_even, b_odd;
         split(a, a_even, a_odd);
         split(b, b_even, b_odd);
-        return fma(a_even, b_even, fma(a_odd, b_odd, sum));
+        accumulate(sum, a_odd, b_odd);
+        accumulate(sum, a_even, b_even);
     }
 
     // ---- arithmetic; fma rounds twice here
@@ -116,7 +117,8 @@ struct Vec {
     friend Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
     friend Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
     friend Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
-    static Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }   // a b + c
+    static Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }  // a b + c
+    static void accumulate(Vec& sum, Vec a, Vec b) { sum = fma(a, b, sum); }
     static Vec fnma(Vec a, Vec b, Vec c) { return {c.v - a.v * b.v}; }  // c - a b
     static Vec max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }    // b where one is NaN
     static Vec min(Vec a, Vec b) { return {a.v < b.v ? a.v : b.v}; }
@@ -131,11 +133,11 @@ struct Vec {
         const Vec sign = a & set(-0.0f);
         return select(size < shift, ((size + shift) - shift) | sign, a);
     }
-    // x 2^n, n integer with |n| <= 250; two factors, so that neither leaves the range of normal numbers
+    // x 2^n, n integer, of normal x with a normal result (others: any value); NaN where both are NaN
     static Vec ldexp(Vec x, Vec n) {
-        const Words whole = __builtin_convertvector(n.v, Words);
-        const Words half = whole >> 1;
-        return x * power_of_two(half) * power_of_two(whole - half);
+        const Floats whole = (n.v >= -250.0f) & (n.v <= 250.0f) ? n.v : Floats{};  // what an integer holds
+        const auto exponent = reinterpret_cast<UnsignedWords>(__builtin_convertvector(whole, Words));
+        return from_words(reinterpret_cast<Words>(reinterpret_cast<UnsignedWords>(x.v) + (exponent << 23)));
     }
     // x = mantissa 2^exponent with mantissa in [1, 2), for normal positive x
     static void split_exponent(Vec x, Vec& mantissa, Vec& exponent) {
@@ -171,7 +173,6 @@ struct Vec {
   private:
     Words words() const { return reinterpret_cast<Words>(v); }
     static Vec from_words(Words words) { return {reinterpret_cast<Floats>(words)}; }
-    static Vec power_of_two(Words n) { return from_words((n + 127) << 23); }
     // Bits rounded to nearest even at bit 16; the upper half is the bf16 value. NaN is kept (quiet).
     UnsignedWords rounded_bits() const {
         const UnsignedWords bits = reinterpret_cast<UnsignedWords>(v);
