@@ -51,12 +51,19 @@ function perProcessor<Row>(
 
 export function peersTable(kept: PerProcessor<KeptPeerRow>): string {
   const columns = ["row", "part", "wanted", "ratio", "attune", "theirs", "when"];
-  return perProcessor(kept, (processor, one) => [
-    ...heading(columns),
-    ...peerRows
-      .filter(({ name, target }) => target[processor] !== undefined || one.rows[name] !== undefined)
-      .flatMap((row) => peerLines(row, processor, one.rows[row.name])),
-  ]);
+  return perProcessor(kept, (processor, one) => {
+    // What is missing is said where most was measured, not under every processor that had an hour.
+    const most = Math.max(...kept[processor].map(({ rows }) => Object.keys(rows).length));
+    const whole = Object.keys(one.rows).length === most;
+    return [
+      ...heading(columns),
+      ...peerRows
+        .filter(
+          ({ name, target }) => one.rows[name] !== undefined || (whole && target[processor] !== undefined),
+        )
+        .flatMap((row) => peerLines(row, processor, one.rows[row.name])),
+    ];
+  });
 }
 
 function peerLines(row: PeerRow, processor: Processor, kept: (KeptPeerRow & KeptWhen) | undefined): string[] {

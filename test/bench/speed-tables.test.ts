@@ -41,6 +41,17 @@ describe("the table of other software", () => {
     ]);
   });
 
+  it("says what is missing once, where most was measured", () => {
+    const parts = { all: { ours: series(2), theirs: series(1), ratio: series(2) } };
+    const row = { what: "", parts, loads: [], ...when };
+    const most = { machine, rows: { "gpt2-fp32": row, "gpt2-bf16": row } };
+    const few = { machine, rows: { "gpt2-fp32": row } };
+    const [, whole = "", short = ""] = peersTable({ avx2: [], avx512: [most, few] }).split("AVX-512: ");
+    expect(linesOf(short)).to.have.length(2);
+    const wanted = peerRows.filter(({ target }) => target.avx512 !== undefined);
+    expect(linesOf(whole)).to.have.length(1 + wanted.length);
+  });
+
   it("has as many cells in every line as in its heading", () => {
     const cells = linesOf(peersTable({ avx2: [], avx512: [{ machine, rows: {} }] })).map(
       (line) => line.split("|").length,
