@@ -113,7 +113,7 @@ struct Vec {
     // sum += a b, in sum's register: left to themselves compilers move the sums of a long loop about, and
     // some of them through memory (GEMM 9 % slower).
     static void accumulate(Vec& sum, Vec a, Vec b) {
-        asm("vfmadd231ps %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
+        asm("vfmadd231ps %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "xm"(b.v));
     }
     static Vec fnma(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }  // c - a b
     static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }                  // b where one is NaN

@@ -92,7 +92,7 @@ struct BasicVec {
     // sum[i] += a[2i] b[2i] + a[2i+1] b[2i+1]
     static void accumulate(BasicVec& sum, Pairs a, Pairs b) {
 #ifdef __AVX512BF16__
-        asm("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+        asm("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "vm"(b.v));
 #else
         BasicVec a_even, a_odd, b_even, b_odd;
         split(a, a_even, a_odd);
@@ -121,7 +121,7 @@ struct BasicVec {
     // sum += a b, in sum's register: left to themselves compilers move the sums of a long loop about, and
     // some of them through memory (GEMM 9 % slower).
     static void accumulate(BasicVec& sum, BasicVec a, BasicVec b) {
-        asm("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+        asm("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "vm"(b.v));
     }
     static BasicVec fnma(BasicVec a, BasicVec b, BasicVec c) {
         return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
