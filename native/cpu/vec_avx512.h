@@ -92,7 +92,9 @@ struct BasicVec {
     // sum[i] += a[2i] b[2i] + a[2i+1] b[2i+1]
     static void accumulate(BasicVec& sum, Pairs a, Pairs b) {
 #ifdef __AVX512BF16__
-        asm("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "vm"(b.v));
+        __m512 total = sum.v;
+        asm("vdpbf16ps %2, %1, %0" : "+v"(total) : "v"(a.v), "vm"(b.v));
+        sum.v = total;
 #else
         BasicVec a_even, a_odd, b_even, b_odd;
         split(a, a_even, a_odd);
@@ -119,9 +121,12 @@ struct BasicVec {
         return {_mm512_fmadd_ps(a.v, b.v, c.v)};
     }  // ab+c
     // sum += a b, in sum's register: left to themselves compilers move the sums of a long loop about, and
-    // some of them through memory (GEMM 9 % slower).
+    // some of them through memory (GEMM 9 % slower). As a register of its own: as a member of the sums it would
+    // keep those in memory.
     static void accumulate(BasicVec& sum, BasicVec a, BasicVec b) {
-        asm("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "vm"(b.v));
+        __m512 total = sum.v;
+        asm("vfmadd231ps %2, %1, %0" : "+v"(total) : "v"(a.v), "vm"(b.v));
+        sum.v = total;
     }
     static BasicVec fnma(BasicVec a, BasicVec b, BasicVec c) {
         return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
