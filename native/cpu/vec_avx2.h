@@ -111,8 +111,8 @@ struct Vec {
     friend Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
     static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }  // a b + c
     // sum += a b, in sum's register: left to themselves compilers move the sums of a long loop about, and
-    // some of them through memory (GEMM 9 % slower). As a register of its own: as a member of the sums it would
-    // keep those in memory.
+    // some of them through memory (GEMM 9 % slower). As a register of its own: as a member of the sums it
+    // would keep those in memory.
     static void accumulate(Vec& sum, Vec a, Vec b) {
         __m256 total = sum.v;
         asm("vfmadd231ps %2, %1, %0" : "+x"(total) : "x"(a.v), "xm"(b.v));

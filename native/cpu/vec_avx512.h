@@ -121,8 +121,8 @@ struct BasicVec {
         return {_mm512_fmadd_ps(a.v, b.v, c.v)};
     }  // ab+c
     // sum += a b, in sum's register: left to themselves compilers move the sums of a long loop about, and
-    // some of them through memory (GEMM 9 % slower). As a register of its own: as a member of the sums it would
-    // keep those in memory.
+    // some of them through memory (GEMM 9 % slower). As a register of its own: as a member of the sums it
+    // would keep those in memory.
     static void accumulate(BasicVec& sum, BasicVec a, BasicVec b) {
         __m512 total = sum.v;
         asm("vfmadd231ps %2, %1, %0" : "+v"(total) : "v"(a.v), "vm"(b.v));
