@@ -88,6 +88,11 @@ function casesOf(places: {
   ];
 }
 
+const usage = `usage: npm run bench contention [-- --python PATH] [--peers DIR] [--only CASE]... [--pairs N] [--threads N]
+
+A GEMM and a training step alone and beside one busy process; with a Python, the same work of PyTorch too. Fewer than ${leastPairs}
+pairs are only shown, others kept in bench/results.`;
+
 export async function benchContention(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
@@ -97,8 +102,13 @@ export async function benchContention(args: readonly string[]): Promise<void> {
       only: { type: "string", multiple: true },
       pairs: { type: "string", default: "7" },
       threads: { type: "string", default: String(availableParallelism()) },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   const pairs = countOf("--pairs", values.pairs);
   const threads = countOf("--threads", values.threads);
   const isa = await isaHere();

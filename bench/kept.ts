@@ -12,7 +12,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
-import { release } from "node:os";
+import { availableParallelism, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngine, isas } from "../lib/engine/index.js";
@@ -105,8 +105,20 @@ export interface Keeping {
   keep<Row>(name: string, row: Row): void;
 }
 
-/** Everything that can fail does so here, before hours of measuring. `kind`: `peers`, `contention` or `scaling` */
-export function keepingRows(kind: string, isa: string, threads: number, folder = results): Keeping {
+/**
+ * Everything that can fail does so here, before hours of measuring. `kind`: `peers`, `contention` or `scaling`. Rows of fewer
+ * threads than the machine has are only shown: the tables' machine line would be wrong for them.
+ */
+export function keepingRows(
+  kind: string,
+  isa: string,
+  threads: number,
+  { folder = results, processors = availableParallelism() } = {},
+): Keeping {
+  if (threads !== processors) {
+    console.log(`rows of ${threads} threads are shown and not kept: the machine has ${processors}`);
+    return { keep: () => undefined };
+  }
   const machine = machineHere(isa);
   const path = join(folder, resultsName(kind, machine));
   const commit = commitHere();

@@ -1,7 +1,8 @@
 // `npm run bench [SUITE…] [-- --json FILE --trials N --threads N]`: what TypeScript does (benny suites) and the kernels and
 // steps of `attune bench`, each trial in a process of its own; and single benchmarks by name: see `programs`.
 
-import { writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type BenchReport, runBench } from "../lib/cli/bench-run.js";
@@ -49,6 +50,21 @@ Without names every suite, in under two minutes: what TypeScript does, the machi
 suites: ${[...Object.keys(suites), ...benchSuites.map(({ name }) => name)].join(", ")}
 programs, one benchmark each: ${Object.keys(programs).join(", ")}; docs/performance.md says what they measure`;
 
+/** Before minutes of measuring. */
+function expectWritable(path: string): void {
+  if (path === "") throw new Error("expected a file after --json");
+  accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+}
+
+class Interrupted extends Error {}
+
+/** Aborts at Ctrl-C, so that what was begun is cleaned up; a second one ends at once. */
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort(new Interrupted("interrupted")));
+  return controller.signal;
+}
+
 async function frontDoor(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -72,6 +88,7 @@ async function frontDoor(args: readonly string[]): Promise<void> {
     );
   const trials = countOf("--trials", values.trials);
   const threads = values.threads === undefined ? undefined : countOf("--threads", values.threads);
+  if (values.json !== undefined) expectWritable(values.json);
   const asked = (name: string) => positionals.length === 0 || positionals.includes(name);
   console.log(`attune ${attuneVersion}, ${machineLine()}`);
   const rows = runBenny({
@@ -83,7 +100,9 @@ async function frontDoor(args: readonly string[]): Promise<void> {
   if (rows.length > 0) console.log(`\n${bennyText(rows)}\n`);
   const kernelSuites = benchSuites.filter(({ name }) => asked(name));
   const kernels =
-    kernelSuites.length === 0 ? undefined : await runBench({ suites: kernelSuites, trials, threads });
+    kernelSuites.length === 0
+      ? undefined
+      : await runBench({ suites: kernelSuites, trials, threads, signal: interrupted() });
   if (kernels !== undefined) console.log(benchText(kernels));
   const report: FrontDoorReport = {
     machine: machineLine(),
@@ -107,5 +126,5 @@ try {
 } catch (error) {
   // Wrong words and failed measurements alike; a stack says nothing about either.
   console.error(reasonOf(error));
-  process.exitCode = 1;
+  process.exitCode = error instanceof Interrupted ? 130 : 1;
 }

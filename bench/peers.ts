@@ -2,7 +2,8 @@
 // alternating processes, and keeps each row in bench/results as soon as it is there. Must not decide what a row is.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -68,7 +69,12 @@ export async function benchPeers(args: readonly string[]): Promise<void> {
       failed.push(row.name);
     }
   if (values.only === undefined) {
-    await benchContention(["--python", python, "--peers", peers, "--threads", String(threads)]);
+    try {
+      await benchContention(["--python", python, "--peers", peers, "--threads", String(threads)]);
+    } catch (error) {
+      console.error(`  contention failed: ${reasonOf(error)}`);
+      failed.push("contention");
+    }
     checkAllocations(isa);
   }
   if (failed.length > 0) throw new Error(`rows that failed: ${failed.join(", ")}`);
@@ -117,9 +123,9 @@ interface Preparing {
   readonly isa: string;
 }
 
-/** Rows and models that both sides read, made once and kept in the system's temporary folder. */
+/** Rows and models that both sides read, made once for each folder of scripts and kept in the system's temporary folder. */
 async function preparePlaces({ python, peers, threads, isa }: Preparing): Promise<PeerPlaces> {
-  const folder = join(tmpdir(), "attune-bench-peers");
+  const folder = join(tmpdir(), `attune-bench-peers-${shortHash(realpathSync(peers))}`);
   const model = join(peers, "..", "models", "smollm2-135m-instruct", "model.Q4_1.gguf");
   const work = join(folder, "file");
   const workByLength = join(folder, "length");
@@ -146,6 +152,8 @@ async function preparePlaces({ python, peers, threads, isa }: Preparing): Promis
   }
   return { root, python, peers, model, work, workByLength, rewardModel, threads, isa };
 }
+
+const shortHash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 8);
 
 function pairText(ours: Reading, theirs: Reading): string {
   const names = Object.keys(ours.rates).filter((name) => name in theirs.rates);

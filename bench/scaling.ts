@@ -45,14 +45,23 @@ const batches = [
   [8, 256],
 ] as const;
 
+const usage = `usage: npm run bench scaling [-- --rounds N] [--threads N]
+
+Kernels on one core and on all, and whole training steps, beside what the cost model makes of them; kept in bench/results.`;
+
 export async function benchScaling(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
       rounds: { type: "string", default: "3" },
       threads: { type: "string", default: String(availableParallelism()) },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   const rounds = countOf("--rounds", values.rounds);
   const most = countOf("--threads", values.threads);
   const isa = await isaHere();

@@ -30,9 +30,12 @@ void expect_no_arguments(const Context& context) {
 std::array<int64_t, 3> sizes_from(const std::string& text, const char* form) {
     long long first = 0, second = 0, third = 0;
     char more = 0;
-    const bool fits = std::sscanf(text.c_str(), "%lldx%lldx%lld%c", &first, &second, &third, &more) == 3 &&
-                      first > 0 && second > 0 && third > 0;
-    require(fits, Code::Option, "Expected fp32, bf16 or a shape ", form, " but received \"", text, "\".");
+    constexpr int64_t kMost = 1 << 24;
+    const auto fits = [](int64_t size) { return size > 0 && size <= kMost; };
+    const bool read = std::sscanf(text.c_str(), "%lldx%lldx%lld%c", &first, &second, &third, &more) == 3;
+    require(read && fits(first) && fits(second) && fits(third), Code::Option,
+            "Expected fp32, bf16 or a shape ", form, " of sizes from 1 to ", kMost, " but received \"", text,
+            "\".");
     return {first, second, third};
 }
 

@@ -46,12 +46,22 @@ describe("kept rows", () => {
   it("say the threads of the command unless they have their own", () => {
     const folder = mkdtempSync(join(tmpdir(), "attune-kept-"));
     try {
-      const keeping = keepingRows("scaling", "avx2", 4, folder);
+      const keeping = keepingRows("scaling", "avx2", 4, { folder, processors: 4 });
       keeping.keep("one", { threads: 1 });
       keeping.keep("most", {});
       const [file = ""] = readdirSync(folder);
       const { rows } = JSON.parse(readFileSync(join(folder, file), "utf8")) as Kept<object>;
       expect([rows.one?.threads, rows.most?.threads]).to.deep.equal([1, 4]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("are not kept of fewer threads than the machine has", () => {
+    const folder = mkdtempSync(join(tmpdir(), "attune-kept-"));
+    try {
+      keepingRows("peers", "avx2", 1, { folder, processors: 4 }).keep("one", {});
+      expect(readdirSync(folder)).to.deep.equal([]);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -32,6 +32,11 @@ const beatImitation: Readonly<Record<string, (run: ToyRun) => Promise<unknown>>>
 
 const klTarget = 4;
 
+/** What one seed shows only roughly, since a rounding sends its run another way: true rewards, one of each seed. */
+const overSeeds = { ptxBesidePpo: [] as number[], fallWithoutKl: [] as number[] };
+
+const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
 function show({ policy, trueReward, proxyReward, winRate, winRateInterval, kl, length }: PolicyRow): void {
   const won =
     winRate === undefined
@@ -104,17 +109,25 @@ for (const seed of [0, 1, 2, 3, 4]) {
       const [plain, kept] = [await textLoss(run, "ppo"), await textLoss(run, "ppo-ptx")];
       console.log(`      nats per token of texts: PPO ${plain.toFixed(2)}, PPO-ptx ${kept.toFixed(2)}`);
       expect(kept).to.be.below(plain - 0.2);
-      expect(row.trueReward).to.be.closeTo(ppo.trueReward, 0.35);
+      overSeeds.ptxBesidePpo.push(row.trueReward - ppo.trueReward);
+      expect(row.trueReward).to.be.closeTo(ppo.trueReward, 0.6);
     });
 
     it("PPO without the KL term raises the proxy while the true reward falls, and the alarm says so", async () => {
-      await ppoStage(run, { name: "without-kl", settings: runSettings.ppoWithoutKl });
+      await ppoStage(run, { name: "without-kl", settings: { ...runSettings.ppoWithoutKl, maxSteps: 160 } });
       show(await policies.run("without-kl"));
       const looks = looksOf(run, "without-kl");
       const series = (key: string) => looks.map((look) => look[key] ?? Number.NaN);
       const [proxies, golds] = [series("eval_overopt/proxy"), series("eval_overopt/gold")];
       expect(proxies.at(-1)).to.be.above((proxies[0] ?? 0) + 0.5);
-      expect(golds.at(-1)).to.be.below(Math.max(...golds) - 0.5);
+      // A policy that has collapsed to a few answers is worth now this, now that: a look alone says little.
+      const late = meanOf(golds.slice(-8));
+      overSeeds.fallWithoutKl.push(Math.max(...golds) - late);
+      console.log(
+        `      true reward ${Math.max(...golds).toFixed(2)} at its best look, ${late.toFixed(2)} in the last 8`,
+      );
+      expect(late).to.be.below(Math.max(...golds) - 0.2);
+      expect(late).to.be.below(ppo.trueReward - 0.5);
       expect(alarmsOf(run, "without-kl")).to.include("reward-up-gold-down");
     });
 
@@ -125,9 +138,20 @@ for (const seed of [0, 1, 2, 3, 4]) {
       });
       const kls = looksOf(run, "adaptive").map((look) => look["eval_objective/kl"] ?? Number.NaN);
       const last = kls.slice(-4);
-      const mean = last.reduce((sum, value) => sum + value, 0) / last.length;
       console.log(`      KL on the way ${kls.map((value) => value.toFixed(1)).join(" ")}`);
-      expect(mean).to.be.closeTo(klTarget, 0.2 * klTarget);
+      expect(meanOf(last)).to.be.closeTo(klTarget, 0.2 * klTarget);
     });
   });
 }
+
+describe("learning in the toy world, over all seeds", () => {
+  it("PPO-ptx reaches what PPO reaches", () => {
+    expect(overSeeds.ptxBesidePpo).to.have.length(5);
+    expect(meanOf(overSeeds.ptxBesidePpo)).to.be.closeTo(0, 0.2);
+  });
+
+  it("the true reward falls far without the KL term", () => {
+    expect(overSeeds.fallWithoutKl).to.have.length(5);
+    expect(meanOf(overSeeds.fallWithoutKl)).to.be.above(0.5);
+  });
+});
