@@ -34,8 +34,8 @@ std::array<int64_t, 3> sizes_from(const std::string& text, const char* form) {
     const auto fits = [](int64_t size) { return size > 0 && size <= kMost; };
     const bool read = std::sscanf(text.c_str(), "%lldx%lldx%lld%c", &first, &second, &third, &more) == 3;
     require(read && fits(first) && fits(second) && fits(third), Code::Option,
-            "Expected fp32, bf16 or a shape ", form, " of sizes from 1 to ", kMost, " but received \"", text,
-            "\".");
+            "Expected fp32, bf16 or a shape ", form, " but received \"", text, "\". Sizes go from 1 to ",
+            kMost, ".");
     return {first, second, third};
 }
 
