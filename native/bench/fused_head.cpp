@@ -51,11 +51,11 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     const int64_t T = shape[0], C = shape[1], V = shape[2];
     const ModelConfig config = config_of(shape);
     const ModelSpec spec = model_spec(config);
-    const Weights weights(spec, dtype);
-    fill_random(weights.matrices.get(), dtype, spec.matrix_elements, 0.02f, 2);
-    auto* vectors = reinterpret_cast<float*>(weights.vectors.get());
+    const Weights weights(spec, dtype, context.ops, *context.stream);
+    fill_random(weights.matrices.data(), dtype, spec.matrix_elements, 0.02f, 2);
+    auto* vectors = weights.vectors.floats();
     std::fill(vectors, vectors + spec.vector_elements, 1.0f);
-    Gradients gradients(context.ops, spec);
+    Gradients gradients(spec, context.ops, *context.stream);
     gradients.settled(*context.stream);  // touched before what the head holds is measured
     Operands operands(context);
     const Mat states = operands.matrix(dtype, T, C), dx = operands.matrix(DType::F32, T, C);

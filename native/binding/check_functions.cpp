@@ -10,6 +10,7 @@
 #include "binding/functions.h"
 #include "binding/values.h"
 #include "core/backend.h"
+#include "core/tensor_memory.h"
 #include "formats/tensor_source.h"
 #include "loss/kl_estimate_formula.h"
 #include "loss/loss.h"
@@ -121,6 +122,12 @@ Napi::Value score_loss_check(const Napi::CallbackInfo& info) {
     return check_job(info, std::move(work), loss_value);
 }
 
+TensorMemory memory_of(const std::vector<float>& values, const Ops& ops, Stream& stream) {
+    TensorMemory memory(ops, stream, values.size() * sizeof(float));
+    write_floats(memory.floats(), values.data(), static_cast<int64_t>(values.size()), ops, stream);
+    return memory;
+}
+
 // [rows, vocabulary] of fp32 logits with one target per row.
 struct Logits {
     std::vector<float> values;
@@ -139,7 +146,7 @@ struct Logits {
                     vocabulary, ") but got ", target, ".");
     }
 
-    ConstMat matrix(const std::vector<float>& data) const {
+    Mat matrix(const TensorMemory& data) const {
         return {data.data(), DType::F32, rows, vocabulary, vocabulary};
     }
 };
@@ -155,13 +162,13 @@ Napi::Value head_stats_check(const Napi::CallbackInfo& info) {
                  temperature = static_cast<float>(number_from(info[4], "temperature"))](const Ops& ops,
                                                                                         Stream& stream) {
         const auto rows = static_cast<size_t>(logits.rows);
+        const TensorMemory values = memory_of(logits.values, ops, stream);
         StatsCheck check{std::vector<float>(rows), std::vector<float>(rows), std::vector<float>(rows),
                          std::vector<float>(rows), std::vector<int32_t>(rows)};
         const HeadStats out{check.logprobs.data(), check.logsumexps.data(), check.entropies.data(),
                             check.mean_logits.data(), check.argmax.data()};
-        attune::check(
-            ops.head_stats(out, logits.matrix(logits.values), logits.targets.data(), temperature, &stream),
-            "head_stats");
+        attune::check(ops.head_stats(out, logits.matrix(values), logits.targets.data(), temperature, &stream),
+                      "head_stats");
         return check;
     };
     return check_job(info, std::move(work), [](Napi::Env env, StatsCheck& check) -> Napi::Value {
@@ -190,14 +197,15 @@ Napi::Value head_kl_check(const Napi::CallbackInfo& info) {
                 "Expected logits for ", row_count, " rows but received ", policy.size(), " numbers.");
         expect_size(reference.size(), static_cast<int64_t>(policy.size()), "referenceLogits");
         const int64_t V = static_cast<int64_t>(policy.size()) / row_count;
-        const auto matrix = [&](const std::vector<float>& data) {
+        const TensorMemory p = memory_of(policy, ops, stream), q = memory_of(reference, ops, stream);
+        const auto matrix = [&](const TensorMemory& data) {
             return ConstMat(data.data(), DType::F32, row_count, V, V);
         };
         KlCheck check{std::vector<float>(static_cast<size_t>(row_count)),
                       std::vector<float>(static_cast<size_t>(row_count))};
-        attune::check(ops.head_kl(check.kl.data(), check.reverse_kl.data(), matrix(policy), matrix(reference),
-                                  temperature, &stream),
-                      "head_kl");
+        attune::check(
+            ops.head_kl(check.kl.data(), check.reverse_kl.data(), matrix(p), matrix(q), temperature, &stream),
+            "head_kl");
         return check;
     };
     return check_job(info, std::move(work), [](Napi::Env env, KlCheck& check) -> Napi::Value {
@@ -221,18 +229,21 @@ Napi::Value head_gradient_check(const Napi::CallbackInfo& info) {
                     const Ops& ops, Stream& stream) mutable {
         for (const std::vector<float>* part : {&logprob, &entropy, &kl, &reverse_kl})
             if (!part->empty()) expect_size(part->size(), logits.rows, "weights");
+        const TensorMemory values = memory_of(logits.values, ops, stream);
+        TensorMemory reference_values;
         ConstMat q;
         if (!kl.empty() || !reverse_kl.empty()) {
             expect_size(reference.size(), static_cast<int64_t>(logits.values.size()), "referenceLogits");
-            q = logits.matrix(reference);
+            reference_values = memory_of(reference, ops, stream);
+            q = logits.matrix(reference_values);
         }
-        const Mat in_place{logits.values.data(), DType::F32, logits.rows, logits.vocabulary,
-                           logits.vocabulary};
         const HeadWeights row_weights{data_or_null(logprob), data_or_null(entropy), data_or_null(kl),
                                       data_or_null(reverse_kl)};
-        attune::check(
-            ops.head_gradient(in_place, q, logits.targets.data(), row_weights, temperature, &stream),
-            "head_gradient");
+        attune::check(ops.head_gradient(logits.matrix(values), q, logits.targets.data(), row_weights,
+                                        temperature, &stream),
+                      "head_gradient");
+        read_floats(logits.values.data(), values.floats(), static_cast<int64_t>(logits.values.size()), ops,
+                    stream);
         return std::move(logits.values);
     };
     return check_job(info, std::move(work), floats_of);
@@ -287,11 +298,16 @@ Napi::Value adamw_check(const Napi::CallbackInfo& info) {
         const AdamWOptions options{given.learning_rate, given.beta1,        given.beta2,
                                    given.epsilon,       given.weight_decay, given.max_grad_norm};
         check_adamw(options);
-        check.norm = gradient_norm(ops, gradient.data(), n, stream);
-        attune::check(
-            ops.adamw(check.parameter.data(), nullptr, check.m.data(), check.v.data(), gradient.data(), n,
-                      Layout::Rows, adamw_step(options, t, check.norm), &stream),
-            "adamw");
+        const TensorMemory parameter = memory_of(check.parameter, ops, stream);
+        const TensorMemory m = memory_of(check.m, ops, stream), v = memory_of(check.v, ops, stream);
+        const TensorMemory g = memory_of(gradient, ops, stream);
+        check.norm = gradient_norm(ops, g.floats(), n, stream);
+        attune::check(ops.adamw(parameter.floats(), nullptr, m.floats(), v.floats(), g.floats(), n,
+                                Layout::Rows, adamw_step(options, t, check.norm), &stream),
+                      "adamw");
+        read_floats(check.parameter.data(), parameter.floats(), n, ops, stream);
+        read_floats(check.m.data(), m.floats(), n, ops, stream);
+        read_floats(check.v.data(), v.floats(), n, ops, stream);
         return std::move(check);
     };
     return check_job(info, std::move(work), [](Napi::Env env, AdamWCheck& check) -> Napi::Value {
@@ -315,12 +331,12 @@ Napi::Value weight_round_trip(const Napi::CallbackInfo& info) {
                     const Ops& ops, Stream& stream) {
         expect_size(values.size(), N * K, "values");
         const int64_t elements = layout_elements(Layout::Panels, N, K);
-        const AlignedBytes memory = allocate_aligned(static_cast<size_t>(elements * dtype_size(dtype)));
+        const TensorMemory memory(ops, stream, static_cast<size_t>(elements * dtype_size(dtype)));
         attune::check(
-            ops.weight_import(memory.get(), dtype, Layout::Panels, N, K, 0, N, values.data(), &stream),
+            ops.weight_import(memory.data(), dtype, Layout::Panels, N, K, 0, N, values.data(), &stream),
             "weight_import");
         std::vector<float> result(values.size());
-        attune::check(ops.weight_export(result.data(), Weight{memory.get(), dtype, Layout::Panels, N, K}, 0,
+        attune::check(ops.weight_export(result.data(), Weight{memory.data(), dtype, Layout::Panels, N, K}, 0,
                                         N, &stream),
                       "weight_export");
         return result;

@@ -6,6 +6,11 @@
 // F MLP width, H query heads, G key/value heads, D head width. Forward activations have the model's dtype
 // (fp32 or bf16), gradients of activations and of parameters are always fp32, statistics and log-probs are
 // fp32. A row's forward result never depends on the other rows of the call, nor on the number of threads.
+//
+// Tensors (what Mat, Weight, WeightGrad, CachedSegment and plain pointers name) lie in the backend's memory,
+// which the host may not touch. Pointers marked "host" are of ordinary memory: what an op reads there it has
+// read on return, what it writes there is complete on return. Everything else may still be under way then, in
+// the order of the calls.
 #pragma once
 
 #include <cstdint>
@@ -94,9 +99,9 @@ struct LowRankPart {
 // columns of the same numbers of h = x A^T; its B are its rows of b. Parts don't overlap and ascend. Both
 // fp32.
 struct LowRank {
-    Weight a{};  // [parts*rank, K] in panels
-    Weight b{};  // [N, rank] in panels; rows outside the parts are not read
-    const LowRankPart* parts = nullptr;
+    Weight a{};                          // [parts*rank, K] in panels
+    Weight b{};                          // [N, rank] in panels; rows outside the parts are not read
+    const LowRankPart* parts = nullptr;  // host
     int64_t part_count = 0;
     int64_t rank = 0;
     float scale = 1;
@@ -110,11 +115,11 @@ struct AttentionDims {
     int64_t window = 0;  // a query sees keys at position distance < window; 0 = all
     // A row of qkv is [H*D | G*D | G*D]. Segment positions are consecutive; a branch's start at its prefix's
     // length.
-    const Segment* segments = nullptr;
+    const Segment* segments = nullptr;  // host
     int64_t segment_count = 0;
 };
 
-// Per row of a chunk of logits; null pointers are not computed. Temperature divides the logits first.
+// Per row of a chunk of logits, host; null pointers are not computed. Temperature divides the logits first.
 struct HeadStats {
     float* logprob = nullptr;     // [c] log p(target)
     float* logsumexp = nullptr;   // [c]
@@ -124,7 +129,7 @@ struct HeadStats {
 };
 
 // dlogits = { w (1[v=target] - p) - e p (log p + H) + c p (log p - log q - KL(p||q)) + u (p - q) } /
-// temperature
+// temperature; host
 struct HeadWeights {
     const float* logprob = nullptr;     // [c] w = dL/dlogprob, or null = 0
     const float* entropy = nullptr;     // [c] e = dL/dentropy
@@ -175,14 +180,20 @@ struct SampleSettings {
 
 struct SampleRow {
     float uniform = 0;              // [0, 1)
-    const int32_t* seen = nullptr;  // [seen_count] distinct ids that the penalty is for
+    const int32_t* seen = nullptr;  // host [seen_count] distinct ids that the penalty is for
     int64_t seen_count = 0;
 };
 
-struct Samples {
+struct Samples {                     // host
     int32_t* token = nullptr;        // [c], -1 where the logits are no distribution (NaN, infinity)
     float* logprob = nullptr;        // [c] of the distribution that was drawn from
     float* model_logprob = nullptr;  // [c] at the temperature, before penalty and filters: head_stats' bits
+};
+
+// A piece of a backend's memory.
+struct MemoryBlock {
+    void* data = nullptr;
+    int64_t bytes = 0;
 };
 
 struct Ops {
@@ -190,7 +201,16 @@ struct Ops {
     const char*
         name;  // "scalar", "avx2", "avx512", "avx512bf16", "neon", "emulated16", "emulated16bf16", ...
 
-    // ---- parameters: rows [first, first+rows) of a parameter, to and from row-major fp32 [rows][K]
+    // ---- memory of tensors, aligned to 256 bytes
+    // At least `bytes`: a new block is zeros, of one that must grow the contents are lost.
+    Status (*memory_grow)(MemoryBlock* block, int64_t bytes, Stream* stream);
+    // From any thread. `device` is that of the stream it came from.
+    void (*memory_release)(MemoryBlock block, void* device);
+    // host = memory;  memory = host
+    Status (*memory_read)(void* host, const void* memory, int64_t bytes, Stream* stream);
+    Status (*memory_write)(void* memory, const void* host, int64_t bytes, Stream* stream);
+
+    // ---- parameters: rows [first, first+rows) of a parameter, to and from host row-major fp32 [rows][K]
     Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
                             int64_t rows, const float* source, Stream* stream);
     Status (*weight_export)(float* target, Weight weight, int64_t first, int64_t rows, Stream* stream);
@@ -231,7 +251,7 @@ struct Ops {
     Status (*layernorm_backward)(Mat dx, float* dw, float* db, ConstMat dy, ConstMat x, const float* mean,
                                  const float* rstd, const float* w, int32_t accumulate, Stream* stream);
     // Rotates, in place, `heads` vectors of width D at the start of each row (half-split pairs i, i+D/2).
-    // cosine, sine: [positions, D/2]; direction +1 forward, -1 backward
+    // positions host; cosine, sine: [positions, D/2]; direction +1 forward, -1 backward
     Status (*rope)(Mat x, const int32_t* positions, const float* cosine, const float* sine, int64_t heads,
                    int64_t D, int32_t direction, Stream* stream);
     // h[T,F] = silu(gate) * up; gate_up[T,2F] = [gate | up]
@@ -246,13 +266,13 @@ struct Ops {
     // y (any dtype) = x (any dtype);  y += x
     Status (*copy)(Mat y, ConstMat x, Stream* stream);
     Status (*add)(Mat y, ConstMat x, Stream* stream);
-    // y[n] = x[rows[n]];  x[rows[n]] += y[n] for n in order (rows may repeat)
+    // y[n] = x[rows[n]];  x[rows[n]] += y[n] for n in order (rows, host, may repeat)
     Status (*gather_rows)(Mat y, ConstMat x, const int32_t* rows, Stream* stream);
     Status (*scatter_add_rows)(Mat x, ConstMat y, const int32_t* rows, Stream* stream);
-    // x[T,C] = table[tokens] (+ position_table[positions] when its data is not null)
+    // x[T,C] = table[tokens] (+ position_table[positions] when its data is not null); tokens, positions host
     Status (*embedding_forward)(Mat x, const int32_t* tokens, Weight table, const int32_t* positions,
                                 Weight position_table, Stream* stream);
-    // dtable[tokens[t]] += dx[t], equal tokens added in row order
+    // dtable[tokens[t]] += dx[t], equal tokens added in row order; tokens host
     Status (*embedding_backward)(WeightGrad dtable, ConstMat dx, const int32_t* tokens, Stream* stream);
 
     // ---- attention over packed segments
@@ -262,7 +282,7 @@ struct Ops {
     Status (*attention_backward)(Mat dqkv, ConstMat dout, ConstMat out, const float* lse, ConstMat qkv,
                                  AttentionDims dims, Stream* stream);
 
-    // ---- head, over a chunk of fp32 logits [c,V]
+    // ---- head, over a chunk of fp32 logits [c,V]; targets, kl and reverse_kl host
     Status (*head_stats)(HeadStats out, ConstMat logits, const int32_t* targets, float temperature,
                          Stream* stream);
     // KL(p||q) and KL(q||p) of policy p and reference q, per row; null pointers are not computed
@@ -278,21 +298,21 @@ struct Ops {
     // = parameter
     Status (*adamw)(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient, int64_t n,
                     Layout layout, AdamW settings, Stream* stream);
-    // *sum = sum of squares, in double, fixed order
+    // *sum (host) = sum of squares, in double, fixed order
     Status (*sum_squares)(double* sum, const float* x, int64_t n, Stream* stream);
     Status (*fill)(float* x, float value, int64_t n, Stream* stream);
-    // *index of the first element that is not finite, or -1
+    // *index (host) of the first element that is not finite, or -1
     Status (*find_not_finite)(int64_t* index, const float* x, int64_t n, Stream* stream);
 
     // ---- decoding
-    // Keys and values of segment s of qkv go behind targets[s].length (its data null: nowhere).
+    // Keys and values of segment s of qkv go behind targets[s].length (its data null: nowhere). targets host
     Status (*cache_store)(const CachedSegment* targets, ConstMat qkv, AttentionDims dims, Stream* stream);
-    // Row i is one token: its key and value go behind rows[i].own.length, then its query sees rows[i] and
-    // itself. out and lse are attention_forward's bits, with prefix and own as segments. dims.segments is not
-    // read.
+    // Row i (host) is one token: its key and value go behind rows[i].own.length, then its query sees rows[i]
+    // and itself. out and lse are attention_forward's bits, with prefix and own as segments. dims.segments is
+    // not read.
     Status (*attention_cached)(Mat out, float* lse, ConstMat qkv, const CachedRow* rows, AttentionDims dims,
                                Stream* stream);
-    // One token per row of fp32 logits [c,V]. Draws in id order; the logits may be changed.
+    // One token per row (host) of fp32 logits [c,V]. Draws in id order; the logits may be changed.
     Status (*sample)(Samples out, Mat logits, const SampleRow* rows, SampleSettings settings, Stream* stream);
 };
 

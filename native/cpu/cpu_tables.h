@@ -5,6 +5,9 @@
 
 namespace attune {
 
+// Memory of tensors: the same for all.
+void fill_memory(Ops& ops);
+
 Ops scalar_ops();
 Ops avx2_ops();
 Ops avx512_ops();

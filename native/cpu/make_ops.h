@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/attention.h"
+#include "cpu/cpu_tables.h"
 #include "cpu/decoding.h"
 #include "cpu/elementwise.h"
 #include "cpu/embedding.h"
@@ -20,6 +21,7 @@ Ops make_ops(const char* name) {
     Ops ops{};
     ops.struct_size = sizeof(Ops);
     ops.name = name;
+    fill_memory(ops);
     fill_gemm<V>(ops);
     fill_norm<V>(ops);
     fill_elementwise<V>(ops);

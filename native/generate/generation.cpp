@@ -24,8 +24,7 @@ Generation::Generation(const ModelConfig& config, DType dtype, std::vector<std::
                        GenerationOptions options)
     : config_(config), dtype_(dtype), options_(std::move(options)) {
     if (options_.sampling.vocabulary == 0) options_.sampling.vocabulary = config.vocabulary;
-    for (std::vector<int32_t>& ids : prompts)
-        prompts_.push_back({std::move(ids), options_.samples, nullptr, {}});
+    for (std::vector<int32_t>& ids : prompts) prompts_.push_back({std::move(ids), options_.samples, nullptr});
     check_options();
     check_prompts();
     ended_.resize(prompts_.size() * static_cast<size_t>(options_.samples));
@@ -108,7 +107,7 @@ int64_t Generation::cache_bytes(const ModelConfig& config, DType dtype,
 }
 
 // All memory of a sequence is taken here but that of its keys, which one that ends at once never needs.
-void Generation::admit(Trunk& trunk) {
+void Generation::admit(Trunk& trunk, Stream& stream) {
     const auto total = static_cast<int64_t>(ended_.size());
     for (; static_cast<int64_t>(living_.size()) < options_.batch_size && waiting_ < total; ++waiting_) {
         if (ended_[static_cast<size_t>(waiting_)]) continue;
@@ -116,7 +115,7 @@ void Generation::admit(Trunk& trunk) {
         const std::vector<int32_t>& prompt = prompt_of(waiting_).ids;
         const auto length = static_cast<int64_t>(prompt.size());
         const int64_t most = most_tokens(config_, length, options_.max_new_tokens);
-        trunk.reserve_positions(length + most);
+        trunk.reserve_positions(length + most, stream);
         sequence.tokens.reserve(static_cast<size_t>(most));
         if (options_.sampling.penalty != 1.0f) {
             sequence.seen = prompt;
@@ -148,13 +147,12 @@ void Generation::release(int64_t sequence) {
     Prompt& prompt = prompt_of(sequence);
     if (--prompt.open > 0) return;
     prompt.cache.reset();
-    prompt.last_row = {};
 }
 
 void Generation::next(DecodedTokens& decoded, const GenerationModel& model, Stream& stream) {
     decoded.clear();
     if (model.weights_version != weights_version_) refresh(model, stream);
-    admit(model.trunk);
+    admit(model.trunk, stream);
     if (living_.empty()) return;
     fill_new_prompts(model, stream);
     draw(decoded, model, decode(model, stream), stream);
@@ -162,14 +160,15 @@ void Generation::next(DecodedTokens& decoded, const GenerationModel& model, Stre
 }
 
 // The last token of a sequence joins those that go through the trunk in this step.
-void Generation::feed(size_t index) {
+void Generation::feed(size_t index, const GenerationModel& model, Stream& stream) {
     Sequence& sequence = living_[index];
     Prompt& prompt = prompt_of(sequence.number);
     const auto fed = static_cast<int64_t>(sequence.tokens.size()) - 1;
     const auto prompt_length = static_cast<int64_t>(prompt.ids.size());
     if (sequence.own == nullptr)
         sequence.own = std::make_unique<KvSegment>(
-            config_, dtype_, own_capacity(config_, prompt_length, options_.max_new_tokens));
+            config_, dtype_, own_capacity(config_, prompt_length, options_.max_new_tokens), model.ops,
+            stream);
     // A step that was cancelled behind the trunk is done again.
     sequence.own->set_length(fed);
     work_.fed.tokens.push_back(sequence.tokens.back());
@@ -182,21 +181,21 @@ void Generation::feed(size_t index) {
 // their last token's, which goes through the trunk here.
 Mat Generation::decode(const GenerationModel& model, Stream& stream) {
     const int64_t row_bytes = config_.width * dtype_size(dtype_);
-    work_.states.resize(living_.size() * static_cast<size_t>(row_bytes));
+    work_.states.grow(model.ops, stream, living_.size() * static_cast<size_t>(row_bytes));
     work_.fed.tokens.clear();
     work_.fed.positions.clear();
     work_.rows.clear();
     work_.places.clear();
-    const auto copy_state = [&](size_t index, const std::byte* from) {
+    const auto copy_state = [&](size_t index, const void* from) {
         const Mat state{work_.states.data() + static_cast<int64_t>(index) * row_bytes, dtype_, 1,
                         config_.width, config_.width};
         check(model.ops.copy(state, {from, dtype_, 1, config_.width, config_.width}, &stream), "copy");
     };
     for (size_t i = 0; i < living_.size(); ++i)
         if (living_[i].tokens.empty())
-            copy_state(i, prompt_of(living_[i].number).last_row.data());
+            copy_state(i, last_row(prompt_of(living_[i].number)).data);
         else
-            feed(i);
+            feed(i, model, stream);
     if (!work_.rows.empty()) {
         work_.cache.decode(work_.rows);
         const ConstMat out = trunk_pass(model, work_.fed, stream);

@@ -79,8 +79,6 @@ class Generation {
         std::vector<int32_t> ids;
         int64_t open;                      // sequences that have not finished
         std::unique_ptr<KvSegment> cache;  // null: not filled yet, or no longer needed
-        std::vector<std::byte>
-            last_row;  // [C] after the last layer: predicts the first token of every sample
     };
     struct Sequence {
         int64_t number;
@@ -99,7 +97,7 @@ class Generation {
         PackedBatch fed;                 // the last token of each sequence that has one
         std::vector<KvCache::Row> rows;  // [fed]
         std::vector<size_t> places;      // [fed] among the living
-        std::vector<std::byte> states;   // [living][C] after the last layer
+        TensorMemory states;             // [living][C] after the last layer
         PackedBatch targets;             // [living] rows of the states
         std::vector<SampleRow> samples;  // [living]
         KvCache cache;
@@ -108,14 +106,16 @@ class Generation {
     Prompt& prompt_of(int64_t sequence) { return prompts_[static_cast<size_t>(sequence / options_.samples)]; }
     void check_prompts() const;
     void check_options() const;
-    void admit(Trunk& trunk);
+    void admit(Trunk& trunk, Stream& stream);
+    // [C] after the last layer of a prompt's last token: predicts the first token of every sample.
+    Mat last_row(const Prompt& prompt) const;
     void refresh(const GenerationModel& model, Stream& stream);
     void fill_new_prompts(const GenerationModel& model, Stream& stream);
     void fill(const GenerationModel& model, std::vector<Filling> fillings, Stream& stream);
     void fill_batch(const GenerationModel& model, const Filling* first, const Filling* last, Stream& stream);
     // The cache must be set for it.
     ConstMat trunk_pass(const GenerationModel& model, const PackedBatch& batch, Stream& stream);
-    void feed(size_t index);
+    void feed(size_t index, const GenerationModel& model, Stream& stream);
     Mat decode(const GenerationModel& model, Stream& stream);
     void draw(DecodedTokens& decoded, const GenerationModel& model, ConstMat states, Stream& stream);
     void append(DecodedTokens& decoded);
@@ -126,6 +126,7 @@ class Generation {
     DType dtype_;
     GenerationOptions options_;
     std::vector<Prompt> prompts_;
+    TensorMemory last_rows_;        // [prompts][C]
     std::vector<Sequence> living_;  // ascending numbers
     std::vector<bool> ended_;       // by finish() before they were admitted
     int64_t waiting_ = 0;           // the next sequence to be admitted

@@ -16,6 +16,12 @@ ConstMat Generation::trunk_pass(const GenerationModel& model, const PackedBatch&
     return out;
 }
 
+Mat Generation::last_row(const Prompt& prompt) const {
+    const int64_t index = &prompt - prompts_.data();
+    return {last_rows_.data() + index * config_.width * dtype_size(dtype_), dtype_, 1, config_.width,
+            config_.width};
+}
+
 void Generation::fill_new_prompts(const GenerationModel& model, Stream& stream) {
     std::vector<Filling> fillings;
     for (const Sequence& sequence : living_) {
@@ -75,8 +81,9 @@ void Generation::fill_batch(const GenerationModel& model, const Filling* first, 
     for (const Filling* filling = first; filling != last; ++filling) {
         Prompt& prompt = *filling->prompt;
         const auto length = static_cast<int64_t>(prompt.ids.size());
-        fresh.push_back(prompt.cache == nullptr ? std::make_unique<KvSegment>(config_, dtype_, length)
-                                                : nullptr);
+        fresh.push_back(prompt.cache == nullptr
+                            ? std::make_unique<KvSegment>(config_, dtype_, length, model.ops, stream)
+                            : nullptr);
         KvSegment* cache = fresh.back() == nullptr ? prompt.cache.get() : fresh.back().get();
         const auto prefix = static_cast<int32_t>(batch.segments.size());
         append(prompt.ids.data(), length, 0, -1, cache);
@@ -85,13 +92,13 @@ void Generation::fill_batch(const GenerationModel& model, const Filling* first, 
             append(sequence->tokens.data(), static_cast<int64_t>(sequence->tokens.size()) - 1, length, prefix,
                    sequence->own.get());
     }
+    last_rows_.grow(model.ops, stream,
+                    prompts_.size() * static_cast<size_t>(config_.width * dtype_size(dtype_)));
     work_.cache.prefill(segments);
     const ConstMat out = trunk_pass(model, batch, stream);
     for (size_t i = 0; i < last_rows.size(); ++i) {
         Prompt& prompt = *first[i].prompt;
-        prompt.last_row.resize(static_cast<size_t>(config_.width * dtype_size(dtype_)));
-        const Mat row{prompt.last_row.data(), dtype_, 1, config_.width, config_.width};
-        check(model.ops.gather_rows(row, out, &last_rows[i], &stream), "gather_rows");
+        check(model.ops.gather_rows(last_row(prompt), out, &last_rows[i], &stream), "gather_rows");
         // Only now: a pass that was cancelled has filled nothing.
         if (fresh[i] != nullptr) prompt.cache = std::move(fresh[i]);
     }

@@ -89,11 +89,12 @@ size_t Activations::bytes(const ModelConfig& config, DType dtype, int64_t rows, 
     return counting.lay_out(config, dtype, rows, keep, nullptr);
 }
 
-void Activations::prepare(const ModelConfig& config, DType dtype, int64_t rows, bool keep) {
+void Activations::prepare(const ModelConfig& config, DType dtype, int64_t rows, bool keep, const Ops& ops,
+                          Stream& stream) {
     const size_t needed = lay_out(config, dtype, rows, keep, nullptr);
-    grow_aligned(arena_, needed);
+    arena_.grow(ops, stream, needed);
     arena_bytes = std::max(arena_bytes, needed);
-    lay_out(config, dtype, rows, keep, arena_.get());
+    lay_out(config, dtype, rows, keep, arena_.data());
 }
 
 }  // namespace attune

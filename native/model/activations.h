@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/ops.h"
-#include "core/scratch.h"
+#include "core/tensor_memory.h"
 #include "model/config.h"
 
 namespace attune {
@@ -32,7 +32,8 @@ struct Activations {
     // keep: for a backward pass; else every layer reuses the same memory.
     static size_t bytes(const ModelConfig& config, DType dtype, int64_t rows, bool keep);
     // Lays out views for exactly `rows` rows, growing the arena when needed.
-    void prepare(const ModelConfig& config, DType dtype, int64_t rows, bool keep);
+    void prepare(const ModelConfig& config, DType dtype, int64_t rows, bool keep, const Ops& ops,
+                 Stream& stream);
 
     std::vector<LayerActivations> layers;
     Mat output;    // [T,C] after the last layer
@@ -48,7 +49,7 @@ struct Activations {
 
   private:
     size_t lay_out(const ModelConfig& config, DType dtype, int64_t rows, bool keep, std::byte* base);
-    AlignedBytes arena_;
+    TensorMemory arena_;
 };
 
 }  // namespace attune

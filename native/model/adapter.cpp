@@ -101,8 +101,9 @@ ModelSpec adapter_spec(const ModelConfig& config, const ModelSpec& base, const A
     return spec;
 }
 
-Adapter::Adapter(const ModelConfig& config, const ModelSpec& base, const AdapterConfig& adapter)
-    : config_(adapter), spec_(adapter_spec(config, base, adapter)), weights_(spec_, DType::F32) {
+Adapter::Adapter(const ModelConfig& config, const ModelSpec& base, const AdapterConfig& adapter,
+                 const Ops& ops, Stream& stream)
+    : config_(adapter), spec_(adapter_spec(config, base, adapter)), weights_(spec_, DType::F32, ops, stream) {
     if (adapter.score_heads > 0) score_ = &spec_.at("score");
     maps_.resize(static_cast<size_t>(config.layers) * std::size(kMapNames));
     for (size_t i = 0; i < maps_.size(); ++i) {
@@ -157,11 +158,11 @@ int64_t Adapter::planned_bytes(int64_t rows, bool keep) const {
     return rows * columns * static_cast<int64_t>(sizeof(float));
 }
 
-void Adapter::prepare(int64_t rows, bool keep) {
+void Adapter::prepare(int64_t rows, bool keep, const Ops& ops, Stream& stream) {
     const auto needed = static_cast<size_t>(planned_bytes(rows, keep));
-    grow_aligned(arena_, needed);
+    arena_.grow(ops, stream, needed);
     arena_bytes_ = std::max(arena_bytes_, needed);
-    auto* at = reinterpret_cast<float*>(arena_.get());
+    auto* at = arena_.floats();
     dh_ = {at, DType::F32, rows, widest_, widest_};
     if (keep) at += rows * widest_;
     for (Map& map : maps_) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/ops.h"
-#include "core/scratch.h"
+#include "core/tensor_memory.h"
 #include "model/gradients.h"
 #include "model/spec.h"
 #include "model/trunk.h"
@@ -38,7 +38,8 @@ ModelSpec adapter_spec(const ModelConfig& config, const ModelSpec& base, const A
 class Adapter {
   public:
     // All values are zero.
-    Adapter(const ModelConfig& config, const ModelSpec& base, const AdapterConfig& adapter);
+    Adapter(const ModelConfig& config, const ModelSpec& base, const AdapterConfig& adapter, const Ops& ops,
+            Stream& stream);
     Adapter(const Adapter&) = delete;
     Adapter& operator=(const Adapter&) = delete;
 
@@ -55,7 +56,7 @@ class Adapter {
     bool changes_nothing(const Ops& ops, Stream& stream) const;
 
     // Memory of h for `rows` trunk rows: of every map when backward will follow, else of one.
-    void prepare(int64_t rows, bool keep);
+    void prepare(int64_t rows, bool keep, const Ops& ops, Stream& stream);
     int64_t planned_bytes(int64_t rows, bool keep) const;
     int64_t allocated_bytes() const { return static_cast<int64_t>(arena_bytes_); }
 
@@ -88,7 +89,7 @@ class Adapter {
     std::vector<Map> maps_;  // [layers][4]
     int64_t widest_ = 0;     // columns of the widest h
     Gradients* gradients_ = nullptr;
-    AlignedBytes arena_;
+    TensorMemory arena_;
     size_t arena_bytes_ = 0;
     Mat dh_;  // [rows, widest]
 };

@@ -16,8 +16,8 @@ class Gradients {
   public:
     Gradients() = default;
     // Zero. Both must outlive it.
-    Gradients(const Ops& ops, const ModelSpec& spec)
-        : ops_(&ops), spec_(&spec), flat_(spec), written_(spec.tensors.size()) {}
+    Gradients(const ModelSpec& spec, const Ops& ops, Stream& stream)
+        : ops_(&ops), spec_(&spec), flat_(spec, ops, stream), written_(spec.tensors.size()) {}
 
     explicit operator bool() const { return static_cast<bool>(flat_); }
 

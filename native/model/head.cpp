@@ -64,19 +64,19 @@ int64_t Head::logit_values(int64_t targets, HeadKind kind) const {
 }
 
 int64_t Head::planned_bytes(int64_t targets, HeadKind kind) const {
-    const int64_t row = config_.width * (2 * dtype_size(dtype_) + 8) + 20;
+    const int64_t row = config_.width * (2 * dtype_size(dtype_) + 8) + 8;
     const int64_t logits = logit_values(targets, kind);
-    return targets * row + logits * 4 + 11 * 64;
+    return targets * row + logits * 4 + 7 * 64;
 }
 
 // The gradients' memory is laid out for evaluation too: it is small beside the logits, and one layout serves
 // both.
-void Head::prepare(int64_t targets, HeadKind kind) {
+void Head::prepare(int64_t targets, HeadKind kind, Stream& stream) {
     const auto needed = static_cast<size_t>(planned_bytes(targets, kind));
-    grow_aligned(arena_, needed);
+    arena_.grow(ops_, stream, needed);
     bytes_ = std::max(bytes_, needed);
     targets_ = targets;
-    Cursor cursor{arena_.get()};
+    Cursor cursor{arena_.data()};
     const auto matrix = [&](DType dtype) {
         return Mat{cursor.take(targets * config_.width * dtype_size(dtype)), dtype, targets, config_.width,
                    config_.width};
@@ -88,15 +88,14 @@ void Head::prepare(int64_t targets, HeadKind kind) {
     d_gathered_ = matrix(DType::F32);
     rstd_ = floats(targets);
     mean_ = floats(targets);
-    logsumexp_ = floats(targets);
-    d_logprobs_ = floats(targets);
-    d_entropies_ = floats(targets);
     logits_ = floats(logit_values(targets, kind));
+    d_logprobs_.resize(static_cast<size_t>(targets));
+    d_entropies_.resize(static_cast<size_t>(targets));
 }
 
 void Head::gather(const Weights& weights, ConstMat x, const PackedBatch& batch, HeadKind kind,
                   Stream& stream) {
-    prepare(static_cast<int64_t>(batch.targets.size()), kind);
+    prepare(static_cast<int64_t>(batch.targets.size()), kind, stream);
     rows_.clear();
     tokens_.clear();
     for (const Target& target : batch.targets) {
@@ -139,14 +138,13 @@ void Head::forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk
     out.entropy = stats.entropies.data() + chunk.first;
     out.mean_logit = stats.mean_logits.data() + chunk.first;
     out.argmax = stats.argmax.data() + chunk.first;
-    out.logsumexp = logsumexp_ + chunk.first;
     check(ops_.head_stats(out, logits, tokens_.data() + chunk.first, temperature, &stream), "head_stats");
     stats.head_rows += chunk.count;
 }
 
-TargetSpan Head::span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) const {
-    return {stats.logprobs.data() + first, stats.entropies.data() + first, d_logprobs_ + first,
-            loss.entropy ? d_entropies_ + first : nullptr};
+TargetSpan Head::span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) {
+    return {stats.logprobs.data() + first, stats.entropies.data() + first, d_logprobs_.data() + first,
+            loss.entropy ? d_entropies_.data() + first : nullptr};
 }
 
 // The chunk's logits must still lie in the workspace, the derivatives of its targets be set.
@@ -154,8 +152,8 @@ void Head::backward_chunk(const Weights& weights, Gradients* gradients, Chunk ch
                           Stream& stream) {
     const Mat dlogits = logits_of(chunk);
     HeadWeights w;
-    w.logprob = d_logprobs_ + chunk.first;
-    if (loss.entropy) w.entropy = d_entropies_ + chunk.first;
+    w.logprob = d_logprobs_.data() + chunk.first;
+    if (loss.entropy) w.entropy = d_entropies_.data() + chunk.first;
     check(ops_.head_gradient(dlogits, {}, tokens_.data() + chunk.first, w, loss.temperature, &stream),
           "head_gradient");
     backward_logits(weights, gradients, chunk, stream);
@@ -194,7 +192,8 @@ void Head::evaluate(TargetStats& stats, const Weights& weights, float temperatur
         const Chunk chunk{first, std::min(rows, targets_ - first)};
         forward_chunk(stats, weights, chunk, temperature, stream);
         if (logits != nullptr)
-            std::copy_n(logits_, chunk.count * config_.vocabulary, logits + first * config_.vocabulary);
+            read_floats(logits + first * config_.vocabulary, logits_, chunk.count * config_.vocabulary, ops_,
+                        stream);
     }
 }
 
@@ -291,17 +290,22 @@ void Head::score(std::vector<float>& scores, Weight heads, Stream& stream) {
     const Mat out = scores_of(heads.N);
     const Epilogue none;
     check(ops_.linear_forward(out, normed_rows({0, targets_}), heads, &none, &stream), "linear_forward");
+    scores_.resize(static_cast<size_t>(targets_ * out.stride));
+    read_floats(scores_.data(), logits_, targets_ * out.stride, ops_, stream);
     scores.resize(static_cast<size_t>(targets_ * heads.N));
     for (int64_t i = 0; i < targets_; ++i)
-        std::copy_n(logits_ + i * out.stride, heads.N, scores.data() + i * heads.N);
+        std::copy_n(scores_.data() + i * out.stride, heads.N, scores.data() + i * heads.N);
 }
 
 void Head::score_backward(const std::vector<double>& dscores, Weight heads, WeightGrad gradient,
                           Stream& stream) {
     const Mat d = scores_of(heads.N);
+    scores_.resize(static_cast<size_t>(targets_ * d.stride));
     for (int64_t i = 0; i < targets_; ++i)
         for (int64_t k = 0; k < heads.N; ++k)
-            logits_[i * d.stride + k] = static_cast<float>(dscores[static_cast<size_t>(i * heads.N + k)]);
+            scores_[static_cast<size_t>(i * d.stride + k)] =
+                static_cast<float>(dscores[static_cast<size_t>(i * heads.N + k)]);
+    write_floats(logits_, scores_.data(), targets_ * d.stride, ops_, stream);
     check(ops_.linear_backward_input(d_normed_, d, heads, 0, &stream), "linear_backward_input");
     if (gradient.data == nullptr) return;
     check(ops_.linear_backward_weight(gradient, nullptr, d, normed_rows({0, targets_}), 1, &stream),
@@ -325,7 +329,8 @@ void Head::scatter(Mat dx, const Weights& weights, Gradients* gradients, Stream&
 }
 
 void Head::copy_normed(float* out, Stream& stream) const {
-    check(ops_.copy({out, DType::F32, targets_, config_.width, config_.width}, normed_, &stream), "copy");
+    check(ops_.copy(d_normed_, normed_, &stream), "copy");
+    read_floats(out, static_cast<const float*>(d_normed_.data), targets_ * config_.width, ops_, stream);
 }
 
 }  // namespace attune

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/ops.h"
-#include "core/scratch.h"
 #include "core/target_span.h"
+#include "core/tensor_memory.h"
 #include "model/gradients.h"
 #include "model/spec.h"
 #include "model/weights.h"
@@ -50,7 +50,7 @@ class Head {
     // `kind`.
     void gather(const Weights& weights, ConstMat x, const PackedBatch& batch, HeadKind kind, Stream& stream);
 
-    // Statistics of every target; logits (may be null) receives [targets][V].
+    // Statistics of every target; logits (host, may be null) receives [targets][V].
     void evaluate(TargetStats& stats, const Weights& weights, float temperature, float* logits,
                   Stream& stream);
     // The logits of every target, chunk by chunk: visit(first target, logits[count,V]), which may change
@@ -79,7 +79,7 @@ class Head {
     // Through the final norm back to the rows of dx[T,C] fp32 (+=). gradients: null = the norm is frozen.
     void scatter(Mat dx, const Weights& weights, Gradients* gradients, Stream& stream);
 
-    // [targets][C] fp32 copy of the normed rows.
+    // [targets][C] fp32 copy of the normed rows, to host memory. Their gradient's place is used.
     void copy_normed(float* out, Stream& stream) const;
 
     // What a chunk of logits is the product of: the normed rows [targets][C], valid until the next gather(),
@@ -101,14 +101,14 @@ class Head {
         int64_t count;
     };
     int64_t logit_values(int64_t targets, HeadKind kind) const;
-    void prepare(int64_t targets, HeadKind kind);
+    void prepare(int64_t targets, HeadKind kind, Stream& stream);
     Mat logits_of(Chunk chunk) const;
     Mat scores_of(int64_t heads) const;
     ConstMat normed_rows(Chunk chunk) const;
     void forward_logits(const Weights& weights, Chunk chunk, Stream& stream);
     void forward_chunk(TargetStats& stats, const Weights& weights, Chunk chunk, float temperature,
                        Stream& stream);
-    TargetSpan span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first) const;
+    TargetSpan span_of(const TargetStats& stats, const HeadLoss& loss, int64_t first);
     void backward_chunk(const Weights& weights, Gradients* gradients, Chunk chunk, const HeadLoss& loss,
                         Stream& stream);
     void backward_logits(const Weights& weights, Gradients* gradients, Chunk chunk, Stream& stream);
@@ -124,21 +124,21 @@ class Head {
     const TensorSpec* norm_;
     const TensorSpec* norm_bias_;
 
-    AlignedBytes arena_;
+    TensorMemory arena_;
     size_t bytes_ = 0;
     int64_t targets_ = 0;
-    Mat gathered_;                  // [targets,C] before the final norm
-    Mat normed_;                    // [targets,C]
-    Mat d_normed_;                  // [targets,C] fp32
-    Mat d_gathered_;                // [targets,C] fp32
-    float* rstd_ = nullptr;         // [targets]
-    float* mean_ = nullptr;         // [targets]
-    float* logsumexp_ = nullptr;    // [targets]
-    float* d_logprobs_ = nullptr;   // [targets]
-    float* d_entropies_ = nullptr;  // [targets]
-    float* logits_ = nullptr;       // [chunk][V], or [targets][K in whole panels] for scores
-    std::vector<int32_t> rows_;     // [targets] trunk rows
-    std::vector<int32_t> tokens_;   // [targets]
+    Mat gathered_;                    // [targets,C] before the final norm
+    Mat normed_;                      // [targets,C]
+    Mat d_normed_;                    // [targets,C] fp32
+    Mat d_gathered_;                  // [targets,C] fp32
+    float* rstd_ = nullptr;           // [targets]
+    float* mean_ = nullptr;           // [targets]
+    float* logits_ = nullptr;         // [chunk][V], or [targets][K in whole panels] for scores
+    std::vector<int32_t> rows_;       // [targets] trunk rows
+    std::vector<int32_t> tokens_;     // [targets]
+    std::vector<float> d_logprobs_;   // [targets]
+    std::vector<float> d_entropies_;  // [targets]
+    std::vector<float> scores_;       // [targets][K in whole panels]
 };
 
 }  // namespace attune

@@ -31,10 +31,10 @@ void HeadKl::set_reference(const Head& reference, const Weights& weights, Stream
     matrix_ = reference.matrix(weights);
     const auto needed =
         static_cast<size_t>(planned_bytes(rows.rows, row_bytes_of(rows), reference.chunk_rows(), matrix_.N));
-    grow_aligned(arena_, needed);
+    arena_.grow(ops_, stream, needed);
     bytes_ = std::max(bytes_, needed);
-    rows_ = {arena_.get(), rows.dtype, rows.rows, rows.cols, rows.cols};
-    logits_ = reinterpret_cast<float*>(arena_.get() + aligned(rows.rows * row_bytes_of(rows)));
+    rows_ = {arena_.data(), rows.dtype, rows.rows, rows.cols, rows.cols};
+    logits_ = reinterpret_cast<float*>(arena_.data() + aligned(rows.rows * row_bytes_of(rows)));
     check(ops_.copy(rows_, rows, &stream), "copy");
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/ops.h"
-#include "core/scratch.h"
+#include "core/tensor_memory.h"
 #include "model/gradients.h"
 #include "model/head.h"
 #include "model/weights.h"
@@ -49,7 +49,7 @@ class HeadKl {
     Mat reference_logits(int64_t first, int64_t count, Stream& stream);
 
     const Ops& ops_;
-    AlignedBytes arena_;
+    TensorMemory arena_;
     size_t bytes_ = 0;
     Mat rows_;                 // [targets,C] of the reference, in its dtype and width
     Weight matrix_;            // [V,C] of the reference

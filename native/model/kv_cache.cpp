@@ -19,14 +19,14 @@ int64_t KvSegment::bytes(const ModelConfig& config, DType dtype, int64_t capacit
     return config.layers * config.kv_heads * head_elements(config, capacity) * dtype_size(dtype);
 }
 
-KvSegment::KvSegment(const ModelConfig& config, DType dtype, int64_t capacity)
-    : memory_(allocate_aligned(static_cast<size_t>(bytes(config, dtype, capacity)))),
+KvSegment::KvSegment(const ModelConfig& config, DType dtype, int64_t capacity, const Ops& ops, Stream& stream)
+    : memory_(ops, stream, static_cast<size_t>(bytes(config, dtype, capacity))),
       head_stride_(head_elements(config, capacity)),
       layer_bytes_(config.kv_heads * head_stride_ * dtype_size(dtype)),
       capacity_(capacity) {}
 
 CachedSegment KvSegment::layer(int64_t index) const {
-    return {memory_.get() + index * layer_bytes_, head_stride_, length_};
+    return {memory_.data() + index * layer_bytes_, head_stride_, length_};
 }
 
 void KvCache::prefill(std::span<KvSegment* const> segments) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/ops.h"
-#include "core/scratch.h"
+#include "core/tensor_memory.h"
 #include "model/config.h"
 
 namespace attune {
@@ -17,7 +17,7 @@ namespace attune {
 class KvSegment {
   public:
     // Throws Code::Memory.
-    KvSegment(const ModelConfig& config, DType dtype, int64_t capacity);
+    KvSegment(const ModelConfig& config, DType dtype, int64_t capacity, const Ops& ops, Stream& stream);
     static int64_t bytes(const ModelConfig& config, DType dtype, int64_t capacity);
 
     CachedSegment layer(int64_t index) const;
@@ -26,7 +26,7 @@ class KvSegment {
     void set_length(int64_t length) { length_ = length; }
 
   private:
-    AlignedBytes memory_;  // [layers][G][blocks of kCacheKeys]
+    TensorMemory memory_;  // [layers][G][blocks of kCacheKeys]
     int64_t head_stride_;  // elements
     int64_t layer_bytes_;
     int64_t capacity_;

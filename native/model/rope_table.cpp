@@ -1,6 +1,7 @@
 // Rotary frequencies base^(-2i/D), with Llama 3's scaling by wavelength where the model asks for it.
 #include "model/rope_table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -22,34 +23,37 @@ double scaled(double frequency, const RopeScaling& s) {
 
 }  // namespace
 
-RopeTable::RopeTable(const ModelConfig& config) {
-    if (config.family == Family::Gpt2) return;  // learned positions
+std::vector<double> rope_frequencies(const ModelConfig& config) {
+    std::vector<double> frequencies;
+    if (config.family == Family::Gpt2) return frequencies;  // learned positions
     const int64_t half = config.head_width / 2;
     for (int64_t i = 0; i < half; ++i)
-        frequencies_.push_back(scaled(std::pow(config.rope_base, -2.0 * static_cast<double>(i) /
-                                                                     static_cast<double>(config.head_width)),
-                                      config.rope_scaling));
+        frequencies.push_back(scaled(std::pow(config.rope_base, -2.0 * static_cast<double>(i) /
+                                                                    static_cast<double>(config.head_width)),
+                                     config.rope_scaling));
+    return frequencies;
 }
 
-void RopeTable::grow(int64_t count) {
+RopeTable::RopeTable(const ModelConfig& config)
+    : frequencies_(rope_frequencies(config)), most_positions_(config.max_positions) {}
+
+void RopeTable::grow(int64_t count, const Ops& ops, Stream& stream) {
     if (count <= positions_ || frequencies_.empty()) return;
-    // Sized first: when memory is short, the table stays as long as positions_ says.
+    const int64_t wanted = std::max(count, std::min(2 * count, most_positions_));
     const size_t half = frequencies_.size();
-    cosine_.resize(static_cast<size_t>(count) * half);
-    sine_.resize(static_cast<size_t>(count) * half);
-    for (int64_t position = positions_; position < count; ++position)
-        for (size_t i = 0; i < half; ++i) {
-            const double angle = static_cast<double>(position) * frequencies_[i];
-            const size_t at = static_cast<size_t>(position) * half + i;
-            cosine_[at] = static_cast<float>(std::cos(angle));
-            sine_[at] = static_cast<float>(std::sin(angle));
+    std::vector<float> table(2 * static_cast<size_t>(wanted) * half);
+    float* cosine = table.data();
+    float* sine = cosine + static_cast<size_t>(wanted) * half;
+    for (int64_t position = 0; position < wanted; ++position)
+        for (const double frequency : frequencies_) {
+            const double angle = static_cast<double>(position) * frequency;
+            *cosine++ = static_cast<float>(std::cos(angle));
+            *sine++ = static_cast<float>(std::sin(angle));
         }
-    positions_ = count;
-}
-
-void RopeTable::reserve(int64_t count) {
-    cosine_.reserve(static_cast<size_t>(count) * frequencies_.size());
-    sine_.reserve(static_cast<size_t>(count) * frequencies_.size());
+    positions_ = 0;  // until the new table is there
+    memory_.grow(ops, stream, table.size() * sizeof(float));
+    write_floats(memory_.floats(), table.data(), static_cast<int64_t>(table.size()), ops, stream);
+    positions_ = wanted;
 }
 
 }  // namespace attune

@@ -143,11 +143,11 @@ void Trunk::forward_layer(const Pass& pass, size_t layer, Mat next) {
 
 ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream,
                         TrunkRole role) {
-    memory_.prepare(config_, dtype_, batch.rows(), keep);
-    if (role.adapter != nullptr) role.adapter->prepare(batch.rows(), keep);
+    memory_.prepare(config_, dtype_, batch.rows(), keep, ops_, stream);
+    if (role.adapter != nullptr) role.adapter->prepare(batch.rows(), keep, ops_, stream);
     const int32_t last =
         batch.positions.empty() ? 0 : *std::max_element(batch.positions.begin(), batch.positions.end());
-    rope_.grow(int64_t{last} + 1);
+    rope_.grow(int64_t{last} + 1, ops_, stream);
     const Pass pass{weights, batch, stream, role};
     const Weight positions = positions_ == nullptr ? Weight{} : weights.matrix(*positions_);
     check(ops_.embedding_forward(memory_.layers[0].input, batch.tokens.data(), weights.matrix(*embedding_),

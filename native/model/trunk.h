@@ -37,7 +37,7 @@ class Trunk {
                      TrunkRole role = {});
 
     // Positions up to `count` will come: none of them lets forward() allocate.
-    void reserve_positions(int64_t count) { rope_.reserve(count); }
+    void reserve_positions(int64_t count, Stream& stream) { rope_.grow(count, ops_, stream); }
 
     // [T,C] fp32: where the gradient of forward()'s result is written before backward().
     Mat output_gradient() { return memory_.d_output; }

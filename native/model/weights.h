@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/ops.h"
-#include "core/scratch.h"
+#include "core/tensor_memory.h"
 #include "model/spec.h"
 
 namespace attune {
@@ -12,9 +12,10 @@ namespace attune {
 // What a forward pass reads: matrices in the model's dtype, vectors always in fp32.
 struct Weights {
     Weights() = default;
-    Weights(const ModelSpec& spec, DType dtype)
-        : matrices(allocate_aligned(matrix_bytes(spec, dtype))),
-          vectors(allocate_aligned(vector_bytes(spec))),
+    // Zero.
+    Weights(const ModelSpec& spec, DType dtype, const Ops& ops, Stream& stream)
+        : matrices(ops, stream, matrix_bytes(spec, dtype)),
+          vectors(ops, stream, vector_bytes(spec)),
           type(dtype) {}
 
     static size_t matrix_bytes(const ModelSpec& spec, DType dtype) {
@@ -25,17 +26,17 @@ struct Weights {
     }
 
     void* matrix_data(const TensorSpec& tensor) const {
-        return matrices.get() + tensor.offset * dtype_size(type);
+        return matrices.data() + tensor.offset * dtype_size(type);
     }
     Weight matrix(const TensorSpec& tensor) const {
         return {matrix_data(tensor), type, tensor.layout, tensor.N, tensor.K};
     }
     float* vector(const TensorSpec* tensor) const {
-        return tensor == nullptr ? nullptr : reinterpret_cast<float*>(vectors.get()) + tensor->offset;
+        return tensor == nullptr ? nullptr : vectors.floats() + tensor->offset;
     }
 
-    AlignedBytes matrices;
-    AlignedBytes vectors;
+    TensorMemory matrices;
+    TensorMemory vectors;
     DType type = DType::F32;
 };
 
@@ -43,13 +44,14 @@ struct Weights {
 // call. Gradients, the moments of Adam and master weights all have this form.
 struct FlatTensors {
     FlatTensors() = default;
-    explicit FlatTensors(const ModelSpec& spec)
-        : memory(allocate_aligned(static_cast<size_t>(elements(spec)) * sizeof(float))),
+    // Zero.
+    FlatTensors(const ModelSpec& spec, const Ops& ops, Stream& stream)
+        : memory(ops, stream, static_cast<size_t>(elements(spec)) * sizeof(float)),
           matrix_elements(spec.matrix_elements) {}
 
     static int64_t elements(const ModelSpec& spec) { return spec.matrix_elements + spec.vector_elements; }
 
-    float* data() const { return reinterpret_cast<float*>(memory.get()); }
+    float* data() const { return memory.floats(); }
     float* at(const TensorSpec& tensor) const {
         return data() + (tensor.vector ? matrix_elements : 0) + tensor.offset;
     }
@@ -57,9 +59,9 @@ struct FlatTensors {
         return {at(tensor), tensor.layout, tensor.N, tensor.K};
     }
     float* vector(const TensorSpec* tensor) const { return tensor == nullptr ? nullptr : at(*tensor); }
-    explicit operator bool() const { return memory != nullptr; }
+    explicit operator bool() const { return static_cast<bool>(memory); }
 
-    AlignedBytes memory;
+    TensorMemory memory;
     int64_t matrix_elements = 0;
 };
 

@@ -1,7 +1,6 @@
 // Sums in double: merging is rare, and each weight is rounded once.
 #include "session/merged_rows.h"
 
-#include <cstring>
 #include <vector>
 
 #include "core/backend.h"
@@ -40,7 +39,7 @@ PartRows MergedModel::rows() const {
 void MergedModel::export_rows(const Weights& weights, const TensorSpec& tensor, int64_t first, int64_t rows,
                               float* out) const {
     if (tensor.vector)
-        std::memcpy(out, weights.vector(&tensor) + first, static_cast<size_t>(rows) * sizeof(float));
+        read_floats(out, weights.vector(&tensor) + first, rows, ops_, stream_);
     else
         check(ops_.weight_export(out, weights.matrix(tensor), first, rows, &stream_), "weight_export");
 }

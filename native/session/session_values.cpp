@@ -1,6 +1,5 @@
 // Values of a session coming and going: loading, roles, snapshots, folders, states.
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "core/backend.h"
@@ -29,18 +28,12 @@ void check_rope_divisors(const TensorSource& source, const ModelConfig& config) 
     source.read_all(index, divisors.data());
     ModelConfig plain = config;
     plain.rope_scaling.llama3 = false;
-    RopeTable scaled_table(config);
-    RopeTable plain_table(plain);
-    scaled_table.grow(2);
-    plain_table.grow(2);
-    for (int64_t i = 0; i < half; ++i) {
-        // Angles of position 1 are the frequencies.
-        const double scaled = std::atan2(scaled_table.sine()[half + i], scaled_table.cosine()[half + i]);
-        const double unscaled = std::atan2(plain_table.sine()[half + i], plain_table.cosine()[half + i]);
-        require(std::fabs(unscaled / scaled / divisors[static_cast<size_t>(i)] - 1) < 1e-2, Code::Model,
-                "rope_freqs.weight[", i, "]: expected a divisor of ", unscaled / scaled,
-                " for Llama 3 scaling by ", config.rope_scaling.factor, " but ", source.path(), " has ",
-                divisors[static_cast<size_t>(i)], ". This rotary scaling is not supported.");
+    const std::vector<double> scaled = rope_frequencies(config), unscaled = rope_frequencies(plain);
+    for (size_t i = 0; i < divisors.size(); ++i) {
+        const double divisor = unscaled[i] / scaled[i];
+        require(std::fabs(divisor / divisors[i] - 1) < 1e-2, Code::Model, "rope_freqs.weight[", i,
+                "]: expected a divisor of ", divisor, " for Llama 3 scaling by ", config.rope_scaling.factor,
+                " but ", source.path(), " has ", divisors[i], ". This rotary scaling is not supported.");
     }
 }
 
@@ -49,9 +42,13 @@ TensorReader reader_of(const ModelBase& base, Stream& stream) {
     return {base.ops, base.spec, *base.source, stream, {}, Code::Model, base.drawn ? "score" : ""};
 }
 
-void copy_weights(const Weights& to, const Weights& from, const ModelSpec& spec) {
-    std::memcpy(to.matrices.get(), from.matrices.get(), Weights::matrix_bytes(spec, from.type));
-    std::memcpy(to.vectors.get(), from.vectors.get(), Weights::vector_bytes(spec));
+void copy_weights(const Weights& to, const Weights& from, const ModelSpec& spec, const Ops& ops,
+                  Stream& stream) {
+    const auto copy = [&](const TensorMemory& target, const TensorMemory& source, DType dtype, int64_t n) {
+        check(ops.copy({target.data(), dtype, 1, n, n}, {source.data(), dtype, 1, n, n}, &stream), "copy");
+    };
+    copy(to.matrices, from.matrices, from.type, spec.matrix_elements);
+    copy(to.vectors, from.vectors, DType::F32, spec.vector_elements);
 }
 
 // Calls write(name, values, count) for every part of a spec, in order, in pieces.
@@ -82,7 +79,7 @@ std::unique_ptr<Session> Session::load(const Ops& ops, Stream& stream, const Mod
                                        const Progress& progress) {
     require(!score || config.score_heads > 0, Code::Option,
             "Expected score heads to draw but there are none.");
-    auto base = std::make_shared<ModelBase>(ops, config, dtype);
+    auto base = std::make_shared<ModelBase>(ops, stream, config, dtype);
     base->path = path;
     base->drawn = score;
     base->source = open_tensor_source(path);
@@ -108,7 +105,7 @@ void ModelSession::check_trainable() const {
 void ModelSession::read_masters(Stream& stream) {
     if (role_ != Role::Whole || !trained_.bf16() || trained_.has_masters()) return;
     if (!base_->source) base_->source = open_tensor_source(base_->path);
-    FlatTensors masters(base_->spec);
+    FlatTensors masters(base_->spec, base_->ops, stream);
     reader_of(*base_, stream).read_masters(masters);
     if (base_->drawn) {
         const TensorSpec& heads = base_->spec.at("score");
@@ -123,7 +120,7 @@ void ModelSession::start_training(Stream& stream) {
     check_trainable();
     if (trained_.started()) return;
     read_masters(stream);
-    trained_.start();
+    trained_.start(stream);
 }
 
 namespace {
@@ -145,7 +142,7 @@ std::unique_ptr<Session> ModelSession::add_role(const RoleOptions& options, Stre
         source = open_tensor_source(options.file);
         if (config.score_heads > 0) config.score_heads = heads_in(*source, config.score_heads);
     }
-    auto adapter = std::make_unique<Adapter>(base_->config, base_->spec, config);
+    auto adapter = std::make_unique<Adapter>(base_->config, base_->spec, config, base_->ops, stream);
     if (source) {
         const TensorReader reader{base_->ops, adapter->spec(), *source, stream};
         reader.check_tensors(false);
@@ -177,15 +174,15 @@ void ModelSession::start_score_heads(Adapter& adapter, const RoleOptions& option
 
 std::unique_ptr<Session> ModelSession::snapshot(Stream& stream) {
     if (role_ == Role::Whole || role_ == Role::FrozenWhole) {
-        auto copy = std::make_shared<ModelBase>(base_->ops, base_->config, base_->dtype);
-        copy_weights(copy->weights, base_->weights, base_->spec);
+        auto copy = std::make_shared<ModelBase>(base_->ops, stream, base_->config, base_->dtype);
+        copy_weights(copy->weights, base_->weights, base_->spec, base_->ops, stream);
         return std::make_unique<ModelSession>(std::move(copy), Role::FrozenWhole);
     }
     const bool same =
         !adapter_ || (adapter_->score_head() == nullptr && adapter_->changes_nothing(base_->ops, stream));
     if (same) return std::make_unique<ModelSession>(base_, Role::FrozenAdapter);
-    auto copy = std::make_unique<Adapter>(base_->config, base_->spec, adapter_->config());
-    copy_weights(copy->weights(), adapter_->weights(), adapter_->spec());
+    auto copy = std::make_unique<Adapter>(base_->config, base_->spec, adapter_->config(), base_->ops, stream);
+    copy_weights(copy->weights(), adapter_->weights(), adapter_->spec(), base_->ops, stream);
     return std::make_unique<ModelSession>(base_, Role::FrozenAdapter, std::move(copy));
 }
 

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/threads.h"
+#include "formats/not_finite.h"
 
 namespace attune {
 
@@ -112,8 +113,7 @@ void TensorReader::check_tensors(bool tied) const {
 
 void TensorReader::check_finite(const TensorPart& part, int64_t first_row, int64_t columns,
                                 const float* values, int64_t count) const {
-    int64_t bad = -1;
-    check(ops.find_not_finite(&bad, values, count, &stream), "find_not_finite");
+    const int64_t bad = find_not_finite(values, count);
     require(bad < 0, Code::NotFinite, part.name, ": expected finite weights but row ",
             first_row + bad / columns, ", column ", bad % columns, " is ", bad < 0 ? 0.f : values[bad],
             " in ", source.path(), ". The file is damaged or its training diverged.");
@@ -159,16 +159,17 @@ void TensorReader::read_part(const TensorPart& part, int64_t columns,
     }
 }
 
-void TensorReader::read_vector(const TensorPart& part, float* values) const {
+void TensorReader::read_vector(const TensorPart& part, float* target) const {
     const int64_t index = find(part);
-    std::vector<float> stored(static_cast<size_t>(part.rows));
+    std::vector<float> stored(static_cast<size_t>(part.rows)), values(stored.size());
     source.read_all(index, stored.data());
     check_finite(part, 0, 1, stored.data(), part.rows);
     const bool permuted = gguf() && part.gguf_rope_heads > 0;
     for (int64_t row = 0; row < part.rows; ++row) {
         const int64_t from = permuted ? gguf_row(row, part.rows / part.gguf_rope_heads) : row;
-        values[row] = stored[static_cast<size_t>(from)];
+        values[static_cast<size_t>(row)] = stored[static_cast<size_t>(from)];
     }
+    write_floats(target, values.data(), part.rows, ops, stream);
 }
 
 void TensorReader::read(const Weights& weights, const std::function<void(double)>& progress) const {

@@ -41,7 +41,7 @@ struct TensorReader {
     void check_part(const TensorSpec& tensor, const TensorPart& part) const;
     bool gguf() const { return !source.metadata().values().empty(); }
     int64_t find(const TensorPart& part) const;
-    void read_vector(const TensorPart& part, float* values) const;
+    void read_vector(const TensorPart& part, float* target) const;
     void read_part(const TensorPart& part, int64_t columns,
                    const std::function<void(int64_t row, int64_t rows, const float* values)>& take) const;
     void read_transposed(int64_t index, const TensorPart& part, int64_t columns, float* values) const;

@@ -2,7 +2,6 @@
 #include "session/trained_tensors.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "core/backend.h"
 #include "core/error.h"
@@ -11,12 +10,12 @@
 
 namespace attune {
 
-void TrainedTensors::start() {
+void TrainedTensors::start(Stream& stream) {
     if (started()) return;
-    // The kernel hands out zeroed pages, so clearing is already done.
-    first_moments_ = FlatTensors(spec_);
-    second_moments_ = FlatTensors(spec_);
-    gradients_ = Gradients(ops_, spec_);
+    // New memory is zeros, so clearing is already done.
+    first_moments_ = FlatTensors(spec_, ops_, stream);
+    second_moments_ = FlatTensors(spec_, ops_, stream);
+    gradients_ = Gradients(spec_, ops_, stream);
 }
 
 void TrainedTensors::forget_moments() {
@@ -89,7 +88,7 @@ void TrainedTensors::scale_score_heads(const std::vector<double>& factors, Strea
 PartRows TrainedTensors::value_rows(Stream& stream) const {
     return [this, &stream](const TensorSpec& tensor, int64_t first, int64_t rows, float* out) {
         if (tensor.vector) {
-            std::memcpy(out, weights_.vector(&tensor) + first, static_cast<size_t>(rows) * sizeof(float));
+            read_floats(out, weights_.vector(&tensor) + first, rows, ops_, stream);
             return;
         }
         Weight weight = weights_.matrix(tensor);
@@ -105,7 +104,7 @@ PartRows TrainedTensors::flat_rows(const FlatTensors& flat, Stream& stream) cons
     return [this, &flat, &stream](const TensorSpec& tensor, int64_t first, int64_t rows, float* out) {
         const float* data = flat.at(tensor);
         if (tensor.vector)
-            std::memcpy(out, data + first, static_cast<size_t>(rows) * sizeof(float));
+            read_floats(out, data + first, rows, ops_, stream);
         else
             check(ops_.weight_export(out, {data, DType::F32, tensor.layout, tensor.N, tensor.K}, first, rows,
                                      &stream),

@@ -31,7 +31,7 @@ class TrainedTensors {
     // weights.
     void take_masters(FlatTensors masters) { masters_ = std::move(masters); }
     // Gradients and moments, zero; masters must be there where they are needed.
-    void start();
+    void start(Stream& stream);
     // Without gradients nothing changes: momentum alone would move the weights after a step that was
     // cancelled.
     UpdateResult update(const UpdateOptions& options, Stream& stream);

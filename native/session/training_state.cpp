@@ -103,7 +103,7 @@ void read_state(const std::string& file, TrainedTensors& trained, const Ops& ops
     const Weights& weights = trained.weights();
     const auto weight_vector = [&](const TensorSpec& tensor) { return weights.vector(&tensor); };
     if (trained.bf16()) {
-        if (!trained.has_masters()) trained.take_masters(FlatTensors(spec));
+        if (!trained.has_masters()) trained.take_masters(FlatTensors(spec, ops, stream));
         reader(kValues).read_flat(trained.masters(), weight_vector, share(0));
         trained.derive_weights(stream);
     } else {
@@ -111,7 +111,7 @@ void read_state(const std::string& file, TrainedTensors& trained, const Ops& ops
     }
     trained.forget_moments();
     if (moments) {
-        trained.start();
+        trained.start(stream);
         const auto into = [&](const char* prefix, const FlatTensors& flat, double section) {
             reader(prefix).read_flat(
                 flat, [&](const TensorSpec& tensor) { return flat.at(tensor); }, share(section));

@@ -35,7 +35,7 @@ void fused_head(const CaseContext& context) {
     const PackedBatch batch = tiny_batch(config, kPairs, 1);
     const LossOptions options = nll_of(batch);
     const ModelSpec spec = model_spec(config);
-    Gradients gradients(context.ops, spec);
+    Gradients gradients(spec, context.ops, *context.stream);
     Random random(1);
     TestMatrix states(dtype, batch.rows(), config.width), d_states(DType::F32, batch.rows(), config.width);
     states.randomise(random);
