@@ -14,12 +14,6 @@ namespace {
 
 constexpr int64_t kColumnBlock = 64;  // even: a bf16 pair is never cut
 
-inline bool indices_in(const int32_t* indices, int64_t count, int64_t limit) {
-    for (int64_t i = 0; i < count; ++i)
-        if (indices[i] < 0 || indices[i] >= limit) return false;
-    return true;
-}
-
 // y[n] = x[rows[n]]
 template <class V>
 Status gather_rows(Mat y, ConstMat x, const int32_t* rows, Stream* stream) {

@@ -7,6 +7,7 @@
 
 #include "core/ops.h"
 #include "core/scratch.h"
+#include "core/shapes.h"
 #include "core/threads.h"
 
 namespace attune {
@@ -40,20 +41,6 @@ const T* row_of(const ConstMat& m, int64_t row) {
 template <class T>
 T* row_of(const Mat& m, int64_t row) {
     return static_cast<T*>(m.data) + row * m.stride;
-}
-
-// ---- shapes
-
-inline bool well_formed(const ConstMat& m) {
-    return m.rows >= 0 && m.cols >= 0 && (m.stride >= m.cols || m.rows <= 1) &&
-           (m.data != nullptr || m.rows == 0 || m.cols == 0);
-}
-inline bool has_shape(const ConstMat& m, int64_t rows, int64_t cols) {
-    return well_formed(m) && m.rows == rows && m.cols == cols;
-}
-// A gradient of activations: always fp32.
-inline bool is_gradient(const ConstMat& m, int64_t rows, int64_t cols) {
-    return has_shape(m, rows, cols) && m.dtype == DType::F32;
 }
 
 // ---- vectors along a row: body(column, lanes) with lanes = Whole, then Part at the end

@@ -130,10 +130,6 @@ void over_panels(T* data, int64_t K, int64_t first, int64_t rows, Stream* stream
     });
 }
 
-inline bool is_row_range(int64_t N, int64_t K, int64_t first, int64_t rows) {
-    return N >= 0 && K >= 0 && first >= 0 && rows >= 0 && first + rows <= N;
-}
-
 template <class V>
 Status weight_import(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
                      int64_t rows, const float* source, Stream* stream) {

@@ -13,6 +13,7 @@
 #include "tool/bench_command.h"
 #include "tool/case.h"
 #include "tool/check.h"
+#include "tool/device_tables.h"
 
 namespace attune::tool {
 
@@ -71,8 +72,21 @@ std::vector<Family> chosen_families(const std::vector<std::string>& names) {
     return chosen;
 }
 
+const char* const kSimt = "simt";
+
+const Ops& table_of(const std::string& isa) {
+    if (isa != kSimt) return cpu_ops(isa);
+    const Ops* ops = simt_table();
+    require(ops != nullptr, Code::Option, "CUDA's kernels over fibers are not built into this program.");
+    return *ops;
+}
+
 // Names of the tables to check. Prints one line per known ISA, so that the log shows what did not run.
 std::vector<std::string> chosen_isas(const std::string& wanted) {
+    if (wanted == kSimt) {
+        std::printf("isa simt: CUDA's kernels over fibers\n");
+        return {wanted};
+    }
     if (wanted != "all") {
         const std::string name = cpu_ops(wanted).name;  // throws for what cannot run here
         for (const IsaInfo& isa : list_isas())
@@ -88,6 +102,10 @@ std::vector<std::string> chosen_isas(const std::string& wanted) {
                                             : "emulated";
         std::printf("isa %s: %s\n", isa.name.c_str(), state);
         if (isa.built && isa.runnable) names.push_back(isa.name);
+    }
+    if (simt_table() != nullptr) {
+        std::printf("isa simt: CUDA's kernels over fibers\n");
+        names.push_back(kSimt);
     }
     return names;
 }
@@ -121,7 +139,7 @@ int run_checks(const Options& options) {
                     [](const Family& family) { return family.runs == Runs::PerIsa; }))
         for (const std::string& isa : chosen_isas(options.isa)) {
             const int64_t passed_before = passed, failed_before = failed;
-            run(&cpu_ops(isa), Runs::PerIsa);
+            run(&table_of(isa), Runs::PerIsa);
             std::printf("isa %s: %lld passed, %lld failed\n", isa.c_str(),
                         static_cast<long long>(passed - passed_before),
                         static_cast<long long>(failed - failed_before));

@@ -1,0 +1,210 @@
+// Host side of a device; every call of the runtime is in runtime.h.
+#include "cuda/device.h"
+
+#include <algorithm>
+#include <new>
+
+namespace attune::gpu {
+
+namespace {
+
+constexpr int64_t kUnit = 512;
+constexpr int64_t kStagingBytes = int64_t{4} << 20;
+constexpr int64_t kTransferBytes = int64_t{8} << 20;
+
+int64_t rounded(int64_t bytes) {
+    return std::max(kUnit, (bytes + kUnit - 1) / kUnit * kUnit);
+}
+
+}  // namespace
+
+// ---- staging
+
+namespace {
+void release_place(const Staging::Place& place) {
+    release(place.device);
+    release_pinned(place.pinned);
+}
+}  // namespace
+
+Staging::~Staging() {
+    release_place(memory_);
+    for (const Place& place : retired_) release_place(place);
+}
+
+Status Staging::grow(int64_t size) {
+    for (const Place& place : retired_) release_place(place);
+    retired_.clear();
+    if (size_ > 0) retired_.push_back(memory_);
+    memory_ = {};
+    size_ = 0;
+    void *pinned = nullptr, *device = nullptr;
+    if (allocate_pinned(&pinned, size) != Status::Ok) return Status::Memory;
+    memory_.pinned = static_cast<std::byte*>(pinned);
+    if (allocate(&device, size) != Status::Ok) return Status::Memory;
+    memory_.device = static_cast<std::byte*>(device);
+    size_ = size;
+    return Status::Ok;
+}
+
+Status Staging::take(Place& place, int64_t bytes) {
+    constexpr int64_t kArrays = 16;
+    const int64_t size = rounded(bytes);
+    Status status = Status::Ok;
+    if (used_ + size > size_) {
+        status = wait(queue_);
+        used_ = 0;
+    }
+    if (status == Status::Ok && kArrays * size > size_) {
+        status = wait(queue_);
+        if (status == Status::Ok) status = grow(std::max(kStagingBytes, 2 * kArrays * size));
+        used_ = 0;
+    }
+    if (status != Status::Ok) return status;
+    place = {memory_.pinned + used_, memory_.device + used_};
+    used_ += size;
+    return Status::Ok;
+}
+
+// ---- device
+
+Device* Device::open(int index) {
+    auto* device = new (std::nothrow) Device;
+    if (device == nullptr) return nullptr;
+    if (use_device(index) != Status::Ok || gpu::properties(device->properties_, index) != Status::Ok ||
+        make_queue(&device->queue_) != Status::Ok ||
+        allocate_pinned(&device->transfer_, kTransferBytes) != Status::Ok) {
+        delete device;
+        return nullptr;
+    }
+    device->staging_ = new (std::nothrow) Staging(device->queue_);
+    return device;
+}
+
+Device::~Device() {
+    if (queue_ != nullptr) wait(queue_);
+    delete staging_;
+    release_pinned(transfer_);
+    for (const MemoryBlock& block : workspaces_) release(block.data);
+    for (const auto& [size, block] : spare_) release(block);
+    if (queue_ != nullptr) end_queue(queue_);
+}
+
+// The smallest block that is large enough, and not twice too large. Reuse is in the queue's order, so that
+// what still reads the old contents comes first.
+Status Device::take(MemoryBlock& block, int64_t bytes) {
+    const int64_t size = rounded(bytes);
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto found = spare_.lower_bound(size);
+        if (found != spare_.end() && found->first <= 2 * size) {
+            block = {found->second, found->first};
+            spare_.erase(found);
+        }
+    }
+    if (block.data == nullptr) {
+        void* memory = nullptr;
+        if (allocate(&memory, size) != Status::Ok) {
+            // What is kept for later may be what is missing.
+            wait(queue_);
+            const std::scoped_lock lock(mutex_);
+            for (const auto& [length, kept] : spare_) {
+                release(kept);
+                reserved_ -= length;
+            }
+            spare_.clear();
+            if (allocate(&memory, size) != Status::Ok) return Status::Memory;
+        }
+        block = {memory, size};
+        const std::scoped_lock lock(mutex_);
+        reserved_ += size;
+    }
+    return clear(block.data, block.bytes, queue_);
+}
+
+void Device::give_back(MemoryBlock block) {
+    const std::scoped_lock lock(mutex_);
+    spare_.emplace(block.bytes, block.data);
+}
+
+int64_t Device::reserved_bytes() {
+    const std::scoped_lock lock(mutex_);
+    return reserved_;
+}
+
+void* Device::workspace_bytes(int slot, int64_t bytes) {
+    if (workspaces_.size() <= static_cast<size_t>(slot)) workspaces_.resize(static_cast<size_t>(slot) + 1);
+    MemoryBlock& block = workspaces_[static_cast<size_t>(slot)];
+    if (block.bytes >= bytes && block.data != nullptr) return block.data;
+    if (block.data != nullptr) {
+        wait(queue_);
+        release(block.data);
+        block = {};
+    }
+    const int64_t size = rounded(bytes);
+    if (allocate(&block.data, size) != Status::Ok) {
+        block = {};
+        return nullptr;
+    }
+    block.bytes = size;
+    return block.data;
+}
+
+const void* Device::stage_bytes(const void* host, int64_t bytes) {
+    Staging::Place place;
+    if (bytes == 0 || staging_->take(place, bytes) != Status::Ok) return nullptr;
+    std::memcpy(place.pinned, host, static_cast<size_t>(bytes));
+    return copy_in(place.device, place.pinned, bytes, queue_) == Status::Ok ? place.device : nullptr;
+}
+
+namespace {
+// Large copies pass in pieces.
+template <class Move>
+Status in_pieces(int64_t bytes, const Move& move) {
+    for (int64_t at = 0; at < bytes; at += kTransferBytes)
+        if (const Status status = move(at, std::min(kTransferBytes, bytes - at)); status != Status::Ok)
+            return status;
+    return Status::Ok;
+}
+}  // namespace
+
+Status Device::read(void* host, const void* device, int64_t bytes) {
+    return in_pieces(bytes, [&](int64_t at, int64_t count) {
+        Status status = copy_out(transfer_, static_cast<const std::byte*>(device) + at, count, queue_);
+        if (status == Status::Ok) status = wait(queue_);
+        if (status == Status::Ok)
+            std::memcpy(static_cast<std::byte*>(host) + at, transfer_, static_cast<size_t>(count));
+        return status;
+    });
+}
+
+Status Device::write(void* device, const void* host, int64_t bytes) {
+    return in_pieces(bytes, [&](int64_t at, int64_t count) {
+        std::memcpy(transfer_, static_cast<const std::byte*>(host) + at, static_cast<size_t>(count));
+        const Status status = copy_in(static_cast<std::byte*>(device) + at, transfer_, count, queue_);
+        return status == Status::Ok ? wait(queue_) : status;
+    });
+}
+
+// ---- results
+
+void* Results::place_bytes(void* host, int64_t bytes) {
+    if (host == nullptr || bytes == 0 || status_ != Status::Ok) return nullptr;
+    Array array{host, {}, bytes};
+    status_ = device_.staging_->take(array.place, bytes);
+    if (status_ != Status::Ok) return nullptr;
+    arrays_[count_++] = array;
+    return array.place.device;
+}
+
+Status Results::collect() {
+    for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
+        status_ = copy_out(arrays_[i].place.pinned, arrays_[i].place.device, arrays_[i].bytes,
+                           device_.queue());
+    if (status_ == Status::Ok) status_ = wait(device_.queue());
+    for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
+        std::memcpy(arrays_[i].host, arrays_[i].place.pinned, static_cast<size_t>(arrays_[i].bytes));
+    return status_;
+}
+
+}  // namespace attune::gpu

@@ -1,0 +1,60 @@
+// The words of gpu.h that CUDA C++ does not have by itself. For nvcc alone.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/ops.h"
+#include "cuda/runtime.h"
+
+namespace attune::gpu {
+
+__device__ inline float bits_to_float(uint32_t bits) {
+    return __uint_as_float(bits);
+}
+__device__ inline uint32_t float_to_bits(float value) {
+    return __float_as_uint(value);
+}
+// Round to nearest even; NaN stays NaN.
+__device__ inline bf16_t to_bf16(float value) {
+    bf16_t result;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result) : "f"(value));
+    return result;
+}
+
+// Dynamic shared memory of the block, aligned to 16 bytes.
+template <class T>
+__device__ inline T* shared_memory() {
+    extern __shared__ __align__(16) unsigned char attune_shared[];
+    return reinterpret_cast<T*>(attune_shared);
+}
+
+// c[16,8] += a[16,16] b[16,8]. Lane l, r = l / 4, p = l % 4: a holds pairs of columns (row r, pair p),
+// (r + 8, p), (r, p + 4), (r + 8, p + 4); b pairs of rows (pair p, column r), (p + 4, r); c (r, 2p), (r, 2p + 1),
+// (r + 8, 2p), (r + 8, 2p + 1).
+__device__ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+struct Grid {
+    unsigned x = 1, y = 1, z = 1;
+};
+
+Status launched(const char* kernel);  // of the launch before: cudaGetLastError
+
+template <class... Parameters, class... Arguments>
+Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
+              void* queue, Arguments... arguments) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
+    if (shared > size_t{48} << 10)
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+    kernel<<<dim3(grid.x, grid.y, grid.z), block, shared, static_cast<cudaStream_t>(queue)>>>(
+        static_cast<Parameters>(arguments)...);
+    return launched(name);
+}
+
+}  // namespace attune::gpu

@@ -1,0 +1,49 @@
+// What the backend asks of the CUDA runtime, as plain functions: runtime.cu fills them in with cudart,
+// simt/runtime_simt.cpp on the CPU for checks. Nothing is thrown; last_error() says why something failed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/ops.h"
+
+namespace attune::gpu {
+
+struct Properties {
+    std::string name;
+    int major = 0, minor = 0;  // compute capability
+    int multiprocessors = 0;
+    int64_t memory_bytes = 0;
+    int64_t free_bytes = 0;
+    int64_t shared_bytes = 0;  // most dynamic shared memory of a block
+    int driver_version = 0;    // 13000: CUDA 13.0
+};
+
+// Devices that can be used; 0 with a text where there is no driver.
+int device_count();
+Status properties(Properties& out, int device);
+
+// The calling thread's device from now on.
+Status use_device(int device);
+Status make_queue(void** queue);  // a CUDA stream
+void end_queue(void* queue);
+
+Status allocate(void** memory, int64_t bytes);         // on the device
+void release(void* memory);
+Status allocate_pinned(void** memory, int64_t bytes);  // on the host, for copies that go on by themselves
+void release_pinned(void* memory);
+
+// In the queue's order. Host memory must be pinned and stay as it is until the queue has come to it.
+Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue);
+Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue);
+Status copy_within(void* target, const void* source, int64_t bytes, void* queue);
+Status clear(void* device, int64_t bytes, void* queue);  // zeros
+// Until the queue is empty.
+Status wait(void* queue);
+
+// Of the calling thread's last failure.
+const std::string& last_error();
+void set_last_error(std::string text);
+
+}  // namespace attune::gpu

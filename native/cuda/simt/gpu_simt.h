@@ -1,0 +1,101 @@
+// The words of CUDA C++ for a C++ compiler: a kernel is an ordinary function that runs in fibers. For
+// checks on the CPU alone.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include "core/dtype.h"
+#include "core/ops.h"
+#include "cuda/runtime.h"
+#include "cuda/simt/grid.h"
+#include "cuda/simt/runtime_simt.h"
+
+// Words of the language.
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define threadIdx (attune::simt::place().thread)
+#define blockIdx (attune::simt::place().block)
+#define blockDim (attune::simt::place().block_size)
+#define gridDim (attune::simt::place().grid_size)
+
+inline void __syncthreads() {
+    attune::simt::wait_for_block();
+}
+inline void __syncwarp(unsigned = 0xffffffffu) {
+    attune::simt::wait_for_warp();
+}
+template <class T>
+T attune_lane_value(T value, unsigned lane) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= attune::simt::kExchangeBytes);
+    const std::byte* lanes = attune::simt::exchange(&value, sizeof(T));
+    T result;
+    std::memcpy(&result, lanes + lane % attune::simt::kWarp * attune::simt::kExchangeBytes, sizeof(T));
+    return result;
+}
+template <class T>
+T __shfl_sync(unsigned, T value, int lane) {
+    return attune_lane_value(value, static_cast<unsigned>(lane));
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+    return attune_lane_value(value, attune::simt::place().warp_thread ^ static_cast<unsigned>(mask));
+}
+template <class T>
+T __shfl_up_sync(unsigned, T value, unsigned distance) {
+    const unsigned lane = attune::simt::place().warp_thread;
+    return attune_lane_value(value, lane < distance ? lane : lane - distance);
+}
+// Whole numbers only: their sums do not depend on the order.
+inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long value) {  // NOLINT
+    return std::exchange(*at, *at + value);
+}
+inline float rsqrtf(float x) {
+    return 1.0f / std::sqrt(x);
+}
+
+namespace attune::gpu {
+
+inline float bits_to_float(uint32_t bits) {
+    return std::bit_cast<float>(bits);
+}
+inline uint32_t float_to_bits(float value) {
+    return std::bit_cast<uint32_t>(value);
+}
+inline bf16_t to_bf16(float value) {
+    return float_to_bf16(value);
+}
+
+template <class T>
+T* shared_memory() {
+    return reinterpret_cast<T*>(simt::shared_memory());
+}
+
+// As gpu_nvcc.h says; the lanes' fragments are put together from all lanes.
+void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+
+struct Grid {
+    unsigned x = 1, y = 1, z = 1;
+};
+
+template <class... Parameters, class... Arguments>
+Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
+              void* queue, Arguments... arguments) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
+    (simt::expect_device_pointer(name, arguments), ...);
+    simt::enqueue(queue, [=] {
+        simt::run_grid({grid.x, grid.y, grid.z}, {block, 1, 1}, shared,
+                       [&] { kernel(static_cast<Parameters>(arguments)...); });
+    });
+    return Status::Ok;
+}
+
+}  // namespace attune::gpu

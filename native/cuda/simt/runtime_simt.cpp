@@ -1,0 +1,190 @@
+// One stretch of addresses is the device's memory; it may be touched while a queue runs alone.
+#include "cuda/simt/runtime_simt.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "cuda/runtime.h"
+
+namespace attune {
+
+namespace {
+
+constexpr int64_t kDeviceBytes = int64_t{4} << 30;
+constexpr int64_t kUnit = 512;
+
+struct Queue {
+    std::vector<std::function<void()>> work;
+};
+
+// First fit over the free stretches, by address.
+struct DeviceMemory {
+    std::byte* base;
+    std::map<int64_t, int64_t> free{{0, kDeviceBytes}};  // offset -> bytes
+    std::map<int64_t, int64_t> used;
+    std::mutex mutex;
+
+    DeviceMemory() {
+        void* memory =
+            mmap(nullptr, kDeviceBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) throw std::runtime_error("simt: no memory for the device");
+        base = static_cast<std::byte*>(memory);
+    }
+    void* take(int64_t bytes) {
+        const std::scoped_lock lock(mutex);
+        const int64_t size = (bytes + kUnit - 1) / kUnit * kUnit;
+        for (const auto& [offset, length] : free) {
+            if (length < size) continue;
+            const int64_t at = offset, rest = length - size;
+            free.erase(at);
+            if (rest > 0) free[at + size] = rest;
+            used[at] = size;
+            return base + at;
+        }
+        return nullptr;
+    }
+    void give_back(void* memory) {
+        const std::scoped_lock lock(mutex);
+        const int64_t at = static_cast<std::byte*>(memory) - base;
+        int64_t size = used.at(at), offset = at;
+        used.erase(at);
+        if (const auto next = free.find(at + size); next != free.end()) {
+            size += next->second;
+            free.erase(next);
+        }
+        if (auto before = free.lower_bound(at); before != free.begin()) {
+            --before;
+            if (before->first + before->second == at) {
+                offset = before->first;
+                size += before->second;
+            }
+        }
+        free[offset] = size;
+    }
+    void protect(int access) { mprotect(base, kDeviceBytes, access); }
+};
+
+DeviceMemory& memory() {
+    static DeviceMemory all;
+    return all;
+}
+
+thread_local std::string error_text;
+
+}  // namespace
+
+namespace simt {
+
+void enqueue(void* queue, std::function<void()> work) {
+    static_cast<Queue*>(queue)->work.push_back(std::move(work));
+}
+
+bool on_device(const void* pointer) {
+    const auto* at = static_cast<const std::byte*>(pointer);
+    return at >= memory().base && at < memory().base + kDeviceBytes;
+}
+
+void refuse_host_pointer(const char* kernel, const void*) {
+    throw std::logic_error(std::string("simt: ") + kernel + " was given a pointer of the host");
+}
+
+}  // namespace simt
+
+namespace gpu {
+
+int device_count() {
+    return 1;
+}
+
+Status properties(Properties& out, int) {
+    out = {"simt", 8, 0, 4, kDeviceBytes, kDeviceBytes, int64_t{160} << 10, 13000};
+    return Status::Ok;
+}
+
+Status use_device(int) {
+    return Status::Ok;
+}
+
+Status make_queue(void** queue) {
+    *queue = new Queue;
+    return Status::Ok;
+}
+
+void end_queue(void* queue) {
+    delete static_cast<Queue*>(queue);
+}
+
+Status allocate(void** out, int64_t bytes) {
+    *out = memory().take(bytes == 0 ? 1 : bytes);
+    if (*out != nullptr) return Status::Ok;
+    set_last_error("out of memory");
+    return Status::Memory;
+}
+
+void release(void* pointer) {
+    if (pointer != nullptr) memory().give_back(pointer);
+}
+
+Status allocate_pinned(void** out, int64_t bytes) {
+    *out = ::operator new(static_cast<size_t>(bytes == 0 ? 1 : bytes));
+    return Status::Ok;
+}
+
+void release_pinned(void* pointer) {
+    ::operator delete(pointer);
+}
+
+namespace {
+Status copy_later(void* target, const void* source, int64_t bytes, void* queue) {
+    simt::enqueue(queue, [=] { std::memcpy(target, source, static_cast<size_t>(bytes)); });
+    return Status::Ok;
+}
+}  // namespace
+
+Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue) {
+    simt::expect_device_pointer("copy_in", device);
+    return copy_later(device, pinned, bytes, queue);
+}
+
+Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue) {
+    simt::expect_device_pointer("copy_out", device);
+    return copy_later(pinned, device, bytes, queue);
+}
+
+Status copy_within(void* target, const void* source, int64_t bytes, void* queue) {
+    simt::expect_device_pointer("copy_within", target);
+    simt::expect_device_pointer("copy_within", source);
+    return copy_later(target, source, bytes, queue);
+}
+
+Status clear(void* device, int64_t bytes, void* queue) {
+    simt::expect_device_pointer("clear", device);
+    simt::enqueue(queue, [=] { std::memset(device, 0, static_cast<size_t>(bytes)); });
+    return Status::Ok;
+}
+
+Status wait(void* queue) {
+    std::vector<std::function<void()>> work = std::exchange(static_cast<Queue*>(queue)->work, {});
+    memory().protect(PROT_READ | PROT_WRITE);
+    for (const std::function<void()>& step : work) step();
+    memory().protect(PROT_NONE);
+    return Status::Ok;
+}
+
+const std::string& last_error() {
+    return error_text;
+}
+
+void set_last_error(std::string text) {
+    error_text = std::move(text);
+}
+
+}  // namespace gpu
+
+}  // namespace attune

@@ -1,0 +1,29 @@
+// A device of ordinary memory whose queues do nothing until someone waits, and whose memory the host cannot
+// touch meanwhile: a host that reads too early, or uses a device's pointer, fails here as it would on a GPU.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+
+namespace attune::simt {
+
+void enqueue(void* queue, std::function<void()> work);
+
+bool on_device(const void* pointer);
+// Throws std::logic_error naming the kernel.
+void refuse_host_pointer(const char* kernel, const void* pointer);
+
+// A pointer that a kernel is given, or that something given to it shows, must be null or of the device.
+template <class T>
+void expect_device_pointer(const char* kernel, const T& argument) {
+    const auto expect = [&](const void* pointer) {
+        if (pointer != nullptr && !on_device(pointer)) refuse_host_pointer(kernel, pointer);
+    };
+    if constexpr (std::is_pointer_v<T>)
+        expect(argument);
+    else if constexpr (requires { argument.pointers(expect); })
+        argument.pointers(expect);
+}
+
+}  // namespace attune::simt
