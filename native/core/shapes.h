@@ -33,5 +33,28 @@ inline bool is_row_range(int64_t N, int64_t K, int64_t first, int64_t rows) {
     return N >= 0 && K >= 0 && first >= 0 && rows >= 0 && first + rows <= N;
 }
 
+// Position of a segment's first row: 0, or the length of its prefix.
+constexpr int64_t segment_offset(const Segment* segments, int64_t index) {
+    const int32_t prefix = segments[index].prefix;
+    return prefix < 0 ? 0 : int64_t{segments[prefix].length};
+}
+
+// False unless the segments cover [0, rows) in order, prefixes are earlier, unchained segments, and H, G, D
+// fit.
+inline bool attention_dims_fit(const AttentionDims& dims, int64_t rows) {
+    if (dims.H <= 0 || dims.G <= 0 || dims.D <= 0 || dims.H % dims.G != 0 || dims.window < 0) return false;
+    if (!(dims.scale > 0)) return false;
+    if (dims.segment_count < 0 || (dims.segment_count > 0 && dims.segments == nullptr)) return false;
+    int64_t next = 0;
+    for (int64_t i = 0; i < dims.segment_count; ++i) {
+        const Segment& segment = dims.segments[i];
+        if (segment.start != next || segment.length <= 0) return false;
+        if (segment.prefix < -1 || segment.prefix >= i) return false;
+        if (segment.prefix >= 0 && dims.segments[segment.prefix].prefix >= 0) return false;
+        next += segment.length;
+    }
+    return next == rows;
+}
+
 }  // namespace
 }  // namespace attune

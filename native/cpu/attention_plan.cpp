@@ -31,21 +31,6 @@ struct FoundSource {
 
 }  // namespace
 
-bool attention_dims_fit(const AttentionDims& dims, int64_t rows) {
-    if (dims.H <= 0 || dims.G <= 0 || dims.D <= 0 || dims.H % dims.G != 0 || dims.window < 0) return false;
-    if (!(dims.scale > 0)) return false;
-    if (dims.segment_count < 0 || (dims.segment_count > 0 && dims.segments == nullptr)) return false;
-    int64_t next = 0;
-    for (int64_t i = 0; i < dims.segment_count; ++i) {
-        const Segment& segment = dims.segments[i];
-        if (segment.start != next || segment.length <= 0) return false;
-        if (segment.prefix < -1 || segment.prefix >= i) return false;
-        if (segment.prefix >= 0 && dims.segments[segment.prefix].prefix >= 0) return false;
-        next += segment.length;
-    }
-    return next == rows;
-}
-
 // Vectors keep their memory from plan to plan; std::stable_sort would take some, so sorting breaks ties
 // itself.
 struct AttentionPlan::Storage {

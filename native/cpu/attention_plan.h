@@ -6,6 +6,7 @@
 
 #include "core/ops.h"
 #include "core/scratch.h"
+#include "core/shapes.h"
 
 namespace attune {
 
@@ -71,16 +72,6 @@ struct AttentionView {
     const GradientSource* sources;  // per segment, in the order in which they are added
     const int64_t* first_source;    // [segment_count + 1]
 };
-
-// Position of a segment's first row: 0, or the length of its prefix.
-constexpr int64_t segment_offset(const Segment* segments, int64_t index) {
-    const int32_t prefix = segments[index].prefix;
-    return prefix < 0 ? 0 : int64_t{segments[prefix].length};
-}
-
-// False unless the segments cover [0, rows) in order, prefixes are earlier, unchained segments, and H, G, D
-// fit.
-bool attention_dims_fit(const AttentionDims& dims, int64_t rows);
 
 class AttentionPlan {
   public:

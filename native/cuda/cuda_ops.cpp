@@ -19,8 +19,8 @@ Ops make_ops(const char* name) {
     fill_sampling(ops);
     fill_gemm(ops);
     fill_lowrank(ops);
-    //fill_attention(ops);
-    //fill_decoding(ops);
+    fill_attention(ops);
+    fill_decoding(ops);
     return ops;
 }
 
