@@ -4,6 +4,8 @@
 
 #ifdef ATTUNE_SIMT
 #include "core/error.h"
+#include "core/scratch.h"
+#include "core/threads.h"
 #include "cuda/cuda_ops.h"
 #include "cuda/device.h"
 #include "cuda/simt/grid.h"
@@ -19,18 +21,36 @@ void choose_order(int threads) {
                                    : simt::Order::Shuffled);
 }
 
+// Kept until the program ends: tensors of others are given back to it.
+struct SimtDevice {
+    Ops ops = gpu::make_ops("simt");
+    ThreadPool pool{1};
+    Scratch scratch;
+    Stream stream;
+
+    SimtDevice() {
+        stream.pool = &pool;
+        stream.scratch = &scratch;
+        stream.device = gpu::Device::open(0);
+        require(stream.device != nullptr, Code::Memory, gpu::last_error());
+    }
+};
+
+SimtDevice& simt_device() {
+    static auto* device = new SimtDevice;
+    return *device;
+}
+
 }  // namespace
 
 const Ops* simt_table() {
-    static const Ops ops = gpu::make_ops("simt");
-    static Stream stream = [] {
-        Stream made;
-        made.device = gpu::Device::open(0);
-        require(made.device != nullptr, Code::Memory, gpu::last_error());
-        return made;
-    }();
-    static const Ops staged = staged_ops(ops, &stream, choose_order);
+    static const Ops staged = staged_ops(simt_device().ops, &simt_device().stream, choose_order);
     return &staged;
+}
+
+const DeviceTable* device_to_check() {
+    static const DeviceTable table{&simt_device().ops, &simt_device().stream};
+    return &table;
 }
 
 }  // namespace attune::tool
@@ -40,6 +60,10 @@ const Ops* simt_table() {
 namespace attune::tool {
 
 const Ops* simt_table() {
+    return nullptr;
+}
+
+const DeviceTable* device_to_check() {
     return nullptr;
 }
 

@@ -2,10 +2,19 @@
 #pragma once
 
 #include "core/ops.h"
+#include "core/stream.h"
 
 namespace attune::tool {
 
-// CUDA's kernels over fibers; null where they are not built.
+// CUDA's kernels over fibers, behind copies of all operands; null where they are not built.
 const Ops* simt_table();
+
+// A table whose tensors lie in a device's memory, and a stream for it.
+struct DeviceTable {
+    const Ops* ops;
+    Stream* stream;
+};
+// What whole steps are checked on; null where there is none.
+const DeviceTable* device_to_check();
 
 }  // namespace attune::tool
