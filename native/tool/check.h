@@ -84,8 +84,9 @@ class Checks {
     int64_t failed_ = 0;
 };
 
-// A named set of checks. PerIsa runs once for every chosen ops table; Once does not look at checks.ops().
-enum class Runs { PerIsa, Once };
+// A named set of checks. PerIsa runs once for every chosen ops table, PerCpuIsa for those of the CPU; Once does
+// not look at checks.ops().
+enum class Runs { PerIsa, PerCpuIsa, Once };
 struct Family {
     std::string name;
     Runs runs;

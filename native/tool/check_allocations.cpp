@@ -218,8 +218,8 @@ void check_counting(Checks& checks) {
     expect_none(checks, "work for two threads", [&] { pool.parallel(2, [](int64_t, int) {}); });
 }
 
-const Register training("allocations_training", Runs::PerIsa, check_training);
-const Register decoding("allocations_decoding", Runs::PerIsa, check_decoding);
+const Register training("allocations_training", Runs::PerCpuIsa, check_training);
+const Register decoding("allocations_decoding", Runs::PerCpuIsa, check_decoding);
 const Register counting("allocations_counting", Runs::Once, check_counting);
 
 }  // namespace

@@ -196,10 +196,27 @@ void check_sampling(Checks& checks, DType dtype, float temperature) {
                        to_doubles(scored.logprobs), want);
 }
 
+// After a warm-up the device is asked for no more memory.
+void check_memory(Checks& checks) {
+    Pair pair(tiny_config(), DType::BF16, checks);
+    const PackedBatch batch = tiny_batch(pair.device_model->config(), {3, 12, 2, 9, 4}, 1);
+    const LossOptions loss = dpo_of(batch);
+    StepResult result;
+    const auto reserved_after_step = [&] {
+        pair.device_model->step(result, batch, loss, *pair.device.stream);
+        pair.device_model->update({}, *pair.device.stream);
+        return device_bytes();
+    };
+    const int64_t first = reserved_after_step();
+    for (int i = 0; i < 2; ++i)
+        checks.expect("a step reserves nothing", reserved_after_step() == first && first > 0);
+}
+
 void check_device(Checks& checks) {
     if (device_to_check() == nullptr) return;  // counted as a failure: nothing was compared
     check_steps(checks);
     check_states(checks);
+    check_memory(checks);
     for (const DType dtype : {DType::F32, DType::BF16}) check_sampling(checks, dtype, 0.7f);
 }
 

@@ -53,6 +53,10 @@ const DeviceTable* device_to_check() {
     return &table;
 }
 
+int64_t device_bytes() {
+    return static_cast<gpu::Device*>(simt_device().stream.device)->reserved_bytes();
+}
+
 }  // namespace attune::tool
 
 #else
@@ -65,6 +69,10 @@ const Ops* simt_table() {
 
 const DeviceTable* device_to_check() {
     return nullptr;
+}
+
+int64_t device_bytes() {
+    return 0;
 }
 
 }  // namespace attune::tool

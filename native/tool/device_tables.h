@@ -16,5 +16,7 @@ struct DeviceTable {
 };
 // What whole steps are checked on; null where there is none.
 const DeviceTable* device_to_check();
+// Of its memory, in use or kept.
+int64_t device_bytes();
 
 }  // namespace attune::tool

@@ -136,10 +136,11 @@ int run_checks(const Options& options) {
     };
     run(nullptr, Runs::Once);
     if (std::any_of(chosen.begin(), chosen.end(),
-                    [](const Family& family) { return family.runs == Runs::PerIsa; }))
+                    [](const Family& family) { return family.runs != Runs::Once; }))
         for (const std::string& isa : chosen_isas(options.isa)) {
             const int64_t passed_before = passed, failed_before = failed;
             run(&table_of(isa), Runs::PerIsa);
+            if (isa != kSimt) run(&table_of(isa), Runs::PerCpuIsa);
             std::printf("isa %s: %lld passed, %lld failed\n", isa.c_str(),
                         static_cast<long long>(passed - passed_before),
                         static_cast<long long>(failed - failed_before));
