@@ -47,6 +47,27 @@ export interface IsaInfo {
   readonly runnable: boolean;
 }
 
+/** How far opening the library of CUDA kernels went. */
+export type CudaStage = "missing" | "dlopen" | "symbol" | "abi" | "probe" | "ok";
+
+export interface CudaDevice {
+  readonly name: string;
+  /** Compute capability: "9.0". */
+  readonly capability: string;
+  /** Newest CUDA that the driver knows: "13.0". */
+  readonly driver: string;
+  readonly multiprocessors: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly free: number;
+}
+
+export interface CudaFound {
+  readonly stage: CudaStage;
+  readonly reason: string;
+  readonly devices: readonly CudaDevice[];
+}
+
 export interface NativeStepResult {
   readonly loss: number;
   readonly groupLosses: Float64Array;
@@ -149,10 +170,16 @@ export type NativeProgress = (fraction: number) => void;
  */
 export interface NativeAddon {
   isas(): IsaInfo[];
-  /** `isa` empty = the best one. */
-  createEngine(threads: number, isa: string): { handle: EngineHandle; isa: string; threads: number };
-  /** Bytes of scratch memory after the last job. */
-  engineMemory(engine: EngineHandle): number;
+  /** Opens the library, once for the process. */
+  cuda(path: string): CudaFound;
+  /** `isa` empty = the best one; `cuda`: path of the library to compute on its first device, empty = on the CPU. */
+  createEngine(
+    threads: number,
+    isa: string,
+    cuda: string,
+  ): { handle: EngineHandle; isa: string; threads: number };
+  /** Bytes: of scratch memory after the last job, and reserved on the GPU. */
+  engineMemory(engine: EngineHandle): { scratch: number; device: number };
   /** Cancels what runs; resolves when the command thread has ended. Models must be disposed before. */
   disposeEngine(engine: EngineHandle, job: JobNumber): Promise<void>;
   lossTables(): LossTables;

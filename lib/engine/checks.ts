@@ -41,7 +41,7 @@ export type Checks = { readonly [Name in keyof NativeChecks]: Rest<NativeChecks[
 export function openChecks(options: { readonly isa?: string; readonly threads?: number } = {}): Checks {
   const addon: NativeAddon = loadAddon();
   const { isa = process.env.ATTUNE_ISA ?? "", threads = availableParallelism() } = options;
-  const { handle, isa: name } = callNative(() => addon.createEngine(threads, isa));
+  const { handle, isa: name } = callNative(() => addon.createEngine(threads, isa, ""));
   const run = <Result>(work: (job: JobNumber) => Promise<Result>): Promise<Result> => runJob({ addon }, work);
   const { checks } = addon;
   return {

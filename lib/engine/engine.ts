@@ -3,7 +3,15 @@
 
 import { existsSync } from "node:fs";
 import { type AttuneError, fail, reasonOf } from "../errors/index.js";
-import type { EngineHandle, IsaInfo, ModelHandle, NativeAddon, ScoreDraw } from "./addon-types.js";
+import type {
+  CudaDevice,
+  CudaStage,
+  EngineHandle,
+  IsaInfo,
+  ModelHandle,
+  NativeAddon,
+  ScoreDraw,
+} from "./addon-types.js";
 import { readScoreNormalisation } from "./attune-json.js";
 import type {
   AdapterOptions,
@@ -13,6 +21,7 @@ import type {
   ScoreHeadOptions,
   ScoreNormalisation,
 } from "./contract.js";
+import { cudaState } from "./cuda-library.js";
 import { LoadedFrozenModel } from "./frozen-model.js";
 import { loadAddon } from "./load-addon.js";
 import { requireWeightsMemory } from "./memory.js";
@@ -60,8 +69,11 @@ export interface LoadModelOptions extends JobOptions {
 /** What a device backend can do here, and why not more. */
 export interface BackendInfo {
   readonly name: "cpu" | "cuda";
-  readonly stage: "ok" | "missing";
+  /** How far it went: the library is there, opens, has its entry, fits this engine, shows a device. */
+  readonly stage: CudaStage;
   readonly reason: string;
+  /** GPUs that can be used. */
+  readonly devices?: readonly CudaDevice[];
   /** Instruction sets, best first; emulated ones are for tests. */
   readonly isas?: readonly IsaInfo[];
 }
@@ -69,10 +81,13 @@ export interface BackendInfo {
 export interface EngineMemory extends MemoryUse {
   /** Work space of the kernels; part of `total`. */
   readonly scratch: number;
+  /** Reserved on the GPU, in use or kept for the next use; 0 on the CPU. */
+  readonly device: number;
 }
 
 export interface Engine {
-  readonly device: "cpu";
+  readonly device: "cpu" | "cuda";
+  /** Instruction set of the CPU's kernels; "cuda" on a GPU. */
   readonly isa: string;
   readonly threads: number;
   readonly backends: readonly BackendInfo[];
@@ -89,12 +104,6 @@ export interface Engine {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const CUDA_MISSING: BackendInfo = {
-  name: "cuda",
-  stage: "missing",
-  reason: "this version of attune has no CUDA backend",
-};
-
 /** Instruction sets of this build, best first; the emulated ones, for tests, come last. Throws BackendLoadError. */
 export function isas(): readonly IsaInfo[] {
   return callNative(() => loadAddon().isas());
@@ -102,7 +111,11 @@ export function isas(): readonly IsaInfo[] {
 
 /** What this machine can do, without making an engine. Throws BackendLoadError. */
 export function listBackends(): readonly BackendInfo[] {
-  return [{ name: "cpu", stage: "ok", reason: "built in", isas: isas() }, CUDA_MISSING];
+  const { path: _, ...cuda } = cudaState();
+  return [
+    { name: "cpu", stage: "ok", reason: "built in", isas: isas() },
+    { name: "cuda", ...cuda },
+  ];
 }
 
 export interface AddonDescription {
@@ -126,20 +139,29 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   expectKeys("createEngine", options, ["device", "threads", "isa", "logger"]);
   const device = expectOneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]);
   const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
-  if (device === "cuda") {
-    const text = `Expected a CUDA device but the backend is ${CUDA_MISSING.stage}: ${CUDA_MISSING.reason}. Use device "cpu".`;
-    throw fail("ATTUNE_BACKEND", text, { details: { ...CUDA_MISSING } });
-  }
-  if (device === "auto" && existsSync("/dev/nvidiactl"))
-    options.logger?.warn?.(`Using the CPU: ${CUDA_MISSING.reason}.`);
   const addon = loadAddon();
-  const made = callNative(() => addon.createEngine(threads, options.isa ?? process.env.ATTUNE_ISA ?? ""));
-  options.logger?.debug?.(`CPU engine with ${made.threads} threads, ${made.isa}`);
-  return new NativeEngine(addon, made);
+  const cuda = device === "cpu" ? "" : chosenCuda(device, options.logger);
+  const isa = options.isa ?? process.env.ATTUNE_ISA ?? "";
+  const made = callNative(() => addon.createEngine(threads, isa, cuda));
+  options.logger?.debug?.(`engine with ${made.threads} threads, ${made.isa}`);
+  return new NativeEngine(addon, made, cuda === "" ? "cpu" : "cuda");
+}
+
+/** Path of the library; empty where "auto" falls back to the CPU. Throws ATTUNE_BACKEND. */
+function chosenCuda(device: "auto" | "cuda", logger: Logger | undefined): string {
+  const { stage, reason, devices, path } = cudaState();
+  if (stage === "ok") return path;
+  if (device === "cuda") {
+    const text = `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
+    throw fail("ATTUNE_BACKEND", text, { details: { stage, reason, devices } });
+  }
+  // Without a GPU there is nothing to say.
+  if (existsSync("/dev/nvidiactl")) logger?.warn?.(`Using the CPU: CUDA backend ${stage}: ${reason}.`);
+  return "";
 }
 
 class NativeEngine implements Engine {
-  readonly device = "cpu";
+  readonly device: "cpu" | "cuda";
   readonly isa: string;
   readonly threads: number;
   readonly backends = listBackends();
@@ -151,7 +173,12 @@ class NativeEngine implements Engine {
   readonly #closing = new AbortController();
   #disposal: Promise<void> | undefined;
 
-  constructor(addon: NativeAddon, made: ReturnType<NativeAddon["createEngine"]>) {
+  constructor(
+    addon: NativeAddon,
+    made: ReturnType<NativeAddon["createEngine"]>,
+    device: NativeEngine["device"],
+  ) {
+    this.device = device;
     this.#addon = addon;
     this.#handle = made.handle;
     this.isa = made.isa;
@@ -239,7 +266,7 @@ class NativeEngine implements Engine {
   }
 
   memory(): EngineMemory {
-    const scratch = callNative(() => this.#addon.engineMemory(this.#handle));
+    const { scratch, device } = callNative(() => this.#addon.engineMemory(this.#handle));
     const uses = this.#living().flatMap((model) => ownAndBase(model));
     const seen = new Set<number>();
     const counted = uses.filter(({ base }) => base === undefined || (!seen.has(base) && seen.add(base)));
@@ -252,6 +279,7 @@ class NativeEngine implements Engine {
       activations: sum("activations"),
       head: sum("head"),
       scratch,
+      device,
       total: sum("total") + scratch,
     };
   }

@@ -39,7 +39,7 @@ export async function benchKernels(options: KernelBenchOptions): Promise<KernelB
   const { benchmark, arguments: words = [], seconds, signal } = options;
   const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
   const addon = loadAddon();
-  const engine = callNative(() => addon.createEngine(threads, process.env.ATTUNE_ISA ?? ""));
+  const engine = callNative(() => addon.createEngine(threads, process.env.ATTUNE_ISA ?? "", ""));
   try {
     const rows = await runJob({ addon, signal }, (job) =>
       addon.benchmark(engine.handle, job, benchmark, [...words], seconds),

@@ -40,7 +40,7 @@ export interface LoadPlaces {
 }
 
 /** The folder above this file that holds package.json: two levels up from lib/engine and from dist/engine. */
-function packageRoot(): string {
+export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
   return folder;

@@ -1,4 +1,4 @@
-// Functions on engines and jobs: isas, createEngine, engineMemory, disposeEngine, newJob, cancel.
+// Functions on engines and jobs: isas, cuda, createEngine, engineMemory, disposeEngine, newJob, cancel.
 #include <utility>
 
 #include "binding/arguments.h"
@@ -25,13 +25,40 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
     return list;
 }
 
-// createEngine(threads, isa): { handle, isa, threads }
+// cuda(path): { stage, reason, devices: { name, capability, driver, multiprocessors, memory, free }[] }
+Napi::Value cuda(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const CudaLibrary& library = cuda_library(text_from(info[0], "path"));
+    Napi::Array devices = Napi::Array::New(env, library.devices.size());
+    for (size_t i = 0; i < library.devices.size(); ++i) {
+        const BackendDevice& found = library.devices[i];
+        Napi::Object device = Napi::Object::New(env);
+        device.Set("name", found.name);
+        device.Set("capability", std::to_string(found.major) + "." + std::to_string(found.minor));
+        device.Set("driver", std::to_string(found.driver_version / 1000) + "." +
+                                 std::to_string(found.driver_version % 1000 / 10));
+        device.Set("multiprocessors", found.multiprocessors);
+        device.Set("memory", static_cast<double>(found.memory_bytes));
+        device.Set("free", static_cast<double>(found.free_bytes));
+        devices.Set(static_cast<uint32_t>(i), device);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("stage", library.stage);
+    result.Set("reason", library.reason);
+    result.Set("devices", devices);
+    return result;
+}
+
+// createEngine(threads, isa, cuda): { handle, isa, threads }; cuda: path of the library, empty = the CPU
 Napi::Value create_engine(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const int64_t threads = integer_from(info[0], "threads");
     require(threads >= 1 && threads <= 1024, Code::Option, "Expected threads in [1, 1024] but received ",
             threads, ".");
-    auto core = std::make_shared<EngineCore>(static_cast<int>(threads), text_from(info[1], "isa"));
+    const std::string path = text_from(info[2], "cuda");
+    const int count = static_cast<int>(threads);
+    auto core = path.empty() ? std::make_shared<EngineCore>(count, text_from(info[1], "isa"))
+                             : std::make_shared<EngineCore>(count, cuda_library(path), 0);
     AddonState::of(env).remember(core);
     Napi::Object result = Napi::Object::New(env);
     result.Set("isa", core->ops->name);
@@ -40,11 +67,13 @@ Napi::Value create_engine(const Napi::CallbackInfo& info) {
     return result;
 }
 
-// engineMemory(engine): bytes of scratch memory after the last job
+// engineMemory(engine): { scratch: bytes after the last job, device: bytes reserved on the GPU }
 Napi::Value engine_memory(const Napi::CallbackInfo& info) {
     const EngineCore& core = *engine_of(info[0]).core;
-    return Napi::Number::New(info.Env(),
-                             static_cast<double>(core.scratch_bytes.load(std::memory_order_relaxed)));
+    Napi::Object memory = Napi::Object::New(info.Env());
+    memory.Set("scratch", static_cast<double>(core.scratch_bytes.load(std::memory_order_relaxed)));
+    memory.Set("device", static_cast<double>(core.device.reserved_bytes()));
+    return memory;
 }
 
 // disposeEngine(engine, job): resolves when the running jobs have been cancelled and the command thread is
@@ -78,6 +107,7 @@ Napi::Value cancel(const Napi::CallbackInfo& info) {
 
 void export_engine_functions(Napi::Env env, Napi::Object exports) {
     export_function<isas>(env, exports, "isas");
+    export_function<cuda>(env, exports, "cuda");
     export_function<create_engine>(env, exports, "createEngine");
     export_function<engine_memory>(env, exports, "engineMemory");
     export_function<dispose_engine>(env, exports, "disposeEngine");

@@ -7,6 +7,17 @@
 
 namespace attune::binding {
 
+namespace {
+
+// What the device said, where it was the device that failed.
+Error with_device_reason(const Error& error, const OpenDevice& device) {
+    if (error.code != Code::Backend && error.code != Code::Memory) return error;
+    const std::string reason = device.last_error();
+    return reason.empty() ? error : Error(error.code, error.text + " The device said: " + reason + ".");
+}
+
+}  // namespace
+
 void Job::report(double fraction) noexcept {
     fraction_.store(fraction, std::memory_order_relaxed);
     if (!reported_.exchange(true, std::memory_order_acq_rel))
@@ -19,13 +30,13 @@ double Job::take_progress() {
 }
 
 void Job::run() noexcept {
-    Stream stream{engine_->pool.get(), &engine_->scratch, &cancelled, nullptr};
+    Stream stream{engine_->pool.get(), &engine_->scratch, &cancelled, engine_->device.get()};
     try {
         require(!cancelled.load(std::memory_order_relaxed), Code::Aborted,
                 "The work was cancelled before it began.");
         work(stream);
     } catch (const Error& error) {
-        failure_.emplace(error);
+        failure_.emplace(with_device_reason(error, engine_->device));
     } catch (const std::bad_alloc&) {
         failure_.emplace(
             Code::Memory,

@@ -53,14 +53,15 @@ Status attention_forward(Mat out, float* lse, ConstMat qkv, AttentionDims dims, 
     const QueryTile* staged = device.stage(tiles.data(), static_cast<int64_t>(tiles.size()));
     const Segment* segments = device.stage(dims.segments, dims.segment_count);
     if (staged == nullptr || segments == nullptr) return Status::Memory;
-    const Grid grid{static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G)};
     return with_element(qkv.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
         return with_width(dims.D, [&](auto width) {
             constexpr int kWidth = decltype(width)::value;
             const PackedKeys<T> keys{static_cast<const T*>(qkv.data), qkv.stride, segments,
                                      sizes_of(dims, qkv.rows)};
-            return launch("attention_forward", attention_kernel<T, kWidth, PackedKeys<T>>, grid,
+            return launch("attention_forward", attention_kernel<T, kWidth, PackedKeys<T>>,
+                          {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G),
+                           kWidth / kOutColumns<kWidth>},
                           kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out), lse,
                           keys, staged);
         });
@@ -165,12 +166,13 @@ Status attention_backward(Mat dqkv, ConstMat dout, ConstMat out, const float* ls
                 {static_cast<const T*>(qkv.data), qkv.stride, staged.segments, sizes},
                 view_of<float>(dout), lse, delta, view_of<float>(dqkv)};
             const auto heads = static_cast<unsigned>(dims.G);
+            constexpr unsigned kParts = kWidth / kOutColumns<kWidth>;
             const Status queries =
-                launch("attention_backward", query_gradient_kernel<T, kWidth>, {staged.query_count, heads},
+                launch("attention_backward", query_gradient_kernel<T, kWidth>, {staged.query_count, heads, kParts},
                        kAttentionThreads, sizeof(QueryGradientShared<T, kWidth>), queue, gradient,
                        staged.queries);
             if (queries != Status::Ok) return queries;
-            return launch("attention_backward", key_gradient_kernel<T, kWidth>, {staged.key_count, heads},
+            return launch("attention_backward", key_gradient_kernel<T, kWidth>, {staged.key_count, heads, kParts},
                           kAttentionThreads, sizeof(KeyGradientShared<T, kWidth>), queue, gradient, staged.keys,
                           staged.starts, staged.viewers);
         });

@@ -48,20 +48,21 @@ struct QueryGradientShared {
     union {
         WordOf<T> keys[kTileWords<T, kWidth, kRows>];    // by width
         WordOf<T> values[kTileWords<T, kWidth, kRows>];  // by width
-        WordOf<T> rows[kTileWords<T, kRows, kWidth>];    // keys, by their number
+        WordOf<T> rows[kTileWords<T, kRows, kOutColumns<kWidth>>];    // keys, by their number
     };
     float held[kHeldFloats<T, kRows>];
 };
 
 template <class T, int kWidth>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, 2)
     query_gradient_kernel(Gradient<T> gradient, const QueryTile* tiles) {
     constexpr int kRows = kTileRows<T, kWidth>;
     auto& shared = *shared_memory<QueryGradientShared<T, kWidth>>();
     const PackedKeys<T>& keys = gradient.keys;
     const HeadSizes& sizes = keys.sizes;
     const QueryTile tile = tiles[blockIdx.x];
-    const int64_t g = blockIdx.y;
+    constexpr int kColumns = kOutColumns<kWidth>;
+    const int64_t g = blockIdx.y, column0 = int64_t{blockIdx.z} * kColumns;
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
     const int row0 = warp * kWarpRows, r = lane / 4, p = lane % 4;
     const auto query_of = [&](int row) { return (tile.first + row) / sizes.repeat; };
@@ -78,6 +79,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     const bool active = row0 < tile.rows;
     int64_t positions[2];
     float lse[2], delta[2];
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
         const int row = row0 + r + 8 * half;
         const bool inside = row < tile.rows;
@@ -86,7 +88,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
         lse[half] = gradient.lse[at];
         delta[half] = gradient.delta[at];
     }
-    float dq[kWidth / 8][4] = {};
+    float dq[kColumns / 8][4] = {};
     for (int run = 0; run < 2; ++run) {
         const int64_t length = keys.length(tile.segment, run);
         const int64_t offset = run == 0 ? 0 : keys.length(tile.segment, 0);
@@ -94,7 +96,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
             const int64_t count = length - first < kRows ? length - first : kRows;
             if (offset + first > last_position) break;
             if (!meets(first_position, last_position, offset + first, count, sizes.window)) continue;
-            const auto key = [&](int j, int d) {
+            const auto key = [&](int j, int64_t d) {
                 return j < count && d < sizes.D ? keys.key(tile.segment, run, g, first + j, d) : 0.0f;
             };
             __syncthreads();
@@ -109,7 +111,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
             __syncthreads();
             if (active) TileProduct<T, kWidth, kRows, kRows>::run(slopes, shared.upstream, row0, shared.values);
             __syncthreads();
-            fill_tile<T, kRows, kWidth>(shared.rows, key);
+            fill_tile<T, kRows, kColumns>(shared.rows, [&](int j, int d) { return key(j, column0 + d); });
             __syncthreads();
             if (!active) continue;
 #pragma unroll
@@ -121,17 +123,20 @@ __global__ void __launch_bounds__(kAttentionThreads)
                     const float probability = seen ? expf(scores[x][i] * sizes.scale - lse[i / 2]) : 0.0f;
                     slopes[x][i] = seen ? probability * (slopes[x][i] - delta[i / 2]) : 0.0f;
                 }
-            TileProduct<T, kRows, kWidth, kRows>::run_held(dq, slopes, shared.rows,
+            TileProduct<T, kRows, kColumns, kRows>::run_held(dq, slopes, shared.rows,
                                                         shared.held + warp * kHeldOfWarp<T, kRows>);
         }
     }
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
         const int row = row0 + r + 8 * half;
         if (row >= tile.rows) continue;
         float* target = gradient.dqkv.row(place_of(row)) + head_of(row) * sizes.D;
-        for (int x = 0; x < kWidth / 8; ++x)
+#pragma unroll
+        for (int x = 0; x < kColumns / 8; ++x)
+#pragma unroll
             for (int i = 0; i < 2; ++i)
-                if (const int d = 8 * x + 2 * p + i; d < sizes.D)
+                if (const int64_t d = column0 + 8 * x + 2 * p + i; d < sizes.D)
                     target[d] = dq[x][2 * half + i] * sizes.scale;
     }
 }
@@ -143,18 +148,19 @@ struct KeyGradientShared {
     static constexpr int kRows = kTileRows<T, kWidth>;
     WordOf<T> keys[kTileWords<T, kWidth, kRows>];
     WordOf<T> values[kTileWords<T, kWidth, kRows>];
+    static constexpr int kQueries = kQueriesAtOnce<T, kWidth>;
     union {
-        WordOf<T> columns[kTileWords<T, kWidth, kRows>];  // queries or upstream, by width
-        WordOf<T> rows[kTileWords<T, kRows, kWidth>];     // the same, by row
+        WordOf<T> columns[kTileWords<T, kWidth, kQueries>];            // queries or upstream, by width
+        WordOf<T> rows[kTileWords<T, kQueries, kOutColumns<kWidth>>];  // the same, by row
     };
-    float held[kHeldFloats<T, kRows>];
-    float lse[kRows];
-    float delta[kRows];
-    int64_t positions[kRows];
+    float held[kHeldFloats<T, kQueries>];
+    float lse[kQueries];
+    float delta[kQueries];
+    int64_t positions[kQueries];
 };
 
 template <class T, int kWidth>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, 2)
     key_gradient_kernel(Gradient<T> gradient, const KeyTile* tiles, const int32_t* starts,
                         const int32_t* viewers) {
     constexpr int kRows = kTileRows<T, kWidth>;
@@ -162,7 +168,8 @@ __global__ void __launch_bounds__(kAttentionThreads)
     const PackedKeys<T>& keys = gradient.keys;
     const HeadSizes& sizes = keys.sizes;
     const KeyTile tile = tiles[blockIdx.x];
-    const int64_t g = blockIdx.y;
+    constexpr int kColumns = kOutColumns<kWidth>, kQueries = kQueriesAtOnce<T, kWidth>;
+    const int64_t g = blockIdx.y, column0 = int64_t{blockIdx.z} * kColumns;
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
     const int row0 = warp * kWarpRows, r = lane / 4, p = lane % 4;
     const int64_t length = keys.length(tile.segment, 1), first = tile.first;
@@ -176,29 +183,29 @@ __global__ void __launch_bounds__(kAttentionThreads)
     // Keys stand behind their own prefix; whoever names this segment as its prefix sees it at 0.
     const int64_t key0 = keys.length(tile.segment, 0) + first;
     const bool active = row0 < count;
-    float* held = shared.held + warp * kHeldOfWarp<T, kRows>;
-    float dk[kWidth / 8][4] = {}, dv[kWidth / 8][4] = {};
+    float* held = shared.held + warp * kHeldOfWarp<T, kQueries>;
+    float dk[kColumns / 8][4] = {}, dv[kColumns / 8][4] = {};
     for (int32_t v = starts[tile.segment]; v < starts[tile.segment + 1]; ++v) {
         const int32_t segment = viewers[v];
         const int64_t rows = keys.length(segment, 1) * sizes.repeat;
-        for (int64_t row_first = 0; row_first < rows; row_first += kRows) {
-            const int row_count = static_cast<int>(rows - row_first < kRows ? rows - row_first : kRows);
+        for (int64_t row_first = 0; row_first < rows; row_first += kQueries) {
+            const int row_count = static_cast<int>(rows - row_first < kQueries ? rows - row_first : kQueries);
             const auto query_of = [&](int row) { return (row_first + row) / sizes.repeat; };
             const auto head_of = [&](int row) { return g * sizes.repeat + (row_first + row) % sizes.repeat; };
             const auto place_of = [&](int row) { return keys.query_row(segment, query_of(row)); };
             if (!meets(keys.query_position(segment, query_of(0)),
                        keys.query_position(segment, query_of(row_count - 1)), key0, count, sizes.window))
                 continue;
-            const auto query = [&](int row, int d) {
+            const auto query = [&](int row, int64_t d) {
                 return row < row_count && d < sizes.D ? keys.query(place_of(row), head_of(row), d) : 0.0f;
             };
-            const auto upstream = [&](int row, int d) {
+            const auto upstream = [&](int row, int64_t d) {
                 return row < row_count && d < sizes.D ? gradient.upstream(place_of(row), head_of(row), d)
                                                       : 0.0f;
             };
             __syncthreads();
-            fill_tile<T, kWidth, kRows>(shared.columns, [&](int d, int row) { return query(row, d); });
-            for (int row = static_cast<int>(threadIdx.x); row < kRows; row += kAttentionThreads) {
+            fill_tile<T, kWidth, kQueries>(shared.columns, [&](int d, int row) { return query(row, d); });
+            for (int row = static_cast<int>(threadIdx.x); row < kQueries; row += kAttentionThreads) {
                 const bool inside = row < row_count;
                 const int64_t at = inside ? head_of(row) * sizes.T + place_of(row) : 0;
                 shared.positions[row] = inside ? keys.query_position(segment, query_of(row)) : -1;
@@ -206,15 +213,15 @@ __global__ void __launch_bounds__(kAttentionThreads)
                 shared.delta[row] = gradient.delta[at];
             }
             __syncthreads();
-            float powers[kRows / 8][4] = {}, slopes[kRows / 8][4] = {};
-            if (active) TileProduct<T, kWidth, kRows, kRows>::run(powers, shared.keys, row0, shared.columns);
+            float powers[kQueries / 8][4] = {}, slopes[kQueries / 8][4] = {};
+            if (active) TileProduct<T, kWidth, kQueries, kRows>::run(powers, shared.keys, row0, shared.columns);
             __syncthreads();
-            fill_tile<T, kWidth, kRows>(shared.columns, [&](int d, int row) { return upstream(row, d); });
+            fill_tile<T, kWidth, kQueries>(shared.columns, [&](int d, int row) { return upstream(row, d); });
             __syncthreads();
             if (active) {
-                TileProduct<T, kWidth, kRows, kRows>::run(slopes, shared.values, row0, shared.columns);
+                TileProduct<T, kWidth, kQueries, kRows>::run(slopes, shared.values, row0, shared.columns);
 #pragma unroll
-                for (int x = 0; x < kRows / 8; ++x)
+                for (int x = 0; x < kQueries / 8; ++x)
 #pragma unroll
                     for (int i = 0; i < 4; ++i) {
                         const int row = 8 * x + 2 * p + i % 2, j = row0 + r + i / 2 * 8;
@@ -226,23 +233,28 @@ __global__ void __launch_bounds__(kAttentionThreads)
                     }
             }
             __syncthreads();
-            fill_tile<T, kRows, kWidth>(shared.rows, upstream);
+            fill_tile<T, kQueries, kColumns>(shared.rows,
+                                            [&](int row, int d) { return upstream(row, column0 + d); });
             __syncthreads();
-            if (active) TileProduct<T, kRows, kWidth, kRows>::run_held(dv, powers, shared.rows, held);
+            if (active) TileProduct<T, kQueries, kColumns, kRows>::run_held(dv, powers, shared.rows, held);
             __syncthreads();
-            fill_tile<T, kRows, kWidth>(shared.rows, query);
+            fill_tile<T, kQueries, kColumns>(shared.rows,
+                                            [&](int row, int d) { return query(row, column0 + d); });
             __syncthreads();
-            if (active) TileProduct<T, kRows, kWidth, kRows>::run_held(dk, slopes, shared.rows, held);
+            if (active) TileProduct<T, kQueries, kColumns, kRows>::run_held(dk, slopes, shared.rows, held);
         }
     }
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
         const int64_t j = row0 + r + 8 * half;
         if (j >= count) continue;
         float* row = gradient.dqkv.row(keys.start(tile.segment, 1) + first + j);
         float *key = row + (sizes.H + g) * sizes.D, *value = row + (sizes.H + sizes.G + g) * sizes.D;
-        for (int x = 0; x < kWidth / 8; ++x)
+#pragma unroll
+        for (int x = 0; x < kColumns / 8; ++x)
+#pragma unroll
             for (int i = 0; i < 2; ++i)
-                if (const int d = 8 * x + 2 * p + i; d < sizes.D) {
+                if (const int64_t d = column0 + 8 * x + 2 * p + i; d < sizes.D) {
                     key[d] = dk[x][2 * half + i] * sizes.scale;
                     value[d] = dv[x][2 * half + i];
                 }

@@ -1,4 +1,5 @@
-// Flash attention, forward: a block per tile of queries and key/value head, online softmax over tiles of keys.
+// Flash attention, forward: a block per tile of queries, key/value head and kOutColumns of the result, online
+// softmax over tiles of keys.
 // The same kernel for packed segments and for decode steps, whose rows have the same bits: what a row gets does
 // not depend on the other rows of its tile.
 #pragma once
@@ -21,7 +22,7 @@ struct ForwardShared {
     WordOf<T> queries[kTileWords<T, kWidth, kRows>];
     union {
         WordOf<T> keys[kTileWords<T, kWidth, kRows>];
-        WordOf<T> values[kTileWords<T, kRows, kWidth>];
+        WordOf<T> values[kTileWords<T, kRows, kOutColumns<kWidth>>];
     };
     float held[kHeldFloats<T, kRows>];
 };
@@ -33,9 +34,9 @@ struct RunningSoftmax {
 };
 
 // scores[16][kRows] become probabilities relative to the new maximum; what was summed before is rescaled.
-template <int kWidth, int kRows>
+template <int kColumns, int kRows>
 __device__ inline void soften(float (&scores)[kRows / 8][4], RunningSoftmax& state,
-                              float (&output)[kWidth / 8][4]) {
+                              float (&output)[kColumns / 8][4]) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
         float most = -__builtin_inff();
@@ -47,7 +48,7 @@ __device__ inline void soften(float (&scores)[kRows / 8][4], RunningSoftmax& sta
         state.high[half] = high;
         state.sum[half] *= factor;
 #pragma unroll
-        for (int x = 0; x < kWidth / 8; ++x) {
+        for (int x = 0; x < kColumns / 8; ++x) {
             output[x][2 * half] *= factor;
             output[x][2 * half + 1] *= factor;
         }
@@ -63,13 +64,14 @@ __device__ inline void soften(float (&scores)[kRows / 8][4], RunningSoftmax& sta
 
 // out[row, head] =, lse[head, T] =
 template <class T, int kWidth, class Keys>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, 2)
     attention_kernel(AnyView out, float* lse, Keys keys, const QueryTile* tiles) {
     constexpr int kRows = kTileRows<T, kWidth>;
     auto& shared = *shared_memory<ForwardShared<T, kWidth>>();
     const HeadSizes& sizes = keys.sizes;
     const QueryTile tile = tiles[blockIdx.x];
-    const int64_t g = blockIdx.y;
+    constexpr int kColumns = kOutColumns<kWidth>;
+    const int64_t g = blockIdx.y, column0 = int64_t{blockIdx.z} * kColumns;
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
     const int row0 = warp * kWarpRows, r = lane / 4, p = lane % 4;
     const auto query_of = [&](int row) { return (tile.first + row) / sizes.repeat; };
@@ -82,12 +84,13 @@ __global__ void __launch_bounds__(kAttentionThreads)
     const int64_t last_position = keys.query_position(tile.segment, query_of(tile.rows - 1));
     const bool active = row0 < tile.rows;
     int64_t positions[2];
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
         const int row = row0 + r + 8 * half;
         positions[half] = row < tile.rows ? keys.query_position(tile.segment, query_of(row)) : -1;
     }
     RunningSoftmax state;
-    float output[kWidth / 8][4] = {};
+    float output[kColumns / 8][4] = {};
     for (int run = 0; run < 2; ++run) {
         const int64_t length = keys.length(tile.segment, run);
         const int64_t offset = run == 0 ? 0 : keys.length(tile.segment, 0);
@@ -111,29 +114,34 @@ __global__ void __launch_bounds__(kAttentionThreads)
                         const bool seen = j < length && sees(positions[i / 2], offset + j, sizes.window);
                         scores[x][i] = seen ? scores[x][i] * sizes.scale : -__builtin_inff();
                     }
-                soften<kWidth, kRows>(scores, state, output);
+                soften<kColumns, kRows>(scores, state, output);
             }
             __syncthreads();
-            fill_tile<T, kRows, kWidth>(shared.values, [&](int j, int d) {
-                return j < count && d < sizes.D ? keys.value(tile.segment, run, g, first + j, d) : 0.0f;
+            fill_tile<T, kRows, kColumns>(shared.values, [&](int j, int d) {
+                return j < count && column0 + d < sizes.D
+                           ? keys.value(tile.segment, run, g, first + j, column0 + d)
+                           : 0.0f;
             });
             __syncthreads();
             if (active)
-                TileProduct<T, kRows, kWidth, kRows>::run_held(
+                TileProduct<T, kRows, kColumns, kRows>::run_held(
                     output, scores, shared.values, shared.held + warp * kHeldOfWarp<T, kRows>);
         }
     }
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
         const float sum = row_sum(state.sum[half]);
         const int row = row0 + r + 8 * half;
         if (row >= tile.rows) continue;
         const int64_t place = keys.query_row(tile.segment, query_of(row)), head = head_of(row);
-        for (int x = 0; x < kWidth / 8; ++x)
+#pragma unroll
+        for (int x = 0; x < kColumns / 8; ++x)
+#pragma unroll
             for (int i = 0; i < 2; ++i) {
-                const int d = 8 * x + 2 * p + i;
+                const int64_t d = column0 + 8 * x + 2 * p + i;
                 if (d < sizes.D) out.set(place, head * sizes.D + d, output[x][2 * half + i] / sum);
             }
-        if (p == 0) lse[head * sizes.T + place] = state.high[half] + logf(sum);
+        if (p == 0 && column0 == 0) lse[head * sizes.T + place] = state.high[half] + logf(sum);
     }
 }
 

@@ -18,6 +18,10 @@ constexpr int kAttentionThreads = 128;
 constexpr int tile_rows(DType dtype, int64_t width) {
     return dtype == DType::F32 && width > 128 ? 32 : 64;
 }
+// Columns of a result that a block makes, and queries that a tile of keys meets at once: more would not fit
+// registers.
+template <int kWidth>
+inline constexpr int kOutColumns = kWidth < 128 ? kWidth : 128;
 template <class T, int kWidth>
 inline constexpr int kTileRows = tile_rows(sizeof(T) == 4 ? DType::F32 : DType::BF16, kWidth);
 
@@ -114,6 +118,7 @@ struct TileProduct<float, kDepth, kCols, kRows> {
     }
     __device__ static void run(float (&sum)[kCols / 8][4], const float* a, int row, const float* b) {
         const int r = static_cast<int>(threadIdx.x) % kWarp / 4;
+#pragma unroll 2
         for (int l = 0; l < kDepth; ++l) {
             const float* from = a + l * kTileStride<kRows> + row + r;
             add(sum, from[0], from[8], b + l * kTileStride<kCols>);
@@ -125,13 +130,19 @@ struct TileProduct<float, kDepth, kCols, kRows> {
         const int lane = static_cast<int>(threadIdx.x) % kWarp, r = lane / 4, p = lane % 4;
         constexpr int kStride = kWarpRows + 1;
         __syncwarp();
+#pragma unroll
         for (int y = 0; y < kDepth / 8; ++y)
+#pragma unroll
             for (int i = 0; i < 4; ++i) own[(8 * y + 2 * p + i % 2) * kStride + r + i / 2 * 8] = a[y][i];
         __syncwarp();
+#pragma unroll 2
         for (int l = 0; l < kDepth; ++l)
             add(sum, own[l * kStride + r], own[l * kStride + r + 8], b + l * kTileStride<kCols>);
     }
 };
+
+template <class T, int kWidth>
+inline constexpr int kQueriesAtOnce = kWidth > 64 ? 32 : kTileRows<T, kWidth>;
 
 // Floats of run_held()'s own memory, of a warp and of all, where it needs some.
 template <class T, int kDepth>

@@ -81,14 +81,15 @@ Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows
     const QueryTile* staged = device.stage(tiles.data(), static_cast<int64_t>(tiles.size()));
     const CachedRow* staged_rows = device.stage(rows, qkv.rows);
     if (staged == nullptr || staged_rows == nullptr) return Status::Memory;
-    const Grid grid{static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G)};
     const Status status = with_element(qkv.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
         const auto run = [&](auto width) {
             constexpr int kWidth = decltype(width)::value;
             const CachedKeys<T> keys{static_cast<const T*>(qkv.data), qkv.stride, staged_rows,
                                      {qkv.rows, dims.H, dims.G, dims.D, repeat, dims.window, dims.scale}};
-            return launch("attention_cached", attention_kernel<T, kWidth, CachedKeys<T>>, grid,
+            return launch("attention_cached", attention_kernel<T, kWidth, CachedKeys<T>>,
+                          {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G),
+                           kWidth / kOutColumns<kWidth>},
                           kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out), lse,
                           keys, staged);
         };

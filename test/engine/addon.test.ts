@@ -55,14 +55,14 @@ describe("the addon", () => {
   }
 
   it("refuses an engine where a model is expected", async () => {
-    const { handle } = addon.createEngine(1, "");
+    const { handle } = addon.createEngine(1, "", "");
     const error = await nativeFailure(() => addon.describe(handle as unknown as ModelHandle));
     expect(error.message).to.equal("Expected a model of this addon but received another value.");
     await addon.disposeEngine(handle, addon.newJob());
   });
 
   it("refuses a model where an engine is expected", async () => {
-    const { handle } = addon.createEngine(1, "");
+    const { handle } = addon.createEngine(1, "", "");
     const { folder } = writeTinyModel({ folder: at("tiny") });
     const model = await engine.loadModel(folder);
     const error = await nativeFailure(() => addon.engineMemory(model as unknown as EngineHandle));
@@ -80,7 +80,7 @@ describe("the addon", () => {
   });
 
   it("refuses arguments of the wrong type by name", async () => {
-    const { handle } = addon.createEngine(1, "");
+    const { handle } = addon.createEngine(1, "", "");
     const error = await nativeFailure(() =>
       addon.checks.headStats(handle, addon.newJob(), [1, 2] as never, Int32Array.of(0), 1),
     );
@@ -90,13 +90,13 @@ describe("the addon", () => {
   });
 
   it("names the known instruction sets when it gets another", async () => {
-    const error = await nativeFailure(() => addon.createEngine(1, "sse9"));
+    const error = await nativeFailure(() => addon.createEngine(1, "sse9", ""));
     expect(error.code).to.equal("ATTUNE_OPTION");
     expect(error.message).to.contain("sse9").and.contain("scalar");
   });
 
   it("refuses an absurd number of threads", async () => {
-    const error = await nativeFailure(() => addon.createEngine(0, ""));
+    const error = await nativeFailure(() => addon.createEngine(0, "", ""));
     expect(error.message).to.contain("Expected threads in [1, 1024] but received 0");
   });
 });

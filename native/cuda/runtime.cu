@@ -1,0 +1,139 @@
+// The CUDA runtime behind runtime.h. Linked statically: what is needed at run time is the driver alone.
+#include "cuda/runtime.h"
+
+#include <cuda_runtime.h>
+
+#include <utility>
+
+#include "cuda/gpu_nvcc.h"
+
+namespace attune::gpu {
+
+namespace {
+
+thread_local std::string error_text;
+
+// What an error means to the engine. Others than of memory stay with the device: every call after it fails.
+Status status_of(cudaError_t error, const char* call) {
+    if (error == cudaSuccess) return Status::Ok;
+    set_last_error(std::string(call) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) + ")");
+    return error == cudaErrorMemoryAllocation ? Status::Memory : Status::Backend;
+}
+
+cudaStream_t stream_of(void* queue) {
+    return static_cast<cudaStream_t>(queue);
+}
+
+}  // namespace
+
+#define CUDA_CHECK(call)                                                          \
+    do {                                                                          \
+        if (const Status status = status_of((call), #call); status != Status::Ok) \
+            return status;                                                        \
+    } while (false)
+
+int device_count() {
+    int count = 0;
+    if (status_of(cudaGetDeviceCount(&count), "cudaGetDeviceCount") != Status::Ok) {
+        cudaGetLastError();  // or the next call would report it again
+        return 0;
+    }
+    return count;
+}
+
+Status properties(Properties& out, int device) {
+    cudaDeviceProp properties{};
+    CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
+    CUDA_CHECK(cudaSetDevice(device));
+    size_t free = 0, total = 0;
+    CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    out.name = properties.name;
+    out.major = properties.major;
+    out.minor = properties.minor;
+    out.multiprocessors = properties.multiProcessorCount;
+    out.memory_bytes = static_cast<int64_t>(total);
+    out.free_bytes = static_cast<int64_t>(free);
+    out.shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
+    CUDA_CHECK(cudaDriverGetVersion(&out.driver_version));
+    return Status::Ok;
+}
+
+Status use_device(int device) {
+    CUDA_CHECK(cudaSetDevice(device));
+    return Status::Ok;
+}
+
+Status make_queue(void** queue) {
+    cudaStream_t stream = nullptr;
+    CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    *queue = stream;
+    return Status::Ok;
+}
+
+void end_queue(void* queue) {
+    cudaStreamDestroy(stream_of(queue));
+}
+
+Status allocate(void** memory, int64_t bytes) {
+    const Status status =
+        status_of(cudaMalloc(memory, static_cast<size_t>(bytes == 0 ? 1 : bytes)), "cudaMalloc");
+    if (status == Status::Memory) cudaGetLastError();  // this one does not stay
+    return status;
+}
+
+void release(void* memory) {
+    cudaFree(memory);
+}
+
+Status allocate_pinned(void** memory, int64_t bytes) {
+    const Status status =
+        status_of(cudaMallocHost(memory, static_cast<size_t>(bytes == 0 ? 1 : bytes)), "cudaMallocHost");
+    if (status == Status::Memory) cudaGetLastError();
+    return status;
+}
+
+void release_pinned(void* memory) {
+    cudaFreeHost(memory);
+}
+
+Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue) {
+    CUDA_CHECK(cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice,
+                               stream_of(queue)));
+    return Status::Ok;
+}
+
+Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue) {
+    CUDA_CHECK(cudaMemcpyAsync(pinned, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost,
+                               stream_of(queue)));
+    return Status::Ok;
+}
+
+Status copy_within(void* target, const void* source, int64_t bytes, void* queue) {
+    CUDA_CHECK(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice,
+                               stream_of(queue)));
+    return Status::Ok;
+}
+
+Status clear(void* device, int64_t bytes, void* queue) {
+    CUDA_CHECK(cudaMemsetAsync(device, 0, static_cast<size_t>(bytes), stream_of(queue)));
+    return Status::Ok;
+}
+
+Status wait(void* queue) {
+    CUDA_CHECK(cudaStreamSynchronize(stream_of(queue)));
+    return Status::Ok;
+}
+
+const std::string& last_error() {
+    return error_text;
+}
+
+void set_last_error(std::string text) {
+    error_text = std::move(text);
+}
+
+Status launched(const char* kernel) {
+    return status_of(cudaGetLastError(), kernel);
+}
+
+}  // namespace attune::gpu
