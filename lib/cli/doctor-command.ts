@@ -1,7 +1,7 @@
 // `attune doctor`: what this machine can do, and why not more.
 
 import { Command } from "commander";
-import type { IsaInfo } from "../engine/index.js";
+import type { BackendInfo, IsaInfo } from "../engine/index.js";
 import { commandSchemas } from "../options/index.js";
 import { type DoctorReport, examineMachine } from "./doctor-report.js";
 import { addFlags, givenOptions } from "./flags.js";
@@ -35,12 +35,20 @@ function text(report: DoctorReport): string {
   const { versions, machine, backends, isas } = report;
   const numbered = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const lines = [numbered.join(", "), machine, "", addonText(report)];
-  lines.push(...backends.map(({ name, stage, reason }) => `${name}: ${stage} (${reason})`));
+  lines.push(...backends.flatMap(backendLines));
   if (isas.length > 0) {
     const rows = isas.map((isa) => [isa.name, stateOf(isa)]);
     lines.push("", table([["instructions", "state"], ...rows]));
   }
   return `${[...lines, "", ...surroundings(report)].join("\n")}\n`;
+}
+
+function backendLines({ name, stage, reason, devices = [] }: BackendInfo): string[] {
+  const gpus = devices.map(
+    (gpu) =>
+      `  ${gpu.name}: compute capability ${gpu.capability}, driver for CUDA ${gpu.driver}, ${bytes(gpu.memory)}, ${bytes(gpu.free)} free`,
+  );
+  return [`${name}: ${stage} (${reason})`, ...gpus];
 }
 
 function addonText({ addon }: DoctorReport): string {

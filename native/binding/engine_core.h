@@ -1,5 +1,5 @@
-// What an engine owns: an ops table and its device, a share of the process-wide thread pool, scratch memory and
-// a command thread. Knows nothing of JavaScript values.
+// What an engine owns: an ops table and its device, a share of the process-wide thread pool, scratch memory
+// and a command thread. Knows nothing of JavaScript values.
 #pragma once
 
 #include <atomic>
@@ -22,11 +22,12 @@ class OpenDevice {
     OpenDevice() = default;
     // Throws Code::Backend.
     OpenDevice(const CudaLibrary& library, int32_t index) : library_(&library) {
-        require(library.ok(), Code::Backend, "Expected a CUDA device but the backend is ", library.stage, ": ",
-                library.reason, ".");
+        require(library.ok(), Code::Backend, "Expected a CUDA device but the backend is ", library.stage,
+                ": ", library.reason, ".");
         char text[512] = "";
         device_ = library.table.open(index, text, sizeof(text));
-        require(device_ != nullptr, Code::Backend, "Expected to open CUDA device ", index, " but: ", text, ".");
+        require(device_ != nullptr, Code::Backend, "Expected to open CUDA device ", index, " but: ", text,
+                ".");
     }
     ~OpenDevice() {
         if (device_ != nullptr) library_->table.close(device_);
@@ -35,7 +36,9 @@ class OpenDevice {
     OpenDevice& operator=(const OpenDevice&) = delete;
 
     void* get() const { return device_; }
-    int64_t reserved_bytes() const { return device_ == nullptr ? 0 : library_->table.reserved_bytes(device_); }
+    int64_t reserved_bytes() const {
+        return device_ == nullptr ? 0 : library_->table.reserved_bytes(device_);
+    }
     // Why the command thread's last op failed; empty on the CPU.
     std::string last_error() const {
         char text[512] = "";

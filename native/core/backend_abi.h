@@ -15,8 +15,8 @@ constexpr const char* kBackendEntry = "attune_backend_entry";
 
 struct BackendDevice {
     char name[256];
-    int32_t major, minor;     // compute capability
-    int32_t driver_version;   // 13000: what CUDA 13.0 needs
+    int32_t major, minor;    // compute capability
+    int32_t driver_version;  // 13000: what CUDA 13.0 needs
     int32_t multiprocessors;
     int64_t memory_bytes;
     int64_t free_bytes;

@@ -39,7 +39,8 @@ std::string capability_text(const BackendDevice& device) {
 void probe(CudaLibrary& library) {
     char text[kTextBytes] = "";
     const int32_t count = library.table.device_count(text, sizeof(text));
-    if (count <= 0) return fail(library, "probe", text_of(text) + "; a driver of version 580 or newer is needed");
+    if (count <= 0)
+        return fail(library, "probe", text_of(text) + "; a driver of version 580 or newer is needed");
     std::string refused;
     for (int32_t i = 0; i < count; ++i) {
         BackendDevice device{};
@@ -58,7 +59,8 @@ void probe(CudaLibrary& library) {
 std::unique_ptr<CudaLibrary> open_library(const std::string& path) {
     auto library = std::make_unique<CudaLibrary>();
     if (path.empty() || !exists(path)) {
-        fail(*library, "missing", path.empty() ? "no library of CUDA kernels is installed" : path + " does not exist");
+        fail(*library, "missing",
+             path.empty() ? "no library of CUDA kernels is installed" : path + " does not exist");
         return library;
     }
     void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -72,8 +74,7 @@ std::unique_ptr<CudaLibrary> open_library(const std::string& path) {
         return library;
     }
     char text[kTextBytes] = "";
-    constexpr const char* kRemedy =
-        "; reinstall attune and attune-linux-x64-cuda at the same version";
+    constexpr const char* kRemedy = "; reinstall attune and attune-linux-x64-cuda at the same version";
     if (entry(kBackendAbi, &library->table, text, sizeof(text)) != 0)
         fail(*library, "abi", text_of(text) + kRemedy);
     else if (library->table.abi != kBackendAbi || library->table.struct_size != sizeof(BackendTable) ||

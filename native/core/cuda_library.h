@@ -10,8 +10,8 @@
 namespace attune {
 
 struct CudaLibrary {
-    // "missing": there is no such file; "dlopen", "symbol", "abi": it does not fit this system or this engine;
-    // "probe": it shows no device that can be used; "ok".
+    // "missing": there is no such file; "dlopen", "symbol", "abi": it does not fit this system or this
+    // engine; "probe": it shows no device that can be used; "ok".
     std::string stage = "missing";
     std::string reason;
     BackendTable table{};

@@ -1,5 +1,5 @@
-// Attention over packed segments: forward, and its gradient in two passes that each write what is theirs alone,
-// so that no two blocks add to one place: tiles of queries sum dq, tiles of keys sum dk and dv.
+// Attention over packed segments: forward, and its gradient in two passes that each write what is theirs
+// alone, so that no two blocks add to one place: tiles of queries sum dq, tiles of keys sum dk and dv.
 #include <algorithm>
 #include <vector>
 
@@ -62,8 +62,8 @@ Status attention_forward(Mat out, float* lse, ConstMat qkv, AttentionDims dims, 
             return launch("attention_forward", attention_kernel<T, kWidth, PackedKeys<T>>,
                           {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G),
                            kWidth / kOutColumns<kWidth>},
-                          kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out), lse,
-                          keys, staged);
+                          kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out),
+                          lse, keys, staged);
         });
     });
 }
@@ -95,7 +95,8 @@ struct Viewers {
         for (int64_t s = 0; s < dims.segment_count; ++s) {
             const auto number = static_cast<int32_t>(s);
             all[static_cast<size_t>(s)].push_back(number);
-            if (dims.segments[s].prefix >= 0) all[static_cast<size_t>(dims.segments[s].prefix)].push_back(number);
+            if (dims.segments[s].prefix >= 0)
+                all[static_cast<size_t>(dims.segments[s].prefix)].push_back(number);
         }
         for (const std::vector<int32_t>& list : all) {
             starts.push_back(static_cast<int32_t>(segments.size()));
@@ -136,10 +137,13 @@ Staged stage(const AttentionDims& dims, int most, Device& device) {
     const std::vector<QueryTile> queries = query_tiles(dims, most);
     const std::vector<KeyTile> keys = key_tiles(dims, most);
     const Viewers viewers(dims);
-    return {place(queries), static_cast<unsigned>(queries.size()),
-            place(keys),    static_cast<unsigned>(keys.size()),
+    return {place(queries),
+            static_cast<unsigned>(queries.size()),
+            place(keys),
+            static_cast<unsigned>(keys.size()),
             device.stage(dims.segments, dims.segment_count),
-            place(viewers.starts), place(viewers.segments)};
+            place(viewers.starts),
+            place(viewers.segments)};
 }
 
 Status attention_backward(Mat dqkv, ConstMat dout, ConstMat out, const float* lse, ConstMat qkv,
@@ -162,19 +166,21 @@ Status attention_backward(Mat dqkv, ConstMat dout, ConstMat out, const float* ls
         using T = typename decltype(element)::Type;
         return with_width(dims.D, [&](auto width) {
             constexpr int kWidth = decltype(width)::value;
-            const Gradient<T> gradient{
-                {static_cast<const T*>(qkv.data), qkv.stride, staged.segments, sizes},
-                view_of<float>(dout), lse, delta, view_of<float>(dqkv)};
+            const Gradient<T> gradient{{static_cast<const T*>(qkv.data), qkv.stride, staged.segments, sizes},
+                                       view_of<float>(dout),
+                                       lse,
+                                       delta,
+                                       view_of<float>(dqkv)};
             const auto heads = static_cast<unsigned>(dims.G);
             constexpr unsigned kParts = kWidth / kOutColumns<kWidth>;
-            const Status queries =
-                launch("attention_backward", query_gradient_kernel<T, kWidth>, {staged.query_count, heads, kParts},
-                       kAttentionThreads, sizeof(QueryGradientShared<T, kWidth>), queue, gradient,
-                       staged.queries);
+            const Status queries = launch(
+                "attention_backward", query_gradient_kernel<T, kWidth>, {staged.query_count, heads, kParts},
+                kAttentionThreads, sizeof(QueryGradientShared<T, kWidth>), queue, gradient, staged.queries);
             if (queries != Status::Ok) return queries;
-            return launch("attention_backward", key_gradient_kernel<T, kWidth>, {staged.key_count, heads, kParts},
-                          kAttentionThreads, sizeof(KeyGradientShared<T, kWidth>), queue, gradient, staged.keys,
-                          staged.starts, staged.viewers);
+            return launch("attention_backward", key_gradient_kernel<T, kWidth>,
+                          {staged.key_count, heads, kParts}, kAttentionThreads,
+                          sizeof(KeyGradientShared<T, kWidth>), queue, gradient, staged.keys, staged.starts,
+                          staged.viewers);
         });
     });
 }

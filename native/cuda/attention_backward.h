@@ -1,5 +1,5 @@
-// Flash attention, backward. Scores are made again from q, k and lse; with P the probabilities and delta[row] =
-// sum of dout * out: dP = dout v^T, dS = P (dP - delta), dq = scale dS k, dk = scale dS^T q, dv = P^T dout.
+// Flash attention, backward. Scores are made again from q, k and lse; with P the probabilities and delta[row]
+// = sum of dout * out: dP = dout v^T, dS = P (dP - delta), dq = scale dS k, dk = scale dS^T q, dv = P^T dout.
 #pragma once
 
 #include <cmath>
@@ -46,9 +46,9 @@ struct QueryGradientShared {
     WordOf<T> queries[kTileWords<T, kWidth, kRows>];
     WordOf<T> upstream[kTileWords<T, kWidth, kRows>];
     union {
-        WordOf<T> keys[kTileWords<T, kWidth, kRows>];    // by width
-        WordOf<T> values[kTileWords<T, kWidth, kRows>];  // by width
-        WordOf<T> rows[kTileWords<T, kRows, kOutColumns<kWidth>>];    // keys, by their number
+        WordOf<T> keys[kTileWords<T, kWidth, kRows>];               // by width
+        WordOf<T> values[kTileWords<T, kWidth, kRows>];             // by width
+        WordOf<T> rows[kTileWords<T, kRows, kOutColumns<kWidth>>];  // keys, by their number
     };
     float held[kHeldFloats<T, kRows>];
 };
@@ -109,7 +109,8 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
                 return j < count && d < sizes.D ? keys.value(tile.segment, run, g, first + j, d) : 0.0f;
             });
             __syncthreads();
-            if (active) TileProduct<T, kWidth, kRows, kRows>::run(slopes, shared.upstream, row0, shared.values);
+            if (active)
+                TileProduct<T, kWidth, kRows, kRows>::run(slopes, shared.upstream, row0, shared.values);
             __syncthreads();
             fill_tile<T, kRows, kColumns>(shared.rows, [&](int j, int d) { return key(j, column0 + d); });
             __syncthreads();
@@ -124,7 +125,7 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
                     slopes[x][i] = seen ? probability * (slopes[x][i] - delta[i / 2]) : 0.0f;
                 }
             TileProduct<T, kRows, kColumns, kRows>::run_held(dq, slopes, shared.rows,
-                                                        shared.held + warp * kHeldOfWarp<T, kRows>);
+                                                             shared.held + warp * kHeldOfWarp<T, kRows>);
         }
     }
 #pragma unroll
@@ -214,7 +215,8 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
             }
             __syncthreads();
             float powers[kQueries / 8][4] = {}, slopes[kQueries / 8][4] = {};
-            if (active) TileProduct<T, kWidth, kQueries, kRows>::run(powers, shared.keys, row0, shared.columns);
+            if (active)
+                TileProduct<T, kWidth, kQueries, kRows>::run(powers, shared.keys, row0, shared.columns);
             __syncthreads();
             fill_tile<T, kWidth, kQueries>(shared.columns, [&](int d, int row) { return upstream(row, d); });
             __syncthreads();
@@ -225,21 +227,20 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
 #pragma unroll
                     for (int i = 0; i < 4; ++i) {
                         const int row = 8 * x + 2 * p + i % 2, j = row0 + r + i / 2 * 8;
-                        const bool seen =
-                            j < count && shared.positions[row] >= 0 &&
-                            sees(shared.positions[row], key0 + j, sizes.window);
+                        const bool seen = j < count && shared.positions[row] >= 0 &&
+                                          sees(shared.positions[row], key0 + j, sizes.window);
                         powers[x][i] = seen ? expf(powers[x][i] * sizes.scale - shared.lse[row]) : 0.0f;
                         slopes[x][i] = seen ? powers[x][i] * (slopes[x][i] - shared.delta[row]) : 0.0f;
                     }
             }
             __syncthreads();
             fill_tile<T, kQueries, kColumns>(shared.rows,
-                                            [&](int row, int d) { return upstream(row, column0 + d); });
+                                             [&](int row, int d) { return upstream(row, column0 + d); });
             __syncthreads();
             if (active) TileProduct<T, kQueries, kColumns, kRows>::run_held(dv, powers, shared.rows, held);
             __syncthreads();
             fill_tile<T, kQueries, kColumns>(shared.rows,
-                                            [&](int row, int d) { return query(row, column0 + d); });
+                                             [&](int row, int d) { return query(row, column0 + d); });
             __syncthreads();
             if (active) TileProduct<T, kQueries, kColumns, kRows>::run_held(dk, slopes, shared.rows, held);
         }

@@ -1,7 +1,7 @@
 // Flash attention, forward: a block per tile of queries, key/value head and kOutColumns of the result, online
 // softmax over tiles of keys.
-// The same kernel for packed segments and for decode steps, whose rows have the same bits: what a row gets does
-// not depend on the other rows of its tile.
+// The same kernel for packed segments and for decode steps, whose rows have the same bits: what a row gets
+// does not depend on the other rows of its tile.
 #pragma once
 
 #include <cmath>
@@ -124,8 +124,8 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
             });
             __syncthreads();
             if (active)
-                TileProduct<T, kRows, kColumns, kRows>::run_held(
-                    output, scores, shared.values, shared.held + warp * kHeldOfWarp<T, kRows>);
+                TileProduct<T, kRows, kColumns, kRows>::run_held(output, scores, shared.values,
+                                                                 shared.held + warp * kHeldOfWarp<T, kRows>);
         }
     }
 #pragma unroll

@@ -1,8 +1,8 @@
 // Where attention finds queries, keys and values: in rows of packed qkv, and in caches of earlier rows. Knows
 // no arithmetic.
 //
-// What a query sees are two runs of keys, in order: of its prefix (empty without one), and of its own segment.
-// Rows of a tile are (query, head) pairs of one key/value head: row = query * repeat + r.
+// What a query sees are two runs of keys, in order: of its prefix (empty without one), and of its own
+// segment. Rows of a tile are (query, head) pairs of one key/value head: row = query * repeat + r.
 #pragma once
 
 #include <cstdint>
@@ -103,7 +103,8 @@ struct CachedKeys {
     }
     __device__ float value(int32_t row, int run, int64_t g, int64_t j, int64_t d) const {
         const CachedSegment& segment = run == 0 ? rows[row].prefix : rows[row].own;
-        if (j == segment.length) return load_number(qkv + row * stride + (sizes.H + sizes.G + g) * sizes.D + d);
+        if (j == segment.length)
+            return load_number(qkv + row * stride + (sizes.H + sizes.G + g) * sizes.D + d);
         const int64_t width = (sizes.D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;
         return load_number(block(segment, g, j) + kCacheKeys * width + j % kCacheKeys * width + d);
     }

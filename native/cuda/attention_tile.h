@@ -1,7 +1,8 @@
-// What attention's kernels are made of: tiles in shared memory, and products of a warp's 16 rows with them, in bf16 by tensor cores and in fp32 by ordinary multiply-adds. Knows neither segments nor masks.
+// What attention's kernels are made of: tiles in shared memory, and products of a warp's 16 rows with them,
+// in bf16 by tensor cores and in fp32 by ordinary multiply-adds. Knows neither segments nor masks.
 //
-// A tile lies by depth: fp32 [depth][kTileStride], bf16 as pairs along the depth [depth / 2][kTileStride] of 32
-// bits. A warp's results lie as those of mma: of 8 columns, lane l (r = l / 4, p = l % 4) holds (r, 2p),
+// A tile lies by depth: fp32 [depth][kTileStride], bf16 as pairs along the depth [depth / 2][kTileStride] of
+// 32 bits. A warp's results lie as those of mma: of 8 columns, lane l (r = l / 4, p = l % 4) holds (r, 2p),
 // (r, 2p + 1), (r + 8, 2p), (r + 8, 2p + 1).
 #pragma once
 
@@ -90,9 +91,9 @@ struct TileProduct<bf16_t, kDepth, kCols, kRows> {
         const int lane = static_cast<int>(threadIdx.x) % kWarp, r = lane / 4, p = lane % 4;
 #pragma unroll
         for (int y = 0; y < kDepth / 16; ++y) {
-            const uint32_t left[4] = {pack_pair(a[2 * y][0], a[2 * y][1]), pack_pair(a[2 * y][2], a[2 * y][3]),
-                                      pack_pair(a[2 * y + 1][0], a[2 * y + 1][1]),
-                                      pack_pair(a[2 * y + 1][2], a[2 * y + 1][3])};
+            const uint32_t left[4] = {
+                pack_pair(a[2 * y][0], a[2 * y][1]), pack_pair(a[2 * y][2], a[2 * y][3]),
+                pack_pair(a[2 * y + 1][0], a[2 * y + 1][1]), pack_pair(a[2 * y + 1][2], a[2 * y + 1][3])};
 #pragma unroll
             for (int x = 0; x < kCols / 8; ++x) {
                 const uint32_t* at = b + (8 * y + p) * kStrideB + 8 * x + r;
@@ -125,8 +126,8 @@ struct TileProduct<float, kDepth, kCols, kRows> {
         }
     }
     // `own`: shared memory of the warp, [kDepth][kWarpRows + 1].
-    __device__ static void run_held(float (&sum)[kCols / 8][4], const float (&a)[kDepth / 8][4], const float* b,
-                                    float* own) {
+    __device__ static void run_held(float (&sum)[kCols / 8][4], const float (&a)[kDepth / 8][4],
+                                    const float* b, float* own) {
         const int lane = static_cast<int>(threadIdx.x) % kWarp, r = lane / 4, p = lane % 4;
         constexpr int kStride = kWarpRows + 1;
         __syncwarp();

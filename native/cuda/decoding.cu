@@ -1,5 +1,5 @@
-// Caches of keys and values, and the attention of one new row over them: attention_forward's kernel, whose bits
-// it gives.
+// Caches of keys and values, and the attention of one new row over them: attention_forward's kernel, whose
+// bits it gives.
 #include <algorithm>
 #include <vector>
 
@@ -34,7 +34,8 @@ __global__ void store_kernel(const StoredRow* rows, View<const T> qkv, int64_t c
     block[kCacheKeys * width + stored.at % kCacheKeys * width + d] = from[(H + G) * D];
 }
 
-Status store_rows(const std::vector<StoredRow>& rows, ConstMat qkv, const AttentionDims& dims, Device& device) {
+Status store_rows(const std::vector<StoredRow>& rows, ConstMat qkv, const AttentionDims& dims,
+                  Device& device) {
     if (rows.empty()) return Status::Ok;
     const auto count = static_cast<int64_t>(rows.size());
     const StoredRow* staged = device.stage(rows.data(), count);
@@ -58,7 +59,8 @@ Status cache_store(const CachedSegment* targets, ConstMat qkv, AttentionDims dim
         const Segment& segment = dims.segments[s];
         if (targets[s].data == nullptr) continue;
         for (int32_t i = 0; i < segment.length; ++i)
-            rows.push_back({targets[s].data, targets[s].head_stride, targets[s].length + i, segment.start + i});
+            rows.push_back(
+                {targets[s].data, targets[s].head_stride, targets[s].length + i, segment.start + i});
     }
     return store_rows(rows, qkv, dims, device_of(stream));
 }
@@ -85,13 +87,15 @@ Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows
         using T = typename decltype(element)::Type;
         const auto run = [&](auto width) {
             constexpr int kWidth = decltype(width)::value;
-            const CachedKeys<T> keys{static_cast<const T*>(qkv.data), qkv.stride, staged_rows,
+            const CachedKeys<T> keys{static_cast<const T*>(qkv.data),
+                                     qkv.stride,
+                                     staged_rows,
                                      {qkv.rows, dims.H, dims.G, dims.D, repeat, dims.window, dims.scale}};
             return launch("attention_cached", attention_kernel<T, kWidth, CachedKeys<T>>,
                           {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G),
                            kWidth / kOutColumns<kWidth>},
-                          kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out), lse,
-                          keys, staged);
+                          kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out),
+                          lse, keys, staged);
         };
         return dims.D <= 64 ? run(Count<64>{}) : dims.D <= 128 ? run(Count<128>{}) : run(Count<256>{});
     });

@@ -199,8 +199,8 @@ void* Results::place_bytes(void* host, int64_t bytes) {
 
 Status Results::collect() {
     for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
-        status_ = copy_out(arrays_[i].place.pinned, arrays_[i].place.device, arrays_[i].bytes,
-                           device_.queue());
+        status_ =
+            copy_out(arrays_[i].place.pinned, arrays_[i].place.device, arrays_[i].bytes, device_.queue());
     if (status_ == Status::Ok) status_ = wait(device_.queue());
     for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
         std::memcpy(arrays_[i].host, arrays_[i].place.pinned, static_cast<size_t>(arrays_[i].bytes));

@@ -1,5 +1,5 @@
-// Ops whose elements or pairs of elements do not meet: rotary embedding, SwiGLU, GELU, copy, add. Bound by the
-// bytes they move: each is read and written once, 16 bytes to an access where rows allow it.
+// Ops whose elements or pairs of elements do not meet: rotary embedding, SwiGLU, GELU, copy, add. Bound by
+// the bytes they move: each is read and written once, 16 bytes to an access where rows allow it.
 #include <cfloat>
 #include <cmath>
 
@@ -178,9 +178,9 @@ Status swiglu_backward(Mat dgate_up, ConstMat dh, ConstMat gate_up, Stream* stre
         using X = typename decltype(from)::Type;
         return with_chunks(in_chunks(dgate_up) && in_chunks(dh) && in_chunks(gate_up), [&](auto count) {
             constexpr int kCount = decltype(count)::value;
-            return launch("swiglu_backward", swiglu_backward_kernel<kCount, X>, {blocks_for(R * (F / kCount))},
-                          kThreads, 0, device_of(stream).queue(), view_of<float>(dgate_up),
-                          view_of<float>(dh), view_of<X>(gate_up), R, F);
+            return launch("swiglu_backward", swiglu_backward_kernel<kCount, X>,
+                          {blocks_for(R * (F / kCount))}, kThreads, 0, device_of(stream).queue(),
+                          view_of<float>(dgate_up), view_of<float>(dh), view_of<X>(gate_up), R, F);
         });
     });
 }
@@ -212,8 +212,8 @@ Status rope(Mat x, const int32_t* positions, const float* cosine, const float* s
     if (staged == nullptr) return Status::Memory;
     return with_element(x.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
-        return launch("rope", rope_kernel<T>, {blocks_for(x.rows * heads * D / 2)}, kThreads, 0, device.queue(),
-                      view_of<T>(x), staged, cosine, sine, x.rows, heads, D / 2,
+        return launch("rope", rope_kernel<T>, {blocks_for(x.rows * heads * D / 2)}, kThreads, 0,
+                      device.queue(), view_of<T>(x), staged, cosine, sine, x.rows, heads, D / 2,
                       static_cast<float>(direction));
     });
 }

@@ -1,6 +1,6 @@
 // Rows by index: gathering and scattering activation rows, embedding lookup and its gradient. Rows that are
-// added to may repeat: the host sorts them, and a block adds all of one target in their order: no atomics, the
-// same bits in every run.
+// added to may repeat: the host sorts them, and a block adds all of one target in their order: no atomics,
+// the same bits in every run.
 #include <algorithm>
 #include <numeric>
 #include <vector>

@@ -61,8 +61,8 @@ void say_last_error(char* error, size_t size) {
 }  // namespace attune::gpu
 
 extern "C" __attribute__((visibility("default"))) int32_t attune_backend_entry(uint32_t host_abi,
-                                                                             attune::BackendTable* out,
-                                                                             char* error, size_t size) {
+                                                                               attune::BackendTable* out,
+                                                                               char* error, size_t size) {
     using namespace attune;
     if (host_abi != kBackendAbi) {
         std::snprintf(error, size, "backend built for ABI %u, engine needs %u", kBackendAbi, host_abi);

@@ -49,18 +49,19 @@ Status rows_times_outputs(const Product& target, ConstMat x, const Weight& w, in
     return with_rows(x, [&](const auto& left) {
         const auto store = store_of(target, x.rows, rows);
         if (w.dtype == DType::BF16 && x.dtype == DType::F32)
-            return gemm_floats("linear_forward", left,
-                               OutputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first,
-                                                      rows, w.K},
-                               store, queue);
+            return gemm_floats(
+                "linear_forward", left,
+                OutputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, rows, w.K},
+                store, queue);
         if (w.dtype == DType::BF16)
-            return gemm_pairs("linear_forward", left,
-                              OutputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, rows,
-                                                     w.K},
-                              store, queue);
-        return gemm_floats("linear_forward", left,
-                           OutputsOperand<float>{static_cast<const float*>(w.data), even(w.K), first, rows, w.K},
-                           store, queue);
+            return gemm_pairs(
+                "linear_forward", left,
+                OutputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, rows, w.K},
+                store, queue);
+        return gemm_floats(
+            "linear_forward", left,
+            OutputsOperand<float>{static_cast<const float*>(w.data), even(w.K), first, rows, w.K}, store,
+            queue);
     });
 }
 
@@ -68,14 +69,14 @@ Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, in
     return with_rows(dy, [&](const auto& left) {
         const auto store = store_of(target, dy.rows, w.K);
         if (w.dtype == DType::BF16)
-            return gemm_pairs("linear_backward_input", left,
-                              InputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, w.K,
-                                                    dy.cols},
-                              store, queue);
-        return gemm_floats("linear_backward_input", left,
-                           InputsOperand<float>{static_cast<const float*>(w.data), even(w.K), first, w.K,
-                                                dy.cols},
-                           store, queue);
+            return gemm_pairs(
+                "linear_backward_input", left,
+                InputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, w.K, dy.cols},
+                store, queue);
+        return gemm_floats(
+            "linear_backward_input", left,
+            InputsOperand<float>{static_cast<const float*>(w.data), even(w.K), first, w.K, dy.cols}, store,
+            queue);
     });
 }
 
@@ -136,8 +137,8 @@ Status add_bias_gradient(float* dbias, ConstMat dy, Device& device) {
     const Status status = with_element(dy.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
         return launch("linear_backward_weight", bias_kernel<T>,
-                      {blocks_for(dy.cols), static_cast<unsigned>(blocks)}, kThreads, 0, device.queue(), partial,
-                      view_of<T>(dy), dy.rows, dy.cols);
+                      {blocks_for(dy.cols), static_cast<unsigned>(blocks)}, kThreads, 0, device.queue(),
+                      partial, view_of<T>(dy), dy.rows, dy.cols);
     });
     if (status != Status::Ok) return status;
     return launch("linear_backward_weight", add_bias_kernel, {blocks_for(dy.cols)}, kThreads, 0,

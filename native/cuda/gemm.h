@@ -93,8 +93,14 @@ struct EpilogueStore {
 };
 
 inline EpilogueStore store_of(const Product& p, int64_t rows, int64_t cols) {
-    return {any_view(p.c), any_view(p.epilogue.residual), any_view(p.epilogue.before_activation),
-            p.epilogue.bias, rows, cols, p.scale, p.accumulate,
+    return {any_view(p.c),
+            any_view(p.epilogue.residual),
+            any_view(p.epilogue.before_activation),
+            p.epilogue.bias,
+            rows,
+            cols,
+            p.scale,
+            p.accumulate,
             p.epilogue.activation == Activation::GeluTanh};
 }
 

@@ -1,8 +1,8 @@
 // How a block brings tiles of both operands into shared memory. C[i, j] = sum over l of A(i, l) B(j, l): an
 // operand is numbered by its outer index (i or j) and the depth l, however it lies. Outside of it are zeros.
 //
-// Tiles in shared memory: fp32 [kDepth][kOuter + pad], bf16 as pairs along the depth [kDepth / 2][kOuter + pad]
-// of 32 bits. fp32 numbers are rounded to bf16 where the tile is of pairs.
+// Tiles in shared memory: fp32 [kDepth][kOuter + pad], bf16 as pairs along the depth [kDepth / 2][kOuter +
+// pad] of 32 bits. fp32 numbers are rounded to bf16 where the tile is of pairs.
 #pragma once
 
 #include <cstdint>
@@ -67,8 +67,7 @@ struct OutputsOperand {
     }
     __device__ int64_t index(int64_t i, int64_t l) const {
         const int64_t n = first + i, panel = n / kPanel * kPanel * padded;
-        return sizeof(T) == 4 ? panel + l * kPanel + n % kPanel
-                              : panel + l / 2 * 64 + n % kPanel * 2 + l % 2;
+        return sizeof(T) == 4 ? panel + l * kPanel + n % kPanel : panel + l / 2 * 64 + n % kPanel * 2 + l % 2;
     }
     __device__ float at(int64_t i, int64_t l) const {
         return i < outer && l < depth ? load_number(data + index(i, l)) : 0.0f;
@@ -103,8 +102,8 @@ template <int kOuter, int kDepth>
 inline constexpr int kPairWords = kOuter * kDepth / 2 / static_cast<int>(kThreads);
 
 // Where the words of a thread belong: word w of the thread is pair row `pair(w)` of outer index `outer(w)`.
-// Along the depth, neighbouring threads take neighbouring outer indices; along the outer index, a thread takes
-// neighbours.
+// Along the depth, neighbouring threads take neighbouring outer indices; along the outer index, a thread
+// takes neighbours.
 template <bool kAlongDepth, int kOuter, int kDepth>
 struct PairPlace {
     static constexpr int kWords = kPairWords<kOuter, kDepth>;
@@ -215,7 +214,8 @@ __device__ inline void fetch_pairs(uint32_t (&words)[kPairWords<kOuter, kDepth>]
 #pragma unroll
     for (int w = 0; w < kWords; w += 2) {
         if (operand.first % 2 == 0 && l + 1 < operand.depth && i + w + 1 < operand.outer) {
-            const auto both = *reinterpret_cast<const Chunk<uint32_t, 2>*>(operand.data + operand.index(i + w, l));
+            const auto both =
+                *reinterpret_cast<const Chunk<uint32_t, 2>*>(operand.data + operand.index(i + w, l));
             words[w] = (both.values[0] & 0xffffu) | both.values[1] << 16;
             words[w + 1] = both.values[0] >> 16 | (both.values[1] & 0xffff0000u);
         } else {

@@ -1,7 +1,7 @@
-// The two GEMM kernels, whatever the operands: C[i, j] = sum over l of A(i, l) B(j, l), in bf16 by tensor cores
-// (mma.sync, sm_80) and in fp32 by ordinary multiply-adds (no TF32). A block makes one tile of C; the next
-// tiles of A and B are on their way to registers while it computes. Each output adds over l in ascending order,
-// whatever the number of rows. Knows no op.
+// The two GEMM kernels, whatever the operands: C[i, j] = sum over l of A(i, l) B(j, l), in bf16 by tensor
+// cores (mma.sync, sm_80) and in fp32 by ordinary multiply-adds (no TF32). A block makes one tile of C; the
+// next tiles of A and B are on their way to registers while it computes. Each output adds over l in ascending
+// order, whatever the number of rows. Knows no op.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct PairTile {
     static constexpr int kWarpCols = static_cast<int>(kThreads) / kWarp / kWarpRows;
     static constexpr int kHigh = kRows / kWarpRows / 16;  // mma tiles of a warp
     static constexpr int kWide = kCols / kWarpCols / 8;
-    // Words of a pair row in shared memory: 8 modulo 32, so that the lanes of a fragment meet every bank once.
+    // Words of a pair row in shared memory: 8 modulo 32, so that the lanes of a fragment meet every bank
+    // once.
     static constexpr int kStrideA = (kRows + 31) / 32 * 32 + 8, kStrideB = (kCols + 31) / 32 * 32 + 8;
     static constexpr int kWordsA = kDepth / 2 * kStrideA, kWordsB = kDepth / 2 * kStrideB;
     static constexpr size_t kShared = 2 * (kWordsA + kWordsB) * sizeof(uint32_t);
@@ -139,9 +140,11 @@ __global__ void __launch_bounds__(kThreads) gemm_floats_kernel(A a, B b, Store s
             float x[Tile::kHigh], y[Tile::kWide];
             // Rows and columns of a thread lie in pairs, 32 apart: neighbouring threads read side by side.
 #pragma unroll
-            for (int i = 0; i < Tile::kHigh; ++i) x[i] = left[step * Tile::kStrideA + i / 2 * 32 + 2 * row + i % 2];
+            for (int i = 0; i < Tile::kHigh; ++i)
+                x[i] = left[step * Tile::kStrideA + i / 2 * 32 + 2 * row + i % 2];
 #pragma unroll
-            for (int j = 0; j < Tile::kWide; ++j) y[j] = right[step * Tile::kStrideB + j / 2 * 32 + 2 * col + j % 2];
+            for (int j = 0; j < Tile::kWide; ++j)
+                y[j] = right[step * Tile::kStrideB + j / 2 * 32 + 2 * col + j % 2];
 #pragma unroll
             for (int i = 0; i < Tile::kHigh; ++i)
 #pragma unroll

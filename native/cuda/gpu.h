@@ -75,7 +75,8 @@ __device__ inline float warp_max(float value) {
 // thread the result. `slots`: shared, one per warp; may be used again after the call.
 template <class T, class Combine>
 __device__ inline T block_combine(T value, T* slots, const Combine& combine) {
-    for (int lane = kWarp / 2; lane > 0; lane /= 2) value = combine(value, __shfl_xor_sync(kAll, value, lane));
+    for (int lane = kWarp / 2; lane > 0; lane /= 2)
+        value = combine(value, __shfl_xor_sync(kAll, value, lane));
     const int warps = static_cast<int>(blockDim.x) / kWarp;
     if (threadIdx.x % kWarp == 0) slots[threadIdx.x / kWarp] = value;
     __syncthreads();

@@ -31,8 +31,8 @@ __device__ inline T* shared_memory() {
 }
 
 // c[16,8] += a[16,16] b[16,8]. Lane l, r = l / 4, p = l % 4: a holds pairs of columns (row r, pair p),
-// (r + 8, p), (r, p + 4), (r + 8, p + 4); b pairs of rows (pair p, column r), (p + 4, r); c (r, 2p), (r, 2p + 1),
-// (r + 8, 2p), (r + 8, 2p + 1).
+// (r + 8, p), (r, p + 4), (r + 8, p + 4); b pairs of rows (pair p, column r), (p + 4, r); c (r, 2p), (r, 2p +
+// 1), (r + 8, 2p), (r + 8, 2p + 1).
 __device__ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
         "{%0,%1,%2,%3};"

@@ -38,10 +38,10 @@ __global__ void stats_kernel(float* logprob, float* logsumexp, float* entropy, f
     if (mean_logit != nullptr) mean_logit[row] = static_cast<float>(sums.logits / static_cast<double>(n));
     if (argmax != nullptr) argmax[row] = sums.argmax;
     if (logsumexp != nullptr)
-        logsumexp[row] = defined ? static_cast<float>(static_cast<double>(sums.high) /
-                                                          static_cast<double>(temperature) +
-                                                      sums.log_total())
-                                 : kNan;
+        logsumexp[row] =
+            defined ? static_cast<float>(static_cast<double>(sums.high) / static_cast<double>(temperature) +
+                                         sums.log_total())
+                    : kNan;
     if (entropy != nullptr) entropy[row] = defined ? static_cast<float>(sums.entropy()) : kNan;
     if (logprob != nullptr)
         logprob[row] = defined ? static_cast<float>(sums.logprob(x[targets[row]], temperature)) : kNan;
@@ -61,10 +61,9 @@ Status head_stats(HeadStats out, ConstMat logits, const int32_t* targets, float 
     int32_t* argmax = results.place(out.argmax, logits.rows);
     const int32_t* ids = scored ? device.stage(targets, logits.rows) : nullptr;
     if (!results.placed() || (scored && ids == nullptr)) return Status::Memory;
-    const Status status =
-        launch("head_stats", stats_kernel, {static_cast<unsigned>(logits.rows)}, kThreads, kShared,
-               device.queue(), logprob, logsumexp, entropy, mean_logit, argmax, view_of<float>(logits), ids,
-               logits.cols, temperature);
+    const Status status = launch("head_stats", stats_kernel, {static_cast<unsigned>(logits.rows)}, kThreads,
+                                 kShared, device.queue(), logprob, logsumexp, entropy, mean_logit, argmax,
+                                 view_of<float>(logits), ids, logits.cols, temperature);
     return status == Status::Ok ? results.collect() : status;
 }
 
@@ -99,11 +98,11 @@ __device__ inline RowPair row_pair(const float* x, const float* y, int64_t n, fl
     return pair;
 }
 
-__global__ void kl_kernel(float* kl, float* reverse_kl, View<const float> logits,
-                          View<const float> reference, int64_t n, float temperature) {
+__global__ void kl_kernel(float* kl, float* reverse_kl, View<const float> logits, View<const float> reference,
+                          int64_t n, float temperature) {
     const int64_t row = blockIdx.x;
-    const RowPair pair = row_pair(logits.row(row), reference.row(row), n, 1.0f / temperature,
-                                  *shared_memory<RowSlots>());
+    const RowPair pair =
+        row_pair(logits.row(row), reference.row(row), n, 1.0f / temperature, *shared_memory<RowSlots>());
     if (threadIdx.x != 0) return;
     const bool defined = pair.defined();
     if (kl != nullptr) kl[row] = defined ? static_cast<float>(pair.kl()) : kNan;
@@ -120,8 +119,8 @@ Status head_kl(float* kl, float* reverse_kl, ConstMat logits, ConstMat reference
     float* forward = results.place(kl, logits.rows);
     float* reverse = results.place(reverse_kl, logits.rows);
     if (!results.placed()) return Status::Memory;
-    const Status status = launch("head_kl", kl_kernel, {static_cast<unsigned>(logits.rows)}, kThreads, kShared,
-                                 device.queue(), forward, reverse, view_of<float>(logits),
+    const Status status = launch("head_kl", kl_kernel, {static_cast<unsigned>(logits.rows)}, kThreads,
+                                 kShared, device.queue(), forward, reverse, view_of<float>(logits),
                                  view_of<float>(reference_logits), logits.cols, temperature);
     return status == Status::Ok ? results.collect() : status;
 }
@@ -194,7 +193,8 @@ __global__ void gradient_kernel(View<float> logits, View<const float> reference,
     float* x = logits.row(row);
     const bool reads_q = weights.c != 0.0f || weights.u != 0.0f;
     if (reads_q || weights.e != 0.0f)
-        full_gradient(x, reads_q ? reference.row(row) : nullptr, n, targets[row], weights, temperature, slots);
+        full_gradient(x, reads_q ? reference.row(row) : nullptr, n, targets[row], weights, temperature,
+                      slots);
     else if (weights.w != 0.0f)
         logprob_gradient(x, n, targets[row], weights.w, temperature, slots);
     else

@@ -1,5 +1,5 @@
-// Linear maps with a low-rank term (LoRA): the products of gemm.cu, part by part. y = epilogue(x W^T + scale h
-// B^T) is summed in fp32 and rounded once.
+// Linear maps with a low-rank term (LoRA): the products of gemm.cu, part by part. y = epilogue(x W^T + scale
+// h B^T) is summed in fp32 and rounded once.
 #include <cstdint>
 
 #include "cuda/gemm.h"
@@ -23,12 +23,13 @@ ConstMat columns(const ConstMat& m, int64_t first, int64_t count) {
 bool term_fits(const LowRank* term, const Weight& w, int64_t N, int64_t K) {
     if (term == nullptr || term->rank <= 0 || term->part_count <= 0) return false;
     const LowRank& t = *term;
-    if (w.N != N || w.K != K || t.a.N != t.part_count * t.rank || t.a.K != K || t.b.N != N || t.b.K != t.rank ||
-        t.a.dtype != DType::F32 || t.b.dtype != DType::F32)
+    if (w.N != N || w.K != K || t.a.N != t.part_count * t.rank || t.a.K != K || t.b.N != N ||
+        t.b.K != t.rank || t.a.dtype != DType::F32 || t.b.dtype != DType::F32)
         return false;
     int64_t next = 0;
     for (int64_t i = 0; i < t.part_count; ++i) {
-        if (t.parts[i].row < next || t.parts[i].rows <= 0 || t.parts[i].row + t.parts[i].rows > N) return false;
+        if (t.parts[i].row < next || t.parts[i].rows <= 0 || t.parts[i].row + t.parts[i].rows > N)
+            return false;
         next = t.parts[i].row + t.parts[i].rows;
     }
     return true;

@@ -43,7 +43,8 @@ Status with_element(DType dtype, const Body& body) {
 }
 template <class Body>
 Status with_elements(DType first, DType second, const Body& body) {
-    return with_element(first, [&](auto a) { return with_element(second, [&](auto b) { return body(a, b); }); });
+    return with_element(first,
+                        [&](auto a) { return with_element(second, [&](auto b) { return body(a, b); }); });
 }
 
 // Columns that a thread takes at once, where every row of every matrix allows it.

@@ -1,6 +1,6 @@
-// RMSNorm and LayerNorm over rows, forward and backward. Bytes: forward reads x and writes y; backward reads dy
-// and x and writes dx; what is read twice comes from cache. A warp takes a vector of up to kWarpWidth columns,
-// a block a wider one.
+// RMSNorm and LayerNorm over rows, forward and backward. Bytes: forward reads x and writes y; backward reads
+// dy and x and writes dx; what is read twice comes from cache. A warp takes a vector of up to kWarpWidth
+// columns, a block a wider one.
 #include <cmath>
 #include <cstdint>
 
@@ -117,8 +117,8 @@ Status layernorm_forward(Mat y, float* mean, float* rstd, ConstMat x, const floa
     return norm_forward<true>(y, mean, rstd, x, w, b, 1, epsilon, stream);
 }
 
-// ---- backward. With n = (x - mean) rstd and g = dy w: dx = rstd (g - mean(g) - n mean(g n)), RMSNorm without
-// the means of x and g; dw += sum of dy n, db += sum of dy.
+// ---- backward. With n = (x - mean) rstd and g = dy w: dx = rstd (g - mean(g) - n mean(g n)), RMSNorm
+// without the means of x and g; dw += sum of dy n, db += sum of dy.
 
 struct NormGradients {
     float* dw;  // partial sums [blocks][C]; null: not wanted
@@ -148,10 +148,11 @@ __global__ void norm_backward_kernel(View<float> dx, float* dw, float* db, View<
         float mean_g = 0;
         if constexpr (kCentred)
             mean_g = over_vector<By>(C, slots, [&](int64_t c) { return upstream[c] * w[c]; }) / width;
-        const float mean_gn = over_vector<By>(C, slots, [&](int64_t c) {
-                                  return upstream[c] * w[c] * (load_number(in + c) - centre) * scale;
-                              }) /
-                              width;
+        const float mean_gn =
+            over_vector<By>(
+                C, slots,
+                [&](int64_t c) { return upstream[c] * w[c] * (load_number(in + c) - centre) * scale; }) /
+            width;
         for (int64_t c = By::lane(); c < C; c += By::kLanes) {
             const float n = (load_number(in + c) - centre) * scale, up = upstream[c];
             const float gradient = scale * (up * w[c] - mean_g - n * mean_gn);
@@ -204,8 +205,8 @@ Status norm_backward(Mat dx, float* dw, float* db, ConstMat dy, ConstMat x, cons
     });
     const auto add = [&](float* target, const float* sums) {
         if (target != nullptr && status == Status::Ok)
-            status = launch("norm_backward", add_partials_kernel, {blocks_for(C)}, kThreads, 0, device.queue(),
-                            target, sums, blocks, C);
+            status = launch("norm_backward", add_partials_kernel, {blocks_for(C)}, kThreads, 0,
+                            device.queue(), target, sums, blocks, C);
     };
     add(dw, partial);
     if (kCentred) add(db, partial + blocks * C);

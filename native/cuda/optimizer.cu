@@ -140,8 +140,8 @@ Status sum_squares(double* sum, const float* x, int64_t n, Stream* stream) {
     auto* partial = device.workspace<double>(kPartialSlot, blocks);
     double* result = results.place(sum, 1);
     if (partial == nullptr || result == nullptr) return Status::Memory;
-    Status status = launch("sum_squares", sum_squares_kernel, {static_cast<unsigned>(blocks)}, kThreads, kSlots,
-                           device.queue(), partial, x, n);
+    Status status = launch("sum_squares", sum_squares_kernel, {static_cast<unsigned>(blocks)}, kThreads,
+                           kSlots, device.queue(), partial, x, n);
     if (status == Status::Ok)
         status = launch("sum_squares", add_partials_kernel, {1}, kThreads, kSlots, device.queue(), result,
                         partial, blocks);
@@ -184,8 +184,8 @@ Status find_not_finite(int64_t* index, const float* x, int64_t n, Stream* stream
     Status status = launch("find_not_finite", not_finite_kernel, {static_cast<unsigned>(blocks)}, kThreads,
                            kSlots, device.queue(), partial, x, n);
     if (status == Status::Ok)
-        status = launch("find_not_finite", least_partial_kernel, {1}, kThreads, kSlots, device.queue(), result,
-                        partial, blocks);
+        status = launch("find_not_finite", least_partial_kernel, {1}, kThreads, kSlots, device.queue(),
+                        result, partial, blocks);
     return status == Status::Ok ? results.collect() : status;
 }
 

@@ -16,7 +16,8 @@ thread_local std::string error_text;
 // What an error means to the engine. Others than of memory stay with the device: every call after it fails.
 Status status_of(cudaError_t error, const char* call) {
     if (error == cudaSuccess) return Status::Ok;
-    set_last_error(std::string(call) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) + ")");
+    set_last_error(std::string(call) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) +
+                   ")");
     return error == cudaErrorMemoryAllocation ? Status::Memory : Status::Backend;
 }
 
@@ -26,10 +27,9 @@ cudaStream_t stream_of(void* queue) {
 
 }  // namespace
 
-#define CUDA_CHECK(call)                                                          \
-    do {                                                                          \
-        if (const Status status = status_of((call), #call); status != Status::Ok) \
-            return status;                                                        \
+#define CUDA_CHECK(call)                                                                         \
+    do {                                                                                         \
+        if (const Status status = status_of((call), #call); status != Status::Ok) return status; \
     } while (false)
 
 int device_count() {

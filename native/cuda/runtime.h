@@ -29,7 +29,7 @@ Status use_device(int device);
 Status make_queue(void** queue);  // a CUDA stream
 void end_queue(void* queue);
 
-Status allocate(void** memory, int64_t bytes);         // on the device
+Status allocate(void** memory, int64_t bytes);  // on the device
 void release(void* memory);
 Status allocate_pinned(void** memory, int64_t bytes);  // on the host, for copies that go on by themselves
 void release_pinned(void* memory);

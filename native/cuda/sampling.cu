@@ -1,6 +1,6 @@
-// Draws tokens from rows of fp32 logits, a block per row. Filters are thresholds on the logits, found by radix
-// descent over their bits; masses are counted in whole numbers, whose sums do not depend on their order. A row
-// is read once for its softmax, three times more for top-k and for top-p each, and once to draw.
+// Draws tokens from rows of fp32 logits, a block per row. Filters are thresholds on the logits, found by
+// radix descent over their bits; masses are counted in whole numbers, whose sums do not depend on their
+// order. A row is read once for its softmax, three times more for top-k and for top-p each, and once to draw.
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -169,8 +169,8 @@ __device__ inline int32_t draw_token(const float* x, int64_t n, float high, floa
         }
         // The lowest thread that passes the aim has drawn it; otherwise the highest that has any power.
         const bool passed = last >= 0 && before > aim;
-        const int32_t lowest =
-            block_combine(passed ? static_cast<int32_t>(threadIdx.x) : INT32_MAX, shared.slots.integers, Lower{});
+        const int32_t lowest = block_combine(passed ? static_cast<int32_t>(threadIdx.x) : INT32_MAX,
+                                             shared.slots.integers, Lower{});
         const int32_t latest = -block_combine(-last, shared.slots.integers, Lower{});
         if (lowest != INT32_MAX ? static_cast<int32_t>(threadIdx.x) == lowest : last >= 0 && last == latest)
             shared.token = last;

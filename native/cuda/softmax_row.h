@@ -66,7 +66,8 @@ struct RunningSums {
         total *= factor;
     }
     // values[count] of ids from `first` on, `step` apart
-    __device__ void add(const float (&values)[kTerms], int count, int64_t first, int64_t step, float inverse) {
+    __device__ void add(const float (&values)[kTerms], int count, int64_t first, int64_t step,
+                        float inverse) {
         float most = high, sum = 0;
         for (int i = 0; i < count; ++i) {
             sum += values[i];

@@ -84,9 +84,9 @@ class Checks {
     int64_t failed_ = 0;
 };
 
-// A named set of checks. PerIsa runs once for every chosen ops table, PerCpuIsa for those of the CPU; Once does
-// not look at checks.ops().
-enum class Runs { PerIsa, PerCpuIsa, Once };
+// A named set of checks. PerIsa runs once for every chosen ops table, PerCpuIsa for those of the CPU,
+// PerDevice for those of a device; Once does not look at checks.ops().
+enum class Runs { PerIsa, PerCpuIsa, PerDevice, Once };
 struct Family {
     std::string name;
     Runs runs;

@@ -140,7 +140,7 @@ int run_checks(const Options& options) {
         for (const std::string& isa : chosen_isas(options.isa)) {
             const int64_t passed_before = passed, failed_before = failed;
             run(&table_of(isa), Runs::PerIsa);
-            if (isa != kSimt) run(&table_of(isa), Runs::PerCpuIsa);
+            run(&table_of(isa), isa == kSimt ? Runs::PerDevice : Runs::PerCpuIsa);
             std::printf("isa %s: %lld passed, %lld failed\n", isa.c_str(),
                         static_cast<long long>(passed - passed_before),
                         static_cast<long long>(failed - failed_before));

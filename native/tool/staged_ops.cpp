@@ -28,7 +28,8 @@ class Copies {
     explicit Copies(const Stream* caller) { before_call(caller->pool->threads()); }
     ~Copies() noexcept(false) {
         for (const Copy& copy : copies_) {
-            if (copy.written) check(device().memory_read(copy.host, copy.device, copy.bytes, device_stream), "read");
+            if (copy.written)
+                check(device().memory_read(copy.host, copy.device, copy.bytes, device_stream), "read");
             device().memory_release(copy.block, device_stream->device);
         }
     }
@@ -97,8 +98,8 @@ class Copies {
 Status weight_import(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
                      int64_t rows, const float* source, Stream* stream) {
     Copies c(stream);
-    return device().weight_import(c.bytes(weight, layout_elements(layout, N, K) * dtype_size(dtype), true), dtype,
-                                  layout, N, K, first, rows, source, device_stream);
+    return device().weight_import(c.bytes(weight, layout_elements(layout, N, K) * dtype_size(dtype), true),
+                                  dtype, layout, N, K, first, rows, source, device_stream);
 }
 Status weight_export(float* target, Weight weight, int64_t first, int64_t rows, Stream* stream) {
     Copies c(stream);
@@ -108,8 +109,8 @@ Status weight_convert(void* target, DType dtype, const float* source, Layout lay
                       Stream* stream) {
     Copies c(stream);
     const int64_t n = layout_elements(layout, N, K);
-    return device().weight_convert(c.bytes(target, n * dtype_size(dtype), true), dtype, c.array(source, n), layout,
-                                   N, K, device_stream);
+    return device().weight_convert(c.bytes(target, n * dtype_size(dtype), true), dtype, c.array(source, n),
+                                   layout, N, K, device_stream);
 }
 
 // ---- linear maps

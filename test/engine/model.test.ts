@@ -259,7 +259,7 @@ describe("createEngine", () => {
   it("refuses cuda with the reason", async () => {
     const error = await failureOf(() => createEngine({ device: "cuda" }));
     expect(error.code).to.equal("ATTUNE_BACKEND");
-    expect(error.message).to.contain("no CUDA backend");
+    expect(error.message).to.contain("the backend is ").and.contain('Use device "cpu"');
   });
 
   it("names an unknown option and the nearest known one", async () => {

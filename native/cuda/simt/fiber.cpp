@@ -1,5 +1,5 @@
-// The switch saves what the calling convention lets a caller rely on, and changes the stack. swapcontext would
-// ask the kernel for the signal mask each time, which is most of the time of a short kernel.
+// The switch saves what the calling convention lets a caller rely on, and changes the stack. swapcontext
+// would ask the kernel for the signal mask each time, which is most of the time of a short kernel.
 #include "cuda/simt/fiber.h"
 
 #include <cstdint>

@@ -20,7 +20,7 @@ class Fiber {
   private:
     static void enter(Fiber* fiber);
 
-    void* own_ = nullptr;    // stack pointers
+    void* own_ = nullptr;  // stack pointers
     void* caller_ = nullptr;
     void (*body_)(void*) = nullptr;
     void* argument_ = nullptr;

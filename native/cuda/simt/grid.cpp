@@ -85,9 +85,8 @@ void start_thread(Machine& m, unsigned index, Extent grid, Extent block, Extent 
     thread.wait = Wait::None;
     thread.turn = 0;
     thread.fiber.start(
-        m.stacks + index * kStack, kStack, [](void* function) {
-            (*static_cast<const std::function<void()>*>(function))();
-        },
+        m.stacks + index * kStack, kStack,
+        [](void* function) { (*static_cast<const std::function<void()>*>(function))(); },
         const_cast<void*>(static_cast<const void*>(m.body)));
 }
 

@@ -1,5 +1,6 @@
 // Runs a kernel's grid on the CPU: every CUDA thread is a fiber, blocks run one after another. Finds
-// divergent barriers; cannot find races, which an order of fibers hides (three are offered). Knows no kernels.
+// divergent barriers; cannot find races, which an order of fibers hides (three are offered). Knows no
+// kernels.
 #pragma once
 
 #include <cstddef>

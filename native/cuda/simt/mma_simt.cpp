@@ -35,8 +35,8 @@ void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
         for (int half = 0; half < 2; ++half)
             for (int i = 0; i < 2; ++i)
                 for (int j = 0; j < 2; ++j)
-                    c[2 * i + j] += half_of(rows.a[i + 2 * (pair / 4)], half) *
-                                    half_of(columns[j].b[pair / 4], half);
+                    c[2 * i + j] +=
+                        half_of(rows.a[i + 2 * (pair / 4)], half) * half_of(columns[j].b[pair / 4], half);
     }
 }
 
