@@ -1,11 +1,12 @@
-// Makes the tarballs that npm would publish, in dist-packages/: `attune` and its platform package, at one exact version.
-// The optional dependency on the platform package is written here only: in the repository npm would look it up.
+// Makes the tarballs that npm would publish, in dist-packages/: `attune` and its platform packages, at one exact version.
+// The optional dependencies on those are written here only: in the repository npm would look them up.
 // Flags: --addon=FILE packs an addon that is already built instead of building one without the emulated kernels,
+// --cuda=FILE a library of CUDA kernels instead of building one for every architecture (needs nvcc), --cuda=off none,
 // --target=DIR writes the tarballs there.
 // Must not publish anything.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildNative, root } from "../native/build.mjs";
 
@@ -13,6 +14,10 @@ const flag = (name) => process.argv.find((arg) => arg.startsWith(`--${name}=`))?
 const target = resolve(flag("target") ?? join(root, "dist-packages"));
 const stage = join(target, "stage");
 const platform = "attune-linux-x64";
+const cudaPackage = `${platform}-cuda`;
+const cudaLibrary = "libattune-cuda.so";
+/** npm fetches it on machines without a GPU too. */
+const mostCudaBytes = 30e6;
 
 function run(command, args, cwd = root) {
   const result = spawnSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
@@ -25,20 +30,33 @@ function run(command, args, cwd = root) {
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 const writeJson = (path, content) => writeFileSync(path, `${JSON.stringify(content, undefined, 2)}\n`);
 
-/** The addon without the names of local symbols, beside its package.json, README and license. */
-function stagePlatform(addon, version) {
-  const folder = join(stage, platform);
-  cpSync(join(root, "packages", platform), folder, { recursive: true });
+/** A binary without the names of local symbols, beside its package.json, README and license. */
+function stagePlatform({ name, file, binary, version }) {
+  const folder = join(stage, name);
+  cpSync(join(root, "packages", name), folder, { recursive: true });
   const found = readJson(join(folder, "package.json")).version;
   if (found !== version)
-    throw new Error(`packages/${platform}/package.json: expected version ${version}, found ${found}`);
+    throw new Error(`packages/${name}/package.json: expected version ${version}, found ${found}`);
   cpSync(join(root, "LICENSE"), join(folder, "LICENSE"));
-  run("strip", ["-o", join(folder, "attune.node"), addon]);
+  run("strip", ["-o", join(folder, file), binary]);
   return folder;
 }
 
-/** What `files` names, with a package.json that has the platform package and no scripts of the repository. */
-function stageMain(description) {
+/** The library of CUDA kernels; undefined where none is wanted. */
+function cudaKernels(given) {
+  if (given === "off") return undefined;
+  if (given !== undefined) return resolve(given);
+  run(process.execPath, ["scripts/build-cuda.mjs", "--release"]);
+  const built = join(root, "build-cuda", cudaLibrary);
+  if (statSync(built).size > mostCudaBytes)
+    throw new Error(
+      `${built}: expected less than ${mostCudaBytes / 1e6} MB, found ${statSync(built).size / 1e6}`,
+    );
+  return built;
+}
+
+/** What `files` names, with a package.json that has the platform packages and no scripts of the repository. */
+function stageMain(description, platforms) {
   const folder = join(stage, "attune");
   mkdirSync(folder);
   for (const name of description.files.filter((name) => !name.startsWith("!"))) {
@@ -47,7 +65,10 @@ function stageMain(description) {
   const { scripts: _, ...kept } = description;
   writeJson(join(folder, "package.json"), {
     ...kept,
-    optionalDependencies: { ...description.optionalDependencies, [platform]: description.version },
+    optionalDependencies: {
+      ...description.optionalDependencies,
+      ...Object.fromEntries(platforms.map((name) => [name, description.version])),
+    },
   });
   return folder;
 }
@@ -67,10 +88,17 @@ function main() {
     given === undefined
       ? buildNative({ tool: "cmake", folder: "build-package", emulated: false, addonOnly: true })
       : resolve(given);
+  const cuda = cudaKernels(flag("cuda"));
   run(process.execPath, ["scripts/build.mjs", "--if-needed", "--scripts"]);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
-  const folders = [stageMain(description), stagePlatform(addon, description.version)];
+  const { version } = description;
+  const binaries = [
+    { name: platform, file: "attune.node", binary: addon, version },
+    ...(cuda === undefined ? [] : [{ name: cudaPackage, file: cudaLibrary, binary: cuda, version }]),
+  ];
+  const names = binaries.map(({ name }) => name);
+  const folders = [stageMain(description, names), ...binaries.map(stagePlatform)];
   for (const folder of folders) {
     const [packed] = JSON.parse(run("npm", ["pack", folder, "--json", "--pack-destination", target]));
     const tarball = join(target, packed.filename);

@@ -178,8 +178,8 @@ export interface NativeAddon {
     isa: string,
     cuda: string,
   ): { handle: EngineHandle; isa: string; threads: number };
-  /** Bytes: of scratch memory after the last job, and reserved on the GPU. */
-  engineMemory(engine: EngineHandle): { scratch: number; device: number };
+  /** Bytes: of scratch memory after the last job; reserved on the GPU, and what it could still give, -1 on the CPU. */
+  engineMemory(engine: EngineHandle): { scratch: number; device: number; available: number };
   /** Cancels what runs; resolves when the command thread has ended. Models must be disposed before. */
   disposeEngine(engine: EngineHandle, job: JobNumber): Promise<void>;
   lossTables(): LossTables;

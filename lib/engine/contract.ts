@@ -8,6 +8,15 @@ export type DType = "fp32" | "bf16";
 
 export type * from "./loss-spec.js";
 
+export interface AvailableMemory {
+  readonly bytes: number;
+  /** What sets the limit, for messages. */
+  readonly limit:
+    | "free memory of the machine"
+    | "memory limit of the control group"
+    | "free memory of the GPU";
+}
+
 /** Sums over the targets of one completion. */
 export interface CompletionSums {
   readonly logprob: number;
@@ -247,6 +256,8 @@ export interface FrozenModel {
   /** Scores that the head gives each state; 0: the model predicts tokens. */
   readonly scoreHeads: number;
   memory(): MemoryUse;
+  /** What the machine, or the GPU that the model is on, could still give; absent: that of the machine. */
+  availableMemory?(): AvailableMemory;
   /** The loss and sums that `step` would report; no gradient. */
   evaluate(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
   /** Starts sampling after prompts given as ids, [prompts][tokens]. Text and streaming: `Model.generate`. */

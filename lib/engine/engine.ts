@@ -15,6 +15,7 @@ import type {
 import { readScoreNormalisation } from "./attune-json.js";
 import type {
   AdapterOptions,
+  AvailableMemory,
   DType,
   JobOptions,
   MemoryUse,
@@ -24,7 +25,7 @@ import type {
 import { cudaState } from "./cuda-library.js";
 import { LoadedFrozenModel } from "./frozen-model.js";
 import { loadAddon } from "./load-addon.js";
-import { requireWeightsMemory } from "./memory.js";
+import { availableMemory, requireWeightsMemory } from "./memory.js";
 import { LoadedModel, type Model, type ModelHost } from "./model.js";
 import { readModelConfig } from "./model-config.js";
 import type { ModelConfig, ModelDescription } from "./model-description.js";
@@ -200,7 +201,7 @@ class NativeEngine implements Engine {
     const own = adapter === undefined ? head : undefined;
     const model = own === undefined ? found : withScoreHeads(found, own.heads);
     const normalisation = await readScoreNormalisation(source, found.config.scoreHeads);
-    requireWeightsMemory(leastWeightBytes(model.config, dtype));
+    requireWeightsMemory(leastWeightBytes(model.config, dtype), this.#available());
     this.#expectOpen();
     const { weights } = model;
     const handle = await this.#load(model.config, { dtype, weights, onProgress, signal, score: own?.draw });
@@ -249,10 +250,18 @@ class NativeEngine implements Engine {
 
   #adopt<Loaded extends LoadedFrozenModel>(handle: ModelHandle, make: (jobs: ModelJobs) => Loaded): Loaded {
     const onDisposed = (): void => void this.#models.delete(reference);
-    const model = make(new ModelJobs({ addon: this.#addon, handle, onDisposed }));
+    const available = () => this.#available();
+    const model = make(new ModelJobs({ addon: this.#addon, handle, available, onDisposed }));
     const reference = new WeakRef<LoadedFrozenModel>(model);
     this.#models.add(reference);
     return model;
+  }
+
+  /** What the machine or the GPU could still give. */
+  #available(): AvailableMemory {
+    if (this.device === "cpu") return availableMemory();
+    const { available } = callNative(() => this.#addon.engineMemory(this.#handle));
+    return { bytes: available, limit: "free memory of the GPU" };
   }
 
   /** Models still held by somebody; forgets the others. */

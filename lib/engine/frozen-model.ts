@@ -6,6 +6,7 @@ import { fail } from "../errors/index.js";
 import { loadTokenizer, type Tokenizer } from "../text/index.js";
 import type { NativeDescription, NativeStepResult } from "./addon-types.js";
 import type {
+  AvailableMemory,
   CompletionSums,
   DType,
   ForwardResult,
@@ -69,6 +70,10 @@ export class LoadedFrozenModel implements FrozenModel {
   memory(): MemoryUse {
     const { addon, handle } = this.jobs;
     return callNative(() => addon.memoryOf(handle));
+  }
+
+  availableMemory(): AvailableMemory {
+    return this.jobs.available();
   }
 
   /** The part of `memory()` that models on the same base hold together. */

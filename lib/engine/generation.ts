@@ -34,6 +34,7 @@ export function startGeneration(request: StartGenerationOptions): NativeGenerati
       cache: callNative(() => addon.planGeneration(handle, lengths, sampling)),
       planned: callNative(() => addon.plan(handle, rows, atOnce(lengths, sampling), false)),
       held: callNative(() => addon.memoryOf(handle)),
+      available: jobs.available(),
     });
   }
   const tokens = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));

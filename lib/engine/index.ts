@@ -27,7 +27,7 @@ export type {
 } from "./generate.js";
 export { BackendLoadError, type LoadAttempt } from "./load-addon.js";
 export type { LogprobRow, LogprobsOptions, TextOrIds } from "./logprobs.js";
-export { type AvailableMemory, availableMemory, type MemoryNeed, requireMemory } from "./memory.js";
+export { availableMemory, type MemoryNeed, requireMemory } from "./memory.js";
 export type { Model, SaveOptions } from "./model.js";
 export { isPeftFolder } from "./peft-folder.js";
 export type { AllScores, ScoreOptions, ScoreRow } from "./score.js";

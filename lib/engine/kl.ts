@@ -49,6 +49,7 @@ function requireRoom({ jobs, reference, batch }: KlRequest, training: boolean): 
       reference: addon.planKl(handle, other, targets),
       planned: both(addon.plan(handle, rows, targets, training), addon.plan(other, rows, targets, false)),
       held: both(addon.memoryOf(handle), addon.memoryOf(other)),
+      available: jobs.available(),
     });
   });
 }

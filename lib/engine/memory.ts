@@ -5,13 +5,7 @@ import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
 import { fail, sizeText } from "../errors/index.js";
-import type { MemoryUse, TrainableModel } from "./contract.js";
-
-export interface AvailableMemory {
-  readonly bytes: number;
-  /** What sets the limit, for messages. */
-  readonly limit: "free memory of the machine" | "memory limit of the control group";
-}
+import type { AvailableMemory, MemoryUse, TrainableModel } from "./contract.js";
 
 export type ReadText = (path: string) => string | undefined;
 
@@ -92,7 +86,7 @@ const purposes: readonly (readonly [keyof MemoryUse, string])[] = [
 ];
 
 export interface MemoryNeed {
-  readonly model: Pick<TrainableModel, "plan" | "memory">;
+  readonly model: Pick<TrainableModel, "plan" | "memory" | "availableMemory">;
   /** Trunk rows and targets of the largest batch. */
   readonly rows: number;
   readonly targets: number;
@@ -125,7 +119,7 @@ export function requireMemory(need: MemoryNeed): void {
       ["work space of the kernels", workspaceBytes(planned)],
     ],
     held: model.memory().total,
-    available: need.available ?? availableMemory(),
+    available: need.available ?? model.availableMemory?.() ?? availableMemory(),
   });
 }
 

@@ -3,6 +3,7 @@
 
 import { fail } from "../errors/index.js";
 import type { JobNumber, ModelHandle, NativeAddon, NativeProgress } from "./addon-types.js";
+import type { AvailableMemory } from "./contract.js";
 import { nativeError, type RunJobOptions, runJob } from "./native-job.js";
 
 export interface ModelCall {
@@ -12,17 +13,27 @@ export interface ModelCall {
   readonly progress: NativeProgress | undefined;
 }
 
+export interface ModelJobsOptions {
+  readonly addon: NativeAddon;
+  readonly handle: ModelHandle;
+  readonly available: () => AvailableMemory;
+  readonly onDisposed: () => void;
+}
+
 type ModelWork<Result> = (call: ModelCall) => Promise<Result>;
 
 export class ModelJobs {
   readonly addon: NativeAddon;
+  /** Memory that the model's device could still give. */
+  readonly available: () => AvailableMemory;
   readonly #handle: ModelHandle;
   readonly #running = new Set<JobNumber>();
   readonly #onDisposed: () => void;
   #disposal: Promise<void> | undefined;
 
-  constructor(options: { addon: NativeAddon; handle: ModelHandle; onDisposed: () => void }) {
+  constructor(options: ModelJobsOptions) {
     this.addon = options.addon;
+    this.available = options.available;
     this.#handle = options.handle;
     this.#onDisposed = options.onDisposed;
   }

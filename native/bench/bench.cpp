@@ -37,7 +37,7 @@ std::span<const Benchmark> benchmarks() {
 }
 
 void run_benchmark(const std::string& name, const Context& context) {
-    Scratch operands;
+    std::vector<TensorMemory> operands;
     Context own = context;
     own.operands = &operands;
     std::string known;
@@ -54,6 +54,7 @@ void time_row(const Context& context, Row row, const std::function<Status()>& bo
     const auto call = [&] {
         expect_not_cancelled(*context.stream);
         check(body(), row.op.c_str());
+        check(context.ops.finish(context.stream), row.op.c_str());
     };
     call();
     const auto start = Clock::now();

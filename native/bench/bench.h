@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/ops.h"
-#include "core/scratch.h"
 #include "core/stream.h"
+#include "core/tensor_memory.h"
 
 namespace attune::bench {
 
@@ -31,7 +31,7 @@ struct Context {
     double seconds;                      // each row is timed at least so long, and for three calls
     std::vector<std::string> arguments;  // what follows the benchmark's name
     std::function<void(const Row&)> report;
-    Scratch* operands = nullptr;  // run_benchmark's: what one shape has used the next one gets
+    std::vector<TensorMemory>* operands = nullptr;  // run_benchmark's: what one shape has used the next gets
 };
 
 struct Benchmark {
@@ -47,7 +47,8 @@ std::span<const Benchmark> benchmarks();
 // ops report.
 void run_benchmark(const std::string& name, const Context& context);
 
-// Calls `body` once untimed, then for the context's time; reports `row` with the milliseconds of each call.
+// Calls `body` once untimed, then for the context's time; reports `row` with the milliseconds of each call
+// until it is complete.
 void time_row(const Context& context, Row row, const std::function<Status()>& body);
 
 }  // namespace attune::bench

@@ -52,9 +52,8 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     const ModelConfig config = config_of(shape);
     const ModelSpec spec = model_spec(config);
     const Weights weights(spec, dtype, context.ops, *context.stream);
-    fill_random(weights.matrices.data(), dtype, spec.matrix_elements, 0.02f, 2);
-    auto* vectors = weights.vectors.floats();
-    std::fill(vectors, vectors + spec.vector_elements, 1.0f);
+    fill_random(weights.matrices.data(), dtype, spec.matrix_elements, 0.02f, 2, context);
+    check(context.ops.fill(weights.vectors.floats(), 1.0f, spec.vector_elements, context.stream), "fill");
     Gradients gradients(spec, context.ops, *context.stream);
     gradients.settled(*context.stream);  // touched before what the head holds is measured
     Operands operands(context);
@@ -75,7 +74,7 @@ void time_shape(const Context& context, const Shape& shape, DType dtype) {
     TargetStats stats;
     const auto step = [&] {
         gradients.clear(stream);
-        std::fill_n(static_cast<float*>(dx.data), T * C, 0.0f);
+        check(context.ops.fill(static_cast<float*>(dx.data), 0, T * C, &stream), "fill");
         head.gather(weights, states, batch, HeadKind::Tokens, stream);
         head.train(stats, weights, &gradients, batch, loss, stream);
         head.scatter(dx, weights, &gradients, stream);

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
+#include <vector>
 
 #include "bench/bench.h"
 #include "bench/random.h"
+#include "core/backend.h"
 #include "core/ops.h"
-#include "core/scratch.h"
 
 namespace attune::bench {
 
@@ -23,32 +23,45 @@ inline float bell(Random& random) {
     return static_cast<float>((sum / 65536.0 - 2.0) * std::sqrt(3.0));
 }
 
-// Numbers repeat after a prime count: drawing every one would take longer than what is timed.
-inline void fill_random(void* data, DType dtype, int64_t count, float deviation, uint64_t seed) {
+// data[count] = random numbers. They repeat after a prime count: drawing every one would take longer than
+// what is timed.
+inline void fill_random(void* data, DType dtype, int64_t count, float deviation, uint64_t seed,
+                        const Context& context) {
     constexpr int64_t kDrawn = 262139;
     Random random(seed);
     const int64_t drawn = std::min(count, kDrawn), size = dtype_size(dtype);
-    auto* bytes = static_cast<std::byte*>(data);
+    std::vector<std::byte> numbers(static_cast<size_t>(drawn * size));
     for (int64_t i = 0; i < drawn; ++i) {
         const float value = deviation * bell(random);
         if (dtype == DType::F32)
-            static_cast<float*>(data)[i] = value;
+            reinterpret_cast<float*>(numbers.data())[i] = value;
         else
-            static_cast<bf16_t*>(data)[i] = float_to_bf16(value);
+            reinterpret_cast<bf16_t*>(numbers.data())[i] = float_to_bf16(value);
     }
-    for (int64_t i = drawn; i < count; i += drawn)
-        std::memcpy(bytes + i * size, bytes, static_cast<size_t>(std::min(drawn, count - i) * size));
+    for (int64_t i = 0; i < count; i += drawn)
+        check(context.ops.memory_write(static_cast<std::byte*>(data) + i * size, numbers.data(),
+                                       std::min(drawn, count - i) * size, context.stream),
+              "memory_write");
 }
 
 // Memory for the operands of one shape, in the order in which they are made. The next shape takes the same
 // pieces: touching new pages would take longer than what is timed.
 class Operands {
   public:
-    explicit Operands(const Context& context) : memory_(context.operands) {}
+    explicit Operands(const Context& context) : context_(context) {}
 
     void* random(DType dtype, int64_t count, float deviation) {
-        void* data = memory_->slot(taken_, static_cast<size_t>(count * dtype_size(dtype)));
-        fill_random(data, dtype, count, deviation, static_cast<uint64_t>(++taken_));
+        std::vector<TensorMemory>& memory = *context_.operands;
+        if (memory.size() <= taken_) memory.resize(taken_ + 1);
+        memory[taken_].grow(context_.ops, *context_.stream, static_cast<size_t>(count * dtype_size(dtype)));
+        void* data = memory[taken_].data();
+        fill_random(data, dtype, count, deviation, static_cast<uint64_t>(++taken_), context_);
+        return data;
+    }
+    // [count] fp32, all of them `value`
+    float* filled(int64_t count, float value) {
+        float* data = floats(count);
+        check(context_.ops.fill(data, value, count, context_.stream), "fill");
         return data;
     }
     // [count] fp32
@@ -68,8 +81,8 @@ class Operands {
     }
 
   private:
-    Scratch* memory_;
-    int taken_ = 0;
+    const Context& context_;
+    size_t taken_ = 0;
 };
 
 inline double bytes_of(ConstMat x) {

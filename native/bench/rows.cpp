@@ -43,10 +43,13 @@ void norms(const Context& context, DType dtype) {
     time_row(context, row("add", elements * 3 * size), [&] { return ops.add(y, x, stream); });
     // Rotations keep lengths: over many calls in place other numbers would vanish or grow beyond all bounds.
     float *cosine = operands.floats(kRows * 32), *sine = operands.floats(kRows * 32);
-    for (int64_t i = 0; i < kRows * 32; ++i) {
-        sine[i] = std::sin(cosine[i]);
-        cosine[i] = std::cos(cosine[i]);
+    std::vector<float> cosines(kRows * 32), sines(kRows * 32);
+    for (size_t i = 0; i < sines.size(); ++i) {
+        cosines[i] = std::cos(static_cast<float>(i));
+        sines[i] = std::sin(static_cast<float>(i));
     }
+    write_floats(cosine, cosines.data(), kRows * 32, ops, *stream);
+    write_floats(sine, sines.data(), kRows * 32, ops, *stream);
     std::vector<int32_t> positions(kRows);
     std::iota(positions.begin(), positions.end(), 0);
     time_row(context, row("rope", elements * 2 * size),
@@ -98,9 +101,8 @@ void optimizer(const Context& context, DType dtype) {
     Stream* stream = context.stream;
     Operands operands(context);
     float *parameter = operands.floats(kFlat), *gradient = operands.floats(kFlat);
-    float *m = operands.floats(kFlat), *v = operands.floats(kFlat);
     // Of squares: never negative.
-    std::fill_n(v, kFlat, 1e-4f);
+    float *m = operands.floats(kFlat), *v = operands.filled(kFlat, 1e-4f);
     auto* compute = dtype == DType::BF16 ? static_cast<bf16_t*>(operands.random(dtype, kFlat, 1)) : nullptr;
     const AdamW settings{1e-5f, 0.9f, 0.999f, 1e-8f, 0, 0.1f, 0.001f, 1};
     const auto row = [&](const char* op, int64_t bytes) { return row_of(op, "2^24", dtype, bytes); };

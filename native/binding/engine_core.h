@@ -39,6 +39,9 @@ class OpenDevice {
     int64_t reserved_bytes() const {
         return device_ == nullptr ? 0 : library_->table.reserved_bytes(device_);
     }
+    int64_t available_bytes() const {
+        return device_ == nullptr ? -1 : library_->table.available_bytes(device_);
+    }
     // Why the command thread's last op failed; empty on the CPU.
     std::string last_error() const {
         char text[512] = "";

@@ -67,12 +67,14 @@ Napi::Value create_engine(const Napi::CallbackInfo& info) {
     return result;
 }
 
-// engineMemory(engine): { scratch: bytes after the last job, device: bytes reserved on the GPU }
+// engineMemory(engine): { scratch: bytes after the last job, device: bytes reserved on the GPU, available:
+// what it could still give, -1 on the CPU }
 Napi::Value engine_memory(const Napi::CallbackInfo& info) {
     const EngineCore& core = *engine_of(info[0]).core;
     Napi::Object memory = Napi::Object::New(info.Env());
     memory.Set("scratch", static_cast<double>(core.scratch_bytes.load(std::memory_order_relaxed)));
     memory.Set("device", static_cast<double>(core.device.reserved_bytes()));
+    memory.Set("available", static_cast<double>(core.device.available_bytes()));
     return memory;
 }
 

@@ -37,6 +37,8 @@ struct BackendTable {
     void (*close)(void* device);
     // Of the device's memory, in use or kept for the next use.
     int64_t (*reserved_bytes)(void* device);
+    // That the device could still give, what is kept included.
+    int64_t (*available_bytes)(void* device);
     // Of the calling thread's last op that returned Memory or Backend.
     void (*last_error)(char* error, size_t size);
 };

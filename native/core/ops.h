@@ -209,6 +209,8 @@ struct Ops {
     // host = memory;  memory = host
     Status (*memory_read)(void* host, const void* memory, int64_t bytes, Stream* stream);
     Status (*memory_write)(void* memory, const void* host, int64_t bytes, Stream* stream);
+    // Waits until everything before is complete.
+    Status (*finish)(Stream* stream);
 
     // ---- parameters: rows [first, first+rows) of a parameter, to and from host row-major fp32 [rows][K]
     Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,

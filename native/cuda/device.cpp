@@ -71,6 +71,7 @@ Status Staging::take(Place& place, int64_t bytes) {
 Device* Device::open(int index) {
     auto* device = new (std::nothrow) Device;
     if (device == nullptr) return nullptr;
+    device->index_ = index;
     if (use_device(index) != Status::Ok || gpu::properties(device->properties_, index) != Status::Ok ||
         make_queue(&device->queue_) != Status::Ok ||
         allocate_pinned(&device->transfer_, kTransferBytes) != Status::Ok) {
@@ -130,6 +131,15 @@ void Device::give_back(MemoryBlock block) {
 int64_t Device::reserved_bytes() {
     const std::scoped_lock lock(mutex_);
     return reserved_;
+}
+
+int64_t Device::available_bytes() {
+    Properties now;
+    if (gpu::properties(now, index_) != Status::Ok) return 0;
+    const std::scoped_lock lock(mutex_);
+    int64_t kept = 0;
+    for (const auto& [size, block] : spare_) kept += size;
+    return now.free_bytes + kept;
 }
 
 void* Device::workspace_bytes(int slot, int64_t bytes) {

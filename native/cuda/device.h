@@ -57,6 +57,8 @@ class Device {
     void give_back(MemoryBlock block);
     // Of all blocks, in use or not.
     int64_t reserved_bytes();
+    // What take() could still give: free on the device, and kept for the next use.
+    int64_t available_bytes();
 
     // Work space of an op, by number, until its next use. Null where there is no memory.
     template <class T>
@@ -81,6 +83,7 @@ class Device {
     const void* stage_bytes(const void* host, int64_t bytes);
     friend class Results;
 
+    int index_ = 0;
     Properties properties_;
     void* queue_ = nullptr;
     Staging* staging_ = nullptr;

@@ -51,6 +51,10 @@ int64_t reserved_bytes(void* device) {
     return static_cast<Device*>(device)->reserved_bytes();
 }
 
+int64_t available_bytes(void* device) {
+    return static_cast<Device*>(device)->available_bytes();
+}
+
 void say_last_error(char* error, size_t size) {
     say(last_error(), error, size);
     set_last_error({});  // it belongs to that failure alone
@@ -71,6 +75,7 @@ extern "C" __attribute__((visibility("default"))) int32_t attune_backend_entry(u
     static const Ops ops = gpu::make_ops("cuda");
     *out = {kBackendAbi,        sizeof(BackendTable), &ops,
             gpu::count_devices, gpu::device_info,     gpu::open_device,
-            gpu::close_device,  gpu::reserved_bytes,  gpu::say_last_error};
+            gpu::close_device,  gpu::reserved_bytes,  gpu::available_bytes,
+            gpu::say_last_error};
     return 0;
 }

@@ -26,6 +26,10 @@ Status memory_write(void* memory, const void* host, int64_t bytes, Stream* strea
     return device_of(stream).write(memory, host, bytes);
 }
 
+Status finish(Stream* stream) {
+    return wait(device_of(stream).queue());
+}
+
 }  // namespace
 
 void fill_memory(Ops& ops) {
@@ -33,6 +37,7 @@ void fill_memory(Ops& ops) {
     ops.memory_release = memory_release;
     ops.memory_read = memory_read;
     ops.memory_write = memory_write;
+    ops.finish = finish;
 }
 
 }  // namespace attune::gpu

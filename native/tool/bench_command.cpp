@@ -10,6 +10,7 @@
 #include "core/backend.h"
 #include "core/scratch.h"
 #include "core/threads.h"
+#include "tool/device_tables.h"
 
 namespace attune::tool {
 
@@ -47,8 +48,10 @@ void run_bench(const std::string& isa, int threads, const std::vector<std::strin
     Stream stream;
     stream.pool = &pool;
     stream.scratch = &scratch;
-    const bench::Context context{.ops = cpu_ops(isa),
-                                 .stream = &stream,
+    const DeviceTable* device = isa == "simt" || isa == "cuda" ? device_table() : nullptr;
+    const bool on_device = device != nullptr && device->name == isa;
+    const bench::Context context{.ops = on_device ? *device->ops : cpu_ops(isa),
+                                 .stream = on_device ? device->stream : &stream,
                                  .threads = count,
                                  .seconds = kSeconds,
                                  .arguments = {words.begin() + 1, words.end()},

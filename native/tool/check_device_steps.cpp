@@ -1,7 +1,7 @@
 // Whole steps of tiny models on a device beside the CPU: losses, gradients, updated parameters, divergences,
 // scores, saved states and sampled tokens. The model code is the same; what differs is where its tensors lie,
 // which the host may not touch.
-#ifdef ATTUNE_SIMT
+#if defined(ATTUNE_SIMT) || defined(ATTUNE_GPU)
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,14 +20,14 @@ namespace {
 // A model on the CPU and the same one on the device.
 struct Pair {
     Pair(const ModelConfig& config, DType dtype, Checks& checks)
-        : device(*device_to_check()),
+        : device(*device_table()),
           cpu(cpu_ops("scalar")),
           cpu_stream(checks.stream(1)),
           cpu_model(load_tiny(cpu, *cpu_stream, dtype, config, folder)),
           device_model(load_tiny(*device.ops, *device.stream, dtype, config, folder)) {}
 
     TemporaryFolder folder;
-    DeviceTable device;
+    const DeviceTable& device;
     const Ops& cpu;
     Stream* cpu_stream;
     std::unique_ptr<Session> cpu_model, device_model;
@@ -209,7 +209,7 @@ void check_memory(Checks& checks) {
     const auto reserved_after_step = [&] {
         pair.device_model->step(result, batch, loss, *pair.device.stream);
         pair.device_model->update({}, *pair.device.stream);
-        return device_bytes();
+        return pair.device.reserved_bytes();
     };
     const int64_t first = reserved_after_step();
     for (int i = 0; i < 2; ++i)

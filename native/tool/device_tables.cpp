@@ -1,60 +1,63 @@
-// The order in which threads run follows the number of threads that a check asks for: results must not
-// depend on either.
+// Over fibers, the order in which threads run follows the number of threads that a check asks for: results
+// must not depend on either.
 #include "tool/device_tables.h"
 
-#ifdef ATTUNE_SIMT
+#if defined(ATTUNE_SIMT) || defined(ATTUNE_GPU)
 #include "core/error.h"
 #include "core/scratch.h"
 #include "core/threads.h"
 #include "cuda/cuda_ops.h"
 #include "cuda/device.h"
-#include "cuda/simt/grid.h"
 #include "tool/staged_ops.h"
+#ifdef ATTUNE_SIMT
+#include "cuda/simt/grid.h"
+#endif
 
 namespace attune::tool {
 
 namespace {
 
-void choose_order(int threads) {
+#ifdef ATTUNE_SIMT
+constexpr const char* kName = "simt";
+void before_op(int threads) {
     simt::set_order(threads == 1   ? simt::Order::Forward
                     : threads == 2 ? simt::Order::Backward
                                    : simt::Order::Shuffled);
 }
+#else
+constexpr const char* kName = "cuda";
+void before_op(int) {}
+#endif
 
 // Kept until the program ends: tensors of others are given back to it.
-struct SimtDevice {
-    Ops ops = gpu::make_ops("simt");
+struct OpenedDevice {
+    Ops ops = gpu::make_ops(kName);
     ThreadPool pool{1};
     Scratch scratch;
     Stream stream;
+    Ops staged;
+    DeviceTable table;
 
-    SimtDevice() {
+    OpenedDevice() {
         stream.pool = &pool;
         stream.scratch = &scratch;
         stream.device = gpu::Device::open(0);
-        require(stream.device != nullptr, Code::Memory, gpu::last_error());
+        require(stream.device != nullptr, Code::Backend,
+                "Expected to open the device but: ", gpu::last_error(), ".");
+        staged = staged_ops(ops, &stream, before_op);
+        table = {kName, &ops, &stream, &staged};
     }
 };
 
-SimtDevice& simt_device() {
-    static auto* device = new SimtDevice;
-    return *device;
-}
-
 }  // namespace
 
-const Ops* simt_table() {
-    static const Ops staged = staged_ops(simt_device().ops, &simt_device().stream, choose_order);
-    return &staged;
+int64_t DeviceTable::reserved_bytes() const {
+    return static_cast<gpu::Device*>(stream->device)->reserved_bytes();
 }
 
-const DeviceTable* device_to_check() {
-    static const DeviceTable table{&simt_device().ops, &simt_device().stream};
-    return &table;
-}
-
-int64_t device_bytes() {
-    return static_cast<gpu::Device*>(simt_device().stream.device)->reserved_bytes();
+const DeviceTable* device_table() {
+    static auto* device = new OpenedDevice;
+    return &device->table;
 }
 
 }  // namespace attune::tool
@@ -63,16 +66,12 @@ int64_t device_bytes() {
 
 namespace attune::tool {
 
-const Ops* simt_table() {
-    return nullptr;
-}
-
-const DeviceTable* device_to_check() {
-    return nullptr;
-}
-
-int64_t device_bytes() {
+int64_t DeviceTable::reserved_bytes() const {
     return 0;
+}
+
+const DeviceTable* device_table() {
+    return nullptr;
 }
 
 }  // namespace attune::tool

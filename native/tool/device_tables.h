@@ -1,22 +1,26 @@
-// Ops tables over devices, as checks use them beside those of the CPU.
+// The device that this program was built with: CUDA's kernels over fibers ("simt"), or on a GPU ("cuda").
 #pragma once
+
+#include <string>
 
 #include "core/ops.h"
 #include "core/stream.h"
 
 namespace attune::tool {
 
-// CUDA's kernels over fibers, behind copies of all operands; null where they are not built.
-const Ops* simt_table();
-
-// A table whose tensors lie in a device's memory, and a stream for it.
 struct DeviceTable {
+    std::string name;
+    // Tensors lie in the device's memory; for models.
     const Ops* ops;
     Stream* stream;
+    // The same behind copies of all operands; for checks, which hand over host memory.
+    const Ops* staged;
+
+    // Of its memory, in use or kept.
+    int64_t reserved_bytes() const;
 };
-// What whole steps are checked on; null where there is none.
-const DeviceTable* device_to_check();
-// Of its memory, in use or kept.
-int64_t device_bytes();
+
+// Null where the program has none. Throws Code::Backend where its device cannot be opened.
+const DeviceTable* device_table();
 
 }  // namespace attune::tool

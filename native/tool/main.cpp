@@ -72,19 +72,18 @@ std::vector<Family> chosen_families(const std::vector<std::string>& names) {
     return chosen;
 }
 
-const char* const kSimt = "simt";
+bool is_device(const std::string& isa) {
+    return (isa == "simt" || isa == "cuda") && device_table() != nullptr && device_table()->name == isa;
+}
 
 const Ops& table_of(const std::string& isa) {
-    if (isa != kSimt) return cpu_ops(isa);
-    const Ops* ops = simt_table();
-    require(ops != nullptr, Code::Option, "CUDA's kernels over fibers are not built into this program.");
-    return *ops;
+    return is_device(isa) ? *device_table()->staged : cpu_ops(isa);
 }
 
 // Names of the tables to check. Prints one line per known ISA, so that the log shows what did not run.
 std::vector<std::string> chosen_isas(const std::string& wanted) {
-    if (wanted == kSimt) {
-        std::printf("isa simt: CUDA's kernels over fibers\n");
+    if (is_device(wanted)) {
+        std::printf("isa %s: CUDA's kernels\n", wanted.c_str());
         return {wanted};
     }
     if (wanted != "all") {
@@ -103,9 +102,9 @@ std::vector<std::string> chosen_isas(const std::string& wanted) {
         std::printf("isa %s: %s\n", isa.name.c_str(), state);
         if (isa.built && isa.runnable) names.push_back(isa.name);
     }
-    if (simt_table() != nullptr) {
-        std::printf("isa simt: CUDA's kernels over fibers\n");
-        names.push_back(kSimt);
+    if (const DeviceTable* device = device_table()) {
+        std::printf("isa %s: CUDA's kernels\n", device->name.c_str());
+        names.push_back(device->name);
     }
     return names;
 }
@@ -140,7 +139,7 @@ int run_checks(const Options& options) {
         for (const std::string& isa : chosen_isas(options.isa)) {
             const int64_t passed_before = passed, failed_before = failed;
             run(&table_of(isa), Runs::PerIsa);
-            run(&table_of(isa), isa == kSimt ? Runs::PerDevice : Runs::PerCpuIsa);
+            run(&table_of(isa), is_device(isa) ? Runs::PerDevice : Runs::PerCpuIsa);
             std::printf("isa %s: %lld passed, %lld failed\n", isa.c_str(),
                         static_cast<long long>(passed - passed_before),
                         static_cast<long long>(failed - failed_before));

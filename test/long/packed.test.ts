@@ -20,6 +20,9 @@ function builtAddon(): string {
   return found;
 }
 
+/** The CUDA kernels over fibers stand in for those of a GPU, which CI does not have. */
+const simulatedCuda = join(root, "build-cmake", "Release", "libattune-cuda-simt.so");
+
 describe("the packed packages, in an empty project", () => {
   let project = "";
   const run = (command: string, ...args: string[]) =>
@@ -27,11 +30,12 @@ describe("the packed packages, in an empty project", () => {
   before(() => {
     project = mkdtempSync(join(tmpdir(), "attune-packed-"));
     const target = join(project, "tarballs");
-    const pack = ["scripts/pack.mjs", `--addon=${builtAddon()}`, `--target=${target}`];
+    const cuda = existsSync(simulatedCuda) ? simulatedCuda : "off";
+    const pack = ["scripts/pack.mjs", `--addon=${builtAddon()}`, `--cuda=${cuda}`, `--target=${target}`];
     execFileSync(process.execPath, pack, { cwd: root, encoding: "utf8" });
     writeFileSync(join(project, "package.json"), '{ "name": "empty", "private": true, "type": "module" }');
     const tarballs = readdirSync(target).map((name) => join(target, name));
-    expect(tarballs).to.have.length(2);
+    expect(tarballs).to.have.length(cuda === "off" ? 2 : 3);
     execFileSync("npm", ["i", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs], { cwd: project });
     writeTinyModel({ folder: join(project, "path/to/SmolLM2-135M-Instruct") });
     writeFileSync(join(project, "pairs.jsonl"), pairs.map((row) => JSON.stringify(row)).join("\n"));
@@ -58,6 +62,16 @@ describe("the packed packages, in an empty project", () => {
     expect(stdout).to.include("native addon: ok");
     expect(status).to.equal(0);
     expect(existsSync(join(project, "node_modules/attune/build-cmake"))).to.equal(false);
+  });
+
+  it("open the CUDA kernels of their package, and say so where it is missing", function () {
+    const folder = join(project, "node_modules/attune-linux-x64-cuda");
+    if (!existsSync(simulatedCuda)) return this.skip();
+    expect(run("npx", "attune", "doctor").stdout).to.match(/^cuda: ok \(simt/m);
+    rmSync(folder, { recursive: true });
+    const { status, stdout } = run("npx", "attune", "doctor");
+    expect(stdout).to.match(/^cuda: missing \(the package attune-linux-x64-cuda is not installed/m);
+    expect(status).to.equal(0);
   });
 
   it("depend on the platform package at exactly their own version", () => {
