@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cuda/column_sums.h"
 #include "cuda/gemm_tile.h"
 #include "cuda/matrix.h"
 #include "cuda/tables.h"
@@ -122,14 +123,6 @@ __global__ void bias_kernel(float* partial, View<const T> dy, int64_t rows, int6
     partial[blockIdx.y * N + n] = sum;
 }
 
-__global__ void add_bias_kernel(float* dbias, const float* partial, int64_t blocks, int64_t N) {
-    const int64_t n = thread_index();
-    if (n >= N) return;
-    double sum = 0;
-    for (int64_t block = 0; block < blocks; ++block) sum += static_cast<double>(partial[block * N + n]);
-    dbias[n] = static_cast<float>(static_cast<double>(dbias[n]) + sum);
-}
-
 Status add_bias_gradient(float* dbias, ConstMat dy, Device& device) {
     const int64_t blocks = (dy.rows + kBiasRows - 1) / kBiasRows;
     auto* partial = device.workspace<float>(kPartialSlot, blocks * dy.cols);
@@ -141,8 +134,7 @@ Status add_bias_gradient(float* dbias, ConstMat dy, Device& device) {
                       partial, view_of<T>(dy), dy.rows, dy.cols);
     });
     if (status != Status::Ok) return status;
-    return launch("linear_backward_weight", add_bias_kernel, {blocks_for(dy.cols)}, kThreads, 0,
-                  device.queue(), dbias, partial, blocks, dy.cols);
+    return add_column_sums("linear_backward_weight", dbias, partial, blocks, dy.cols, device.queue());
 }
 
 Status linear_backward_weight(WeightGrad dw, float* dbias, ConstMat dy, ConstMat x, int32_t accumulate,

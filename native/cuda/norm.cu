@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cuda/column_sums.h"
 #include "cuda/matrix.h"
 #include "cuda/tables.h"
 
@@ -173,15 +174,6 @@ __global__ void norm_backward_kernel(View<float> dx, float* dw, float* db, View<
     }
 }
 
-// target[C] += sum over blocks of partial[blocks][C]
-__global__ void add_partials_kernel(float* target, const float* partial, int64_t blocks, int64_t C) {
-    const int64_t c = thread_index();
-    if (c >= C) return;
-    double sum = 0;
-    for (int64_t block = 0; block < blocks; ++block) sum += static_cast<double>(partial[block * C + c]);
-    target[c] = static_cast<float>(static_cast<double>(target[c]) + sum);
-}
-
 template <bool kCentred>
 Status norm_backward(Mat dx, float* dw, float* db, ConstMat dy, ConstMat x, const float* mean,
                      const float* rstd, const float* w, int64_t groups, bool accumulate, Stream* stream) {
@@ -205,8 +197,7 @@ Status norm_backward(Mat dx, float* dw, float* db, ConstMat dy, ConstMat x, cons
     });
     const auto add = [&](float* target, const float* sums) {
         if (target != nullptr && status == Status::Ok)
-            status = launch("norm_backward", add_partials_kernel, {blocks_for(C)}, kThreads, 0,
-                            device.queue(), target, sums, blocks, C);
+            status = add_column_sums("norm_backward", target, sums, blocks, C, device.queue());
     };
     add(dw, partial);
     if (kCentred) add(db, partial + blocks * C);

@@ -167,7 +167,8 @@ __device__ inline int32_t draw_token(const float* x, int64_t n, float high, floa
             last = static_cast<int32_t>(first + i);
             before += static_cast<double>(powers[i]);
         }
-        // The lowest thread that passes the aim has drawn it; otherwise the highest that has any power.
+        // The token is drawn by the lowest thread whose sum exceeds the aim; until there is one, the last id
+        // with any power stands.
         const bool passed = last >= 0 && before > aim;
         const int32_t lowest = block_combine(passed ? static_cast<int32_t>(threadIdx.x) : INT32_MAX,
                                              shared.slots.integers, Lower{});
