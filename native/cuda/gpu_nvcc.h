@@ -40,6 +40,44 @@ __device__ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uin
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+__device__ inline uint32_t shared_address(const void* shared) {
+    return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+}
+
+// Four matrices of 8 x 8 16-bit numbers out of shared memory (ldmatrix): lane l names row l % 8 of matrix l /
+// 8, 16 bytes that lie side by side. Word m of lane l: numbers (l / 4, 2 (l % 4)) and the next one of matrix
+// m.
+__device__ inline void load_matrices(uint32_t (&out)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+// The same matrices turned over: numbers (2 (l % 4), l / 4) and (2 (l % 4) + 1, l / 4).
+__device__ inline void load_matrices_turned(uint32_t (&out)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+
+// 16 bytes from the device's memory to shared memory, that arrive while the thread goes on (cp.async); zeros,
+// and nothing is read, where not `inside`. Both addresses are multiples of 16.
+__device__ inline void copy_async(void* shared, const void* from, bool inside) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(from),
+                 "r"(inside ? 16 : 0)
+                 : "memory");
+}
+// The copies of this thread since the last commit become a group.
+__device__ inline void commit_copies() {
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+// All groups of this thread but the last kLater have arrived. Other threads know it behind a barrier.
+template <int kLater>
+__device__ inline void wait_for_copies() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
+}
+
 struct Grid {
     unsigned x = 1, y = 1, z = 1;
 };

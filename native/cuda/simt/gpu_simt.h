@@ -81,6 +81,20 @@ T* shared_memory() {
 
 // As gpu_nvcc.h says; the lanes' fragments are put together from all lanes.
 void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+void load_matrices(uint32_t (&out)[4], const void* row);
+void load_matrices_turned(uint32_t (&out)[4], const void* row);
+
+// Copies arrive as late as they may, or at once, by the order of threads (grid.h): the bits must be the same.
+inline void copy_async(void* shared, const void* from, bool inside) {
+    simt::copy_later(shared, inside ? from : nullptr, 16);
+}
+inline void commit_copies() {
+    simt::commit_copies();
+}
+template <int kLater>
+void wait_for_copies() {
+    simt::wait_for_copies(kLater);
+}
 
 struct Grid {
     unsigned x = 1, y = 1, z = 1;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
@@ -23,11 +24,19 @@ constexpr size_t kMostShared = 228 << 10;  // of a block, H100 and H200
 
 enum class Wait { None, Block, Warp };
 
+struct LateCopy {
+    void* shared;
+    const void* from;
+    size_t bytes;
+};
+
 struct Thread {
     Fiber fiber;
     Place place;
     Wait wait = Wait::None;
-    int turn = 0;  // which of the warp's two exchange buffers is next
+    int turn = 0;                                  // which of the warp's two exchange buffers is next
+    std::vector<LateCopy> open;                    // not yet committed
+    std::deque<std::vector<LateCopy>> on_the_way;  // groups, the oldest first
 };
 
 // What one warp exchanges: two buffers take turns, so that a lane that is ahead writes none that is read.
@@ -84,6 +93,8 @@ void start_thread(Machine& m, unsigned index, Extent grid, Extent block, Extent 
                     index % kWarp};
     thread.wait = Wait::None;
     thread.turn = 0;
+    thread.open.clear();
+    thread.on_the_way.clear();
     thread.fiber.start(
         m.stacks + index * kStack, kStack,
         [](void* function) { (*static_cast<const std::function<void()>*>(function))(); },
@@ -174,6 +185,33 @@ void wait_for_block() {
 
 void wait_for_warp() {
     wait(Wait::Warp);
+}
+
+namespace {
+void arrive(const LateCopy& copy) {
+    if (copy.from == nullptr)
+        std::memset(copy.shared, 0, copy.bytes);
+    else
+        std::memcpy(copy.shared, copy.from, copy.bytes);
+}
+}  // namespace
+
+void copy_later(void* shared, const void* from, size_t bytes) {
+    const Machine& m = machine();
+    if (m.order == Order::Backward) return arrive({shared, from, bytes});
+    m.current->open.push_back({shared, from, bytes});
+}
+
+void commit_copies() {
+    Thread& thread = *machine().current;
+    thread.on_the_way.push_back(std::move(thread.open));
+    thread.open.clear();
+}
+
+void wait_for_copies(int later) {
+    auto& groups = machine().current->on_the_way;
+    for (; groups.size() > static_cast<size_t>(later); groups.pop_front())
+        for (const LateCopy& copy : groups.front()) arrive(copy);
 }
 
 const std::byte* exchange(const void* value, size_t bytes) {

@@ -34,6 +34,12 @@ std::byte* shared_memory();
 void wait_for_block();
 // Every thread of the warp.
 void wait_for_warp();
+// Copies of the thread into shared memory (from null: zeros), in groups; all but the last `later` groups have
+// arrived after a wait. They arrive then, or at once when threads run backward: whoever reads too early, or
+// writes what is still read, gets other bits in one of the orders.
+void copy_later(void* shared, const void* from, size_t bytes);
+void commit_copies();
+void wait_for_copies(int later);
 // `bytes` (at most 64) of each lane, in the order of lanes, valid until the lane's next exchange; every lane
 // of the warp takes part.
 const std::byte* exchange(const void* value, size_t bytes);

@@ -1,4 +1,5 @@
-// mma.sync for fibers: the fragments of all lanes become matrices, and each lane computes what is its own.
+// mma.sync and ldmatrix for fibers: the fragments of all lanes become matrices, and each lane computes what
+// is its own.
 #include <cstring>
 
 #include "cuda/gpu.h"
@@ -38,6 +39,34 @@ void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
                     c[2 * i + j] +=
                         half_of(rows.a[i + 2 * (pair / 4)], half) * half_of(columns[j].b[pair / 4], half);
     }
+}
+
+namespace {
+// out[m] = numbers (row, column) and (row, column + 1) of matrix m, or (column, row) and (column + 1, row).
+void load_fragments(uint32_t (&out)[4], const void* row, bool turned) {
+    const std::byte* lanes = simt::exchange(&row, sizeof(row));
+    const int self = static_cast<int>(simt::place().warp_thread), r = self / 4, p = self % 4;
+    for (int matrix = 0; matrix < 4; ++matrix) {
+        const auto number = [&](int i, int j) {
+            const std::byte* from;
+            std::memcpy(&from, lanes + static_cast<size_t>(8 * matrix + i) * simt::kExchangeBytes,
+                        sizeof(from));
+            uint16_t value;
+            std::memcpy(&value, from + 2 * j, sizeof(value));
+            return uint32_t{value};
+        };
+        out[matrix] = turned ? number(2 * p, r) | number(2 * p + 1, r) << 16
+                             : number(r, 2 * p) | number(r, 2 * p + 1) << 16;
+    }
+}
+}  // namespace
+
+void load_matrices(uint32_t (&out)[4], const void* row) {
+    load_fragments(out, row, false);
+}
+
+void load_matrices_turned(uint32_t (&out)[4], const void* row) {
+    load_fragments(out, row, true);
 }
 
 }  // namespace attune::gpu
