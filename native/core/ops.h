@@ -48,10 +48,12 @@ struct ConstMat {
 
 // How a parameter lies in memory. Its gradient, moments and master copy have the same layout (always fp32),
 // so the optimiser is elementwise.
-//   Panels  fp32: [ceil(N/32)][K'][32], element (n,k) at (n/32)*K'*32 + k*32 + n%32, with K' = K rounded up
-//   to even;
-//           bf16: [ceil(N/32)][K'/2][32][2], element (n,k) at (n/32)*K'*32 + (k/2)*64 + (n%32)*2 + k%2.
-//           Rows n >= N and k >= K are zero and stay zero.
+//   Panels  layout_elements() in the order that the backend multiplies from; rows n >= N and columns k >= K
+//   are
+//           zero and stay zero.
+//           CPU, fp32: [ceil(N/32)][K'][32], element (n,k) at (n/32)*K'*32 + k*32 + n%32, with K' = K rounded
+//           up to even; CPU, bf16: [ceil(N/32)][K'/2][32][2], element (n,k) at (n/32)*K'*32 + (k/2)*64 +
+//           (n%32)*2 + k%2. GPU: rows, K' apart.
 //   Rows    row-major [N][K] in either dtype.
 enum class Layout : int32_t { Panels = 0, Rows = 1 };
 
@@ -296,8 +298,7 @@ struct Ops {
                             HeadWeights weights, float temperature, Stream* stream);
 
     // ---- optimiser, over flat buffers of n elements
-    // parameter, m, v fp32 are updated; compute (null, or bf16 in `layout` order: Panels interleaves k pairs)
-    // = parameter
+    // parameter, m, v fp32 are updated; compute (null, or bf16 in `layout` order) = parameter
     Status (*adamw)(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient, int64_t n,
                     Layout layout, AdamW settings, Stream* stream);
     // *sum (host) = sum of squares, in double, fixed order

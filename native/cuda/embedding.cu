@@ -111,7 +111,7 @@ __global__ void embedding_backward_kernel(float* table, View<const float> dx, co
                                           int64_t cols) {
     const int64_t col = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
     if (col >= cols) return;
-    float* target = table + weight_index<float>(layout, cols, rows[blockIdx.x], col);
+    float* target = table + weight_index(layout, cols, rows[blockIdx.x], col);
     float sum = *target;
     for (int32_t i = starts[blockIdx.x]; i < starts[blockIdx.x + 1]; ++i) sum += dx.row(order[i])[col];
     *target = sum;
@@ -139,9 +139,9 @@ __global__ void embedding_kernel(View<X> x, const int32_t* tokens, const W* tabl
     const int64_t index = thread_index();
     if (index >= rows * C) return;
     const int64_t row = index / C, c = index % C;
-    float value = load_number(table + weight_index<W>(layout, C, tokens[row], c));
+    float value = load_number(table + weight_index(layout, C, tokens[row], c));
     if (position_table != nullptr)
-        value += load_number(position_table + weight_index<W>(position_layout, C, positions[row], c));
+        value += load_number(position_table + weight_index(position_layout, C, positions[row], c));
     store_number(x.row(row) + c, value);
 }
 

@@ -1,6 +1,6 @@
-// Linear maps with weights in panels: forward with its epilogue, gradients of inputs and of weights. Where a
-// model is bf16 its products are those of tensor cores, and gradients are rounded on their way into shared
-// memory; everything else is in full fp32.
+// Linear maps: forward with its epilogue, gradients of inputs and of weights. Where a model is bf16 its
+// products are those of tensor cores, and gradients are rounded on their way there; everything else is in
+// full fp32.
 #include "cuda/gemm.h"
 
 #include <cmath>
@@ -16,22 +16,59 @@ namespace attune::gpu {
 namespace {
 
 constexpr int kPartialSlot = 0;
+constexpr int kRoundedSlot = 2;
 constexpr int64_t kBiasRows = 128;  // of a partial sum
 
-// body(operand of the rows of x)
-template <class Body>
-Status with_rows(const ConstMat& x, const Body& body) {
-    return with_element(x.dtype, [&](auto element) {
-        using T = typename decltype(element)::Type;
-        return body(RowsOperand<T>{static_cast<const T*>(x.data), x.stride, x.rows, x.cols, fours(x)});
-    });
+// 16 bytes of a row may be read at once, from every multiple of as many on.
+bool reads_sixteen(const void* data, int64_t stride, DType dtype) {
+    return reinterpret_cast<uintptr_t>(data) % 16 == 0 && stride * dtype_size(dtype) % 16 == 0;
 }
-template <class Body>
-Status with_columns(const ConstMat& x, const Body& body) {
-    return with_element(x.dtype, [&](auto element) {
-        using T = typename decltype(element)::Type;
-        return body(ColumnsOperand<T>{static_cast<const T*>(x.data), x.stride, x.cols, x.rows, fours(x)});
+
+// The operand whose outer indices are the rows, or the columns, of m.
+template <class T>
+RowsOperand<T> rows_of(const ConstMat& m) {
+    return {static_cast<const T*>(m.data), m.stride, m.rows, m.cols,
+            reads_sixteen(m.data, m.stride, m.dtype)};
+}
+template <class T>
+ColumnsOperand<T> columns_of(const ConstMat& m) {
+    return {static_cast<const T*>(m.data), m.stride, m.cols, m.rows,
+            reads_sixteen(m.data, m.stride, m.dtype)};
+}
+
+ConstMat weight_rows(const Weight& w, int64_t first, int64_t rows) {
+    const int64_t stride = weight_stride(w.layout, w.K);
+    return {static_cast<const std::byte*>(w.data) + first * stride * dtype_size(w.dtype), w.dtype, rows, w.K,
+            stride};
+}
+
+// ---- gradients on their way to tensor cores
+
+template <int kCount>
+__global__ void round_kernel(bf16_t* target, int64_t target_stride, View<const float> source, int64_t rows,
+                             int64_t cols) {
+    const int64_t index = thread_index(), per_row = cols / kCount;
+    if (index >= rows * per_row) return;
+    const int64_t row = index / per_row, col = index % per_row * kCount;
+    float values[kCount];
+    load_numbers(values, source.row(row) + col);
+    store_numbers(target + row * target_stride + col, values);
+}
+
+// A copy of fp32 m in bf16, until the next one; m itself where it is bf16. data null: there is no memory.
+ConstMat rounded(const ConstMat& m, Device& device) {
+    if (m.dtype == DType::BF16) return m;
+    const int64_t stride = (m.cols + kChunkNumbers - 1) / kChunkNumbers * kChunkNumbers;
+    auto* memory = device.workspace<bf16_t>(kRoundedSlot, m.rows * stride);
+    ConstMat copy{memory, DType::BF16, m.rows, m.cols, stride};
+    if (memory == nullptr) return copy;
+    const Status status = with_chunks(in_chunks(m), [&](auto count) {
+        constexpr int kCount = decltype(count)::value;
+        return launch("linear_backward", round_kernel<kCount>, {blocks_for(m.rows * m.cols / kCount)},
+                      kThreads, 0, device.queue(), memory, stride, view_of<float>(m), m.rows, m.cols);
     });
+    if (status != Status::Ok) copy.data = nullptr;
+    return copy;
 }
 
 bool fits(const Weight& w, int64_t N, int64_t K) {
@@ -45,49 +82,49 @@ bool epilogue_fits(const Epilogue& e, int64_t M, int64_t N) {
 
 }  // namespace
 
+// The three shapes of a product. Where weights (or, for their gradient, activations) are bf16, tensor cores
+// multiply; fp32 activations keep their precision on the way forward, gradients are rounded.
 Status rows_times_outputs(const Product& target, ConstMat x, const Weight& w, int64_t first, int64_t rows,
-                          void* queue) {
-    return with_rows(x, [&](const auto& left) {
-        const auto store = store_of(target, x.rows, rows);
-        if (w.dtype == DType::BF16 && x.dtype == DType::F32)
-            return gemm_floats(
-                "linear_forward", left,
-                OutputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, rows, w.K},
-                store, queue);
-        if (w.dtype == DType::BF16)
-            return gemm_pairs(
-                "linear_forward", left,
-                OutputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, rows, w.K},
-                store, queue);
-        return gemm_floats(
-            "linear_forward", left,
-            OutputsOperand<float>{static_cast<const float*>(w.data), even(w.K), first, rows, w.K}, store,
-            queue);
+                          Device& device) {
+    constexpr const char* kName = "linear_forward";
+    const auto store = store_of(target, x.rows, rows);
+    const ConstMat weights = weight_rows(w, first, rows);
+    if (w.dtype == DType::BF16 && x.dtype == DType::BF16)
+        return gemm_pairs(kName, rows_of<bf16_t>(x), rows_of<bf16_t>(weights), store, device.queue());
+    return with_elements(x.dtype, w.dtype, [&](auto left, auto right) {
+        using Left = typename decltype(left)::Type;
+        using Right = typename decltype(right)::Type;
+        return gemm_floats(kName, rows_of<Left>(x), rows_of<Right>(weights), store, device.queue());
     });
 }
 
-Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, int64_t first, void* queue) {
-    return with_rows(dy, [&](const auto& left) {
-        const auto store = store_of(target, dy.rows, w.K);
-        if (w.dtype == DType::BF16)
-            return gemm_pairs(
-                "linear_backward_input", left,
-                InputsOperand<bf16_t>{static_cast<const bf16_t*>(w.data), even(w.K), first, w.K, dy.cols},
-                store, queue);
-        return gemm_floats(
-            "linear_backward_input", left,
-            InputsOperand<float>{static_cast<const float*>(w.data), even(w.K), first, w.K, dy.cols}, store,
-            queue);
+Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, int64_t first, Device& device) {
+    constexpr const char* kName = "linear_backward_input";
+    const auto store = store_of(target, dy.rows, w.K);
+    const ConstMat weights = weight_rows(w, first, dy.cols);
+    if (w.dtype == DType::BF16) {
+        const ConstMat left = rounded(dy, device);
+        if (left.data == nullptr) return Status::Memory;
+        return gemm_pairs(kName, rows_of<bf16_t>(left), columns_of<bf16_t>(weights), store, device.queue());
+    }
+    return with_element(dy.dtype, [&](auto left) {
+        using Left = typename decltype(left)::Type;
+        return gemm_floats(kName, rows_of<Left>(dy), columns_of<float>(weights), store, device.queue());
     });
 }
 
-Status columns_times_columns(const PanelProduct& target, ConstMat dy, ConstMat x, bool pairs, void* queue) {
-    return with_columns(dy, [&](const auto& left) {
-        return with_columns(x, [&](const auto& right) {
-            const PanelStore store{target, dy.cols, x.cols};
-            return pairs ? gemm_pairs("linear_backward_weight", left, right, store, queue)
-                         : gemm_floats("linear_backward_weight", left, right, store, queue);
-        });
+Status columns_times_columns(const Product& target, ConstMat dy, ConstMat x, bool pairs, Device& device) {
+    constexpr const char* kName = "linear_backward_weight";
+    const auto store = store_of(target, dy.cols, x.cols);
+    if (pairs) {
+        const ConstMat left = rounded(dy, device);
+        if (left.data == nullptr && dy.rows > 0) return Status::Memory;
+        return gemm_pairs(kName, columns_of<bf16_t>(left), columns_of<bf16_t>(x), store, device.queue());
+    }
+    return with_elements(dy.dtype, x.dtype, [&](auto left, auto right) {
+        using Left = typename decltype(left)::Type;
+        using Right = typename decltype(right)::Type;
+        return gemm_floats(kName, columns_of<Left>(dy), columns_of<Right>(x), store, device.queue());
     });
 }
 
@@ -101,14 +138,14 @@ Status linear_forward(Mat y, ConstMat x, Weight w, const Epilogue* epilogue, Str
         !epilogue_fits(e, y.rows, y.cols))
         return Status::Shape;
     if (y.rows == 0 || y.cols == 0) return Status::Ok;
-    return rows_times_outputs({.c = y, .epilogue = e}, x, w, 0, w.N, device_of(stream).queue());
+    return rows_times_outputs({.c = y, .epilogue = e}, x, w, 0, w.N, device_of(stream));
 }
 
 Status linear_backward_input(Mat dx, ConstMat dy, Weight w, int32_t accumulate, Stream* stream) {
     if (!is_gradient(dx, dy.rows, w.K) || !has_shape(dy, dy.rows, w.N) || !fits(w, dy.cols, dx.cols))
         return Status::Shape;
     if (dx.rows == 0 || dx.cols == 0) return Status::Ok;
-    return rows_times_inputs({.c = dx, .accumulate = accumulate != 0}, dy, w, 0, device_of(stream).queue());
+    return rows_times_inputs({.c = dx, .accumulate = accumulate != 0}, dy, w, 0, device_of(stream));
 }
 
 // partial[blocks][N] = sums over kBiasRows rows of dy
@@ -146,8 +183,8 @@ Status linear_backward_weight(WeightGrad dw, float* dbias, ConstMat dy, ConstMat
     Status status = Status::Ok;
     if (dbias != nullptr && dy.rows > 0) status = add_bias_gradient(dbias, dy, device);
     if (status != Status::Ok || dw.K == 0) return status;
-    return columns_times_columns({.dw = dw, .accumulate = accumulate != 0}, dy, x, x.dtype == DType::BF16,
-                                 device.queue());
+    return columns_times_columns({.c = gradient_rows(dw, 0, dw.N), .accumulate = accumulate != 0}, dy, x,
+                                 x.dtype == DType::BF16, device);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "core/ops.h"
 #include "cuda/gpu.h"
+#include "cuda/layout.h"
 #include "cuda/matrix.h"
 
 namespace attune::gpu {
@@ -18,21 +19,19 @@ struct Product {
     bool accumulate = false;
 };
 
-// dw in panels, rows [first, first + rows) of it: = or += scale * product
-struct PanelProduct {
-    WeightGrad dw;
-    int64_t first = 0;
-    float scale = 1;
-    bool accumulate = false;
-};
+// Rows [first, first + rows) of a parameter's gradient.
+inline Mat gradient_rows(const WeightGrad& dw, int64_t first, int64_t rows) {
+    const int64_t stride = weight_stride(dw.layout, dw.K);
+    return {dw.data + first * stride, DType::F32, rows, dw.K, stride};
+}
 
 // x[M,K] times rows [first, first + rows) of W: c[M, rows].
 Status rows_times_outputs(const Product& target, ConstMat x, const Weight& w, int64_t first, int64_t rows,
-                          void* queue);
+                          Device& device);
 // dy[M,N] times rows [first, first + N) of W: c[M, K].
-Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, int64_t first, void* queue);
+Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, int64_t first, Device& device);
 // dy^T x: [dy.cols, x.cols]; pairs: in bf16.
-Status columns_times_columns(const PanelProduct& target, ConstMat dy, ConstMat x, bool pairs, void* queue);
+Status columns_times_columns(const Product& target, ConstMat dy, ConstMat x, bool pairs, Device& device);
 
 // ---- inside of kernels
 
@@ -41,6 +40,7 @@ struct AnyView {
     void* data;
     int64_t stride;
     DType dtype;
+    bool in_pairs;  // columns j and j + 1 may be accessed at once where j is even
 
     __device__ float get(int64_t row, int64_t col) const {
         const int64_t at = row * stride + col;
@@ -54,9 +54,27 @@ struct AnyView {
         else
             store_number(static_cast<bf16_t*>(data) + at, value);
     }
+    // Of columns col and col + 1, in_pairs.
+    __device__ void get_pair(float (&values)[2], int64_t row, int64_t col) const {
+        const int64_t at = row * stride + col;
+        if (dtype == DType::F32)
+            load_numbers(values, static_cast<const float*>(data) + at);
+        else
+            load_numbers(values, static_cast<const bf16_t*>(data) + at);
+    }
+    __device__ void set_pair(int64_t row, int64_t col, const float (&values)[2]) const {
+        const int64_t at = row * stride + col;
+        if (dtype == DType::F32)
+            store_numbers(static_cast<float*>(data) + at, values);
+        else
+            store_numbers(static_cast<bf16_t*>(data) + at, values);
+    }
 };
 inline AnyView any_view(const ConstMat& m) {
-    return {const_cast<void*>(m.data), m.stride, m.dtype};
+    const bool in_pairs =
+        m.stride % 2 == 0 &&
+        reinterpret_cast<uintptr_t>(m.data) % (2 * static_cast<uintptr_t>(dtype_size(m.dtype))) == 0;
+    return {const_cast<void*>(m.data), m.stride, m.dtype, in_pairs};
 }
 
 __device__ inline float gelu_tanh(float x) {
@@ -76,19 +94,36 @@ struct EpilogueStore {
     void pointers(const Visit& visit) const {
         visit(c.data), visit(residual.data), visit(before.data), visit(bias);
     }
-    __device__ void one(int64_t i, int64_t j, float sum) const {
-        float value = sum * scale;
-        if (accumulate) value += c.get(i, j);
-        if (bias != nullptr) value += bias[j];
-        if (before.data != nullptr) before.set(i, j, value);
-        if (gelu) value = gelu_tanh(value);
-        if (residual.data != nullptr) value += residual.get(i, j);
-        c.set(i, j, value);
+    // `count` neighbours, one or two
+    __device__ void pair(int64_t i, int64_t j, float (&values)[2], int count) const {
+        const auto add = [&](const AnyView& view) {
+            float other[2] = {};
+            if (count == 2 && view.in_pairs)
+                view.get_pair(other, i, j);
+            else
+                for (int n = 0; n < count; ++n) other[n] = view.get(i, j + n);
+            for (int n = 0; n < 2; ++n) values[n] += other[n];
+        };
+        const auto put = [&](const AnyView& view) {
+            if (count == 2 && view.in_pairs)
+                view.set_pair(i, j, values);
+            else
+                for (int n = 0; n < count; ++n) view.set(i, j + n, values[n]);
+        };
+        for (int n = 0; n < 2; ++n) values[n] *= scale;
+        if (accumulate) add(c);
+        if (bias != nullptr)
+            for (int n = 0; n < count; ++n) values[n] += bias[j + n];
+        if (before.data != nullptr) put(before);
+        if (gelu)
+            for (int n = 0; n < 2; ++n) values[n] = gelu_tanh(values[n]);
+        if (residual.data != nullptr) add(residual);
+        put(c);
     }
     __device__ void operator()(int64_t i, int64_t j, float value, float next) const {
-        if (i >= rows) return;
-        if (j < cols) one(i, j, value);
-        if (j + 1 < cols) one(i, j + 1, next);
+        if (i >= rows || j >= cols) return;
+        float values[2] = {value, next};
+        pair(i, j, values, j + 1 < cols ? 2 : 1);
     }
 };
 
@@ -102,34 +137,6 @@ inline EpilogueStore store_of(const Product& p, int64_t rows, int64_t cols) {
             p.scale,
             p.accumulate,
             p.epilogue.activation == Activation::GeluTanh};
-}
-
-struct PanelStore {
-    PanelProduct target;
-    int64_t rows, cols;
-
-    template <class Visit>
-    void pointers(const Visit& visit) const {
-        visit(target.dw.data);
-    }
-    __device__ void one(int64_t i, int64_t j, float sum) const {
-        const int64_t n = target.first + i;
-        const int64_t padded = (target.dw.K + 1) / 2 * 2;
-        float& at = target.dw.data[n / kPanel * kPanel * padded + j * kPanel + n % kPanel];
-        const float value = sum * target.scale;
-        at = target.accumulate ? at + value : value;
-    }
-    __device__ void operator()(int64_t i, int64_t j, float value, float next) const {
-        if (i >= rows) return;
-        if (j < cols) one(i, j, value);
-        if (j + 1 < cols) one(i, j + 1, next);
-    }
-};
-
-// Four of a row may be read at once where its place is a multiple of four.
-inline bool fours(const ConstMat& m) {
-    return reinterpret_cast<uintptr_t>(m.data) % (4 * static_cast<uintptr_t>(dtype_size(m.dtype))) == 0 &&
-           m.stride % 4 == 0;
 }
 
 }  // namespace attune::gpu

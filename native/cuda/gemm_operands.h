@@ -1,8 +1,12 @@
-// How a block brings tiles of both operands into shared memory. C[i, j] = sum over l of A(i, l) B(j, l): an
-// operand is numbered by its outer index (i or j) and the depth l, however it lies. Outside of it are zeros.
+// Operands of the GEMM kernels and how a block brings tiles of them into shared memory. C[i, j] = sum over l
+// of A(i, l) B(j, l): an operand is numbered by its outer index (i or j) and the depth l, however it lies.
+// Outside of it are zeros.
 //
-// Tiles in shared memory: fp32 [kDepth][kOuter + pad], bf16 as pairs along the depth [kDepth / 2][kOuter +
-// pad] of 32 bits. fp32 numbers are rounded to bf16 where the tile is of pairs.
+// A tile of bf16 consists of slabs of 64 numbers by some rows, 128 bytes to a row, whose eight chunks of 16
+// bytes change places by the row number (chunk ^ row % 8): the eight rows of a matrix that ldmatrix or wgmma
+// reads lie in different banks. It is what a tensor map with a swizzle of 128 bytes writes. Rows of a slab
+// are outer indices where the operand lies along the depth, and depths where it lies along the outer index (a
+// slab per 64 outer indices then). A tile of fp32 is [kDepth][kOuter + pad].
 #pragma once
 
 #include <cstdint>
@@ -12,27 +16,27 @@
 
 namespace attune::gpu {
 
-// (i, l) at data[i * stride + l]: rows of activations.
+constexpr int kSlabColumns = 64;
+constexpr int kSlabRowBytes = 128;
+constexpr int kChunkNumbers = 8;  // bf16 numbers of 16 bytes
+
+// (i, l) at data[i * stride + l].
 template <class T>
 struct RowsOperand {
     const T* data;
     int64_t stride;
     int64_t outer, depth;
-    bool aligned;  // four of a row may be read at once, wherever l % 4 is 0
+    bool aligned;  // 16 bytes of a row may be read at once from every multiple of as many on
 
     static constexpr bool kAlongDepth = true;
     template <class Visit>
     void pointers(const Visit& visit) const {
         visit(data);
     }
-    __device__ float at(int64_t i, int64_t l) const {
-        return i < outer && l < depth ? load_number(data + i * stride + l) : 0.0f;
-    }
-    __device__ bool has_four(int64_t i, int64_t l) const { return aligned && i < outer && l + 4 <= depth; }
-    __device__ const T* four(int64_t i, int64_t l) const { return data + i * stride + l; }
+    __device__ const T* place(int64_t i, int64_t l) const { return data + i * stride + l; }
 };
 
-// (i, l) at data[l * stride + i]: columns of activations.
+// (i, l) at data[l * stride + i].
 template <class T>
 struct ColumnsOperand {
     const T* data;
@@ -45,242 +49,127 @@ struct ColumnsOperand {
     void pointers(const Visit& visit) const {
         visit(data);
     }
-    __device__ float at(int64_t i, int64_t l) const {
-        return i < outer && l < depth ? load_number(data + l * stride + i) : 0.0f;
-    }
-    __device__ bool has_four(int64_t i, int64_t l) const { return aligned && i + 4 <= outer && l < depth; }
-    __device__ const T* four(int64_t i, int64_t l) const { return data + l * stride + i; }
+    __device__ const T* place(int64_t i, int64_t l) const { return data + l * stride + i; }
 };
 
-// (i, l) is element (first + i, l) of a parameter in panels: i its outputs.
-template <class T>
-struct OutputsOperand {
-    const T* data;
-    int64_t padded;  // K of a panel, even
-    int64_t first;
-    int64_t outer, depth;
+// Number (i, l), or zero outside.
+template <class Operand>
+__device__ inline float number_at(const Operand& operand, int64_t i, int64_t l) {
+    return i < operand.outer && l < operand.depth ? load_number(operand.place(i, l)) : 0.0f;
+}
+// kCount numbers from (i, l) on, along the operand's own direction, are inside and may be read at once.
+template <int kCount, class Operand>
+__device__ inline bool reads_at_once(const Operand& operand, int64_t i, int64_t l) {
+    if (!operand.aligned) return false;
+    return Operand::kAlongDepth ? i < operand.outer && l + kCount <= operand.depth
+                                : i + kCount <= operand.outer && l < operand.depth;
+}
 
-    static constexpr bool kAlongDepth = false;
-    template <class Visit>
-    void pointers(const Visit& visit) const {
-        visit(data);
-    }
-    __device__ int64_t index(int64_t i, int64_t l) const {
-        const int64_t n = first + i, panel = n / kPanel * kPanel * padded;
-        return sizeof(T) == 4 ? panel + l * kPanel + n % kPanel : panel + l / 2 * 64 + n % kPanel * 2 + l % 2;
-    }
-    __device__ float at(int64_t i, int64_t l) const {
-        return i < outer && l < depth ? load_number(data + index(i, l)) : 0.0f;
-    }
-};
+// ---- tiles of bf16
 
-// (i, l) is element (first + l, i) of a parameter in panels: l its outputs.
-template <class T>
-struct InputsOperand {
-    const T* data;
-    int64_t padded;
-    int64_t first;
-    int64_t outer, depth;
+constexpr int slab_offset(int row, int chunk) {
+    return row * kSlabRowBytes + (chunk ^ row % 8) * 16;
+}
 
-    static constexpr bool kAlongDepth = true;
-    template <class Visit>
-    void pointers(const Visit& visit) const {
-        visit(data);
+// tile (bytes, kOuter x 64 numbers) = the operand from (i0, l0) on, by `kThreadCount` threads; what is copied
+// while they go on belongs to the open group of copies.
+template <int kOuter, int kThreadCount, class Operand>
+__device__ inline void fill_slabs(std::byte* tile, const Operand& operand, int64_t i0, int64_t l0) {
+    constexpr int kRows = Operand::kAlongDepth ? kOuter : kSlabColumns;  // of a slab
+    static_assert(kOuter * kChunkNumbers % kThreadCount == 0);
+#pragma unroll
+    for (int step = 0; step < kOuter * kChunkNumbers / kThreadCount; ++step) {
+        const int index = step * kThreadCount + static_cast<int>(threadIdx.x);
+        const int row = index / kChunkNumbers % kRows, chunk = index % kChunkNumbers;
+        const int slab = index / kChunkNumbers / kRows;
+        std::byte* to = tile + slab * kRows * kSlabRowBytes + slab_offset(row, chunk);
+        const int64_t i = i0 + (Operand::kAlongDepth ? row : slab * kSlabColumns + chunk * kChunkNumbers);
+        const int64_t l = l0 + (Operand::kAlongDepth ? chunk * kChunkNumbers : row);
+        const bool inside = i < operand.outer && l < operand.depth;
+        if (!inside || reads_at_once<kChunkNumbers>(operand, i, l)) {
+            copy_async(to, inside ? operand.place(i, l) : operand.data, inside);
+        } else {
+            auto* numbers = reinterpret_cast<bf16_t*>(to);
+            for (int n = 0; n < kChunkNumbers; ++n)
+                numbers[n] = to_bf16(
+                    number_at(operand, Operand::kAlongDepth ? i : i + n, Operand::kAlongDepth ? l + n : l));
+        }
     }
-    __device__ int64_t index(int64_t i, int64_t l) const {
-        return OutputsOperand<T>{data, padded, first, depth, outer}.index(l, i);
-    }
-    __device__ float at(int64_t i, int64_t l) const {
-        return i < outer && l < depth ? load_number(data + index(i, l)) : 0.0f;
-    }
-};
+}
 
-// ---- tiles of pairs
-
-// Words of a thread, where `threads` share a tile of kOuter x kDepth.
-template <int kOuter, int kDepth>
-inline constexpr int kPairWords = kOuter * kDepth / 2 / static_cast<int>(kThreads);
-
-// Where the words of a thread belong: word w of the thread is pair row `pair(w)` of outer index `outer(w)`.
-// Along the depth, neighbouring threads take neighbouring outer indices; along the outer index, a thread
-// takes neighbours.
-template <bool kAlongDepth, int kOuter, int kDepth>
-struct PairPlace {
-    static constexpr int kWords = kPairWords<kOuter, kDepth>;
-    __device__ static int outer(int thread, int word) {
-        return kAlongDepth ? thread % kOuter : thread * kWords % kOuter + word;
-    }
-    __device__ static int pair(int thread, int word) {
-        return kAlongDepth ? thread / kOuter * kWords + word : thread * kWords / kOuter;
-    }
-};
-
-template <class T>
-__device__ inline uint32_t pair_of(const T* first, const T* second) {
-    if constexpr (sizeof(T) == 2)
-        return uint32_t{*first} | uint32_t{*second} << 16;
+// The words of a (m16 x k16) for mma_bf16, from outer index i and depth l of the tile on; both multiples
+// of 16.
+template <class Operand, int kOuter>
+__device__ inline void load_left(uint32_t (&words)[4], const std::byte* tile, int i, int l) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, row = lane % 8, second = lane / 8 % 2 * 8,
+              third = lane / 16 * 8;
+    if constexpr (Operand::kAlongDepth)
+        load_matrices(words, tile + slab_offset(i + row + second, (l + third) / kChunkNumbers));
     else
-        return pack_pair(*first, *second);
+        load_matrices_turned(words,
+                             tile + i / kSlabColumns * kSlabColumns * kSlabRowBytes +
+                                 slab_offset(l + row + third, (i + second) % kSlabColumns / kChunkNumbers));
 }
-
-// Words of four numbers that lie side by side along the depth.
-template <class T>
-__device__ inline void pairs_along(uint32_t (&out)[2], const T* four) {
-    const auto chunk = *reinterpret_cast<const Chunk<T, 4>*>(four);
-    out[0] = pair_of(&chunk.values[0], &chunk.values[1]);
-    out[1] = pair_of(&chunk.values[2], &chunk.values[3]);
-}
-// Words of four outer indices, of two rows of four.
-template <class T>
-__device__ inline void pairs_across(uint32_t (&out)[4], const T* first, const T* second) {
-    const auto a = *reinterpret_cast<const Chunk<T, 4>*>(first);
-    const auto b = *reinterpret_cast<const Chunk<T, 4>*>(second);
-    for (int i = 0; i < 4; ++i) out[i] = pair_of(&a.values[i], &b.values[i]);
-}
-
-template <class Operand>
-__device__ inline uint32_t any_pair(const Operand& operand, int64_t i, int64_t l) {
-    return pack_pair(operand.at(i, l), operand.at(i, l + 1));
-}
-
-// words = those of the thread, of the tile at (i0, l0); l0 is even.
-template <int kOuter, int kDepth, class T>
-__device__ inline void fetch_pairs(uint32_t (&words)[kPairWords<kOuter, kDepth>],
-                                   const RowsOperand<T>& operand, int64_t i0, int64_t l0) {
-    using Place = PairPlace<true, kOuter, kDepth>;
-    const int thread = static_cast<int>(threadIdx.x);
-    const int64_t i = i0 + Place::outer(thread, 0), first = l0 + 2 * Place::pair(thread, 0);
-#pragma unroll
-    for (int w = 0; w < Place::kWords; w += 2) {
-        const int64_t l = first + 2 * w;
-        if (operand.has_four(i, l)) {
-            uint32_t both[2];
-            pairs_along(both, operand.four(i, l));
-            words[w] = both[0];
-            words[w + 1] = both[1];
-        } else {
-            words[w] = any_pair(operand, i, l);
-            words[w + 1] = any_pair(operand, i, l + 2);
-        }
-    }
-}
-
-template <int kOuter, int kDepth, class T>
-__device__ inline void fetch_pairs(uint32_t (&words)[kPairWords<kOuter, kDepth>],
-                                   const ColumnsOperand<T>& operand, int64_t i0, int64_t l0) {
-    using Place = PairPlace<false, kOuter, kDepth>;
-    const int thread = static_cast<int>(threadIdx.x);
-    const int64_t i = i0 + Place::outer(thread, 0), l = l0 + 2 * Place::pair(thread, 0);
-    if constexpr (Place::kWords % 4 == 0) {
-#pragma unroll
-        for (int w = 0; w < Place::kWords; w += 4) {
-            if (operand.has_four(i + w, l) && operand.has_four(i + w, l + 1)) {
-                uint32_t four[4];
-                pairs_across(four, operand.four(i + w, l), operand.four(i + w, l + 1));
-                for (int j = 0; j < 4; ++j) words[w + j] = four[j];
-            } else {
-                for (int j = 0; j < 4; ++j) words[w + j] = any_pair(operand, i + w + j, l);
-            }
-        }
-    } else {
-        for (int w = 0; w < Place::kWords; ++w) words[w] = any_pair(operand, i + w, l);
-    }
-}
-
-// Pairs lie in the parameter as they do in the tile; panels are whole, and behind K are zeros.
-template <int kOuter, int kDepth>
-__device__ inline void fetch_pairs(uint32_t (&words)[kPairWords<kOuter, kDepth>],
-                                   const OutputsOperand<bf16_t>& operand, int64_t i0, int64_t l0) {
-    using Place = PairPlace<false, kOuter, kDepth>;
-    const int thread = static_cast<int>(threadIdx.x);
-    const int64_t i = i0 + Place::outer(thread, 0), l = l0 + 2 * Place::pair(thread, 0);
-    if (operand.first % kPanel == 0 && l < operand.padded && i + Place::kWords <= operand.outer) {
-        const auto chunk =
-            *reinterpret_cast<const Chunk<uint32_t, Place::kWords>*>(operand.data + operand.index(i, l));
-        for (int w = 0; w < Place::kWords; ++w) words[w] = chunk.values[w];
-    } else {
-        for (int w = 0; w < Place::kWords; ++w) words[w] = any_pair(operand, i + w, l);
-    }
-}
-
-// A parameter has pairs along its inputs: words of outputs l and l + 1 change halves.
-template <int kOuter, int kDepth>
-__device__ inline void fetch_pairs(uint32_t (&words)[kPairWords<kOuter, kDepth>],
-                                   const InputsOperand<bf16_t>& operand, int64_t i0, int64_t l0) {
-    constexpr int kWords = kPairWords<kOuter, kDepth>;
-    constexpr int kPairs = kDepth / 2;
-    const int thread = static_cast<int>(threadIdx.x);
-    const int64_t l = l0 + 2 * (thread % kPairs), i = i0 + thread / kPairs * kWords;
-#pragma unroll
-    for (int w = 0; w < kWords; w += 2) {
-        if (operand.first % 2 == 0 && l + 1 < operand.depth && i + w + 1 < operand.outer) {
-            const auto both =
-                *reinterpret_cast<const Chunk<uint32_t, 2>*>(operand.data + operand.index(i + w, l));
-            words[w] = (both.values[0] & 0xffffu) | both.values[1] << 16;
-            words[w + 1] = both.values[0] >> 16 | (both.values[1] & 0xffff0000u);
-        } else {
-            words[w] = any_pair(operand, i + w, l);
-            words[w + 1] = any_pair(operand, i + w + 1, l);
-        }
-    }
-}
-
-template <class Operand>
-inline constexpr bool kIsInputs = false;
-template <class T>
-inline constexpr bool kIsInputs<InputsOperand<T>> = true;
-
-// tile[kDepth / 2][kStride] = the words that fetch_pairs() of the same operand brought.
-template <class Operand, int kOuter, int kDepth, int kStride>
-__device__ inline void put_pairs(uint32_t* tile, const uint32_t (&words)[kPairWords<kOuter, kDepth>]) {
-    constexpr int kWords = kPairWords<kOuter, kDepth>;
-    const int thread = static_cast<int>(threadIdx.x);
-    if constexpr (kIsInputs<Operand>) {
-        constexpr int kPairs = kDepth / 2;
-        uint32_t* at = tile + thread % kPairs * kStride + thread / kPairs * kWords;
-        for (int w = 0; w < kWords; ++w) at[w] = words[w];
-    } else {
-        using Place = PairPlace<Operand::kAlongDepth, kOuter, kDepth>;
-        for (int w = 0; w < kWords; ++w)
-            tile[Place::pair(thread, w) * kStride + Place::outer(thread, w)] = words[w];
-    }
+// The words of two neighbouring b (k16 x n8): words[0], [1] of the first, [2], [3] of the second.
+template <class Operand, int kOuter>
+__device__ inline void load_right(uint32_t (&words)[4], const std::byte* tile, int j, int l) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, row = lane % 8, second = lane / 8 % 2 * 8,
+              third = lane / 16 * 8;
+    if constexpr (Operand::kAlongDepth)
+        load_matrices(words, tile + slab_offset(j + row + third, (l + second) / kChunkNumbers));
+    else
+        load_matrices_turned(words,
+                             tile + j / kSlabColumns * kSlabColumns * kSlabRowBytes +
+                                 slab_offset(l + row + second, (j + third) % kSlabColumns / kChunkNumbers));
 }
 
 // ---- tiles of fp32
 
+// Fours of a thread, where 256 threads share a tile of kOuter x kDepth; 0: some have none.
 template <int kOuter, int kDepth>
-inline constexpr int kFloatsOf = kOuter * kDepth / static_cast<int>(kThreads);
+inline constexpr int kFoursOf = (kOuter * kDepth / 4 + 255) / 256;
 
-// Number w of the thread, within the tile.
+// Where four `index` of a tile begins. Neighbouring threads take what lies side by side in memory.
 template <bool kAlongDepth, int kOuter, int kDepth>
-struct FloatPlace {
-    static constexpr int kFloats = kFloatsOf<kOuter, kDepth>;
-    __device__ static int outer(int thread, int w) {
-        return kAlongDepth ? thread % kOuter : thread * kFloats % kOuter + w;
-    }
-    __device__ static int depth(int thread, int w) {
-        return kAlongDepth ? thread / kOuter * kFloats + w : thread * kFloats / kOuter;
-    }
+struct FourPlace {
+    int outer, depth;
+    __device__ explicit FourPlace(int index)
+        : outer(kAlongDepth ? index / (kDepth / 4) : index % (kOuter / 4) * 4),
+          depth(kAlongDepth ? index % (kDepth / 4) * 4 : index / (kOuter / 4)) {}
 };
 
+// values = the fours of the thread, of the tile at (i0, l0).
 template <int kOuter, int kDepth, class Operand>
-__device__ inline void fetch_floats(float (&values)[kFloatsOf<kOuter, kDepth>], const Operand& operand,
+__device__ inline void fetch_floats(float (&values)[kFoursOf<kOuter, kDepth>][4], const Operand& operand,
                                     int64_t i0, int64_t l0) {
-    using Place = FloatPlace<Operand::kAlongDepth, kOuter, kDepth>;
-    const int thread = static_cast<int>(threadIdx.x);
+    using Place = FourPlace<Operand::kAlongDepth, kOuter, kDepth>;
 #pragma unroll
-    for (int w = 0; w < Place::kFloats; ++w)
-        values[w] = operand.at(i0 + Place::outer(thread, w), l0 + Place::depth(thread, w));
+    for (int f = 0; f < kFoursOf<kOuter, kDepth>; ++f) {
+        const Place place(f * 256 + static_cast<int>(threadIdx.x));
+        const int64_t i = i0 + place.outer, l = l0 + place.depth;
+        if (reads_at_once<4>(operand, i, l)) {
+            load_numbers(values[f], operand.place(i, l));
+            continue;
+        }
+        for (int n = 0; n < 4; ++n)
+            values[f][n] =
+                number_at(operand, Operand::kAlongDepth ? i : i + n, Operand::kAlongDepth ? l + n : l);
+    }
 }
 
-// tile[kDepth][kStride]
+// tile[kDepth][kStride]; kStride is 2 modulo 8, so that fours along the depth meet every bank once.
 template <class Operand, int kOuter, int kDepth, int kStride>
-__device__ inline void put_floats(float* tile, const float (&values)[kFloatsOf<kOuter, kDepth>]) {
-    using Place = FloatPlace<Operand::kAlongDepth, kOuter, kDepth>;
-    const int thread = static_cast<int>(threadIdx.x);
+__device__ inline void put_floats(float* tile, const float (&values)[kFoursOf<kOuter, kDepth>][4]) {
+    using Place = FourPlace<Operand::kAlongDepth, kOuter, kDepth>;
 #pragma unroll
-    for (int w = 0; w < Place::kFloats; ++w)
-        tile[Place::depth(thread, w) * kStride + Place::outer(thread, w)] = values[w];
+    for (int f = 0; f < kFoursOf<kOuter, kDepth>; ++f) {
+        const int index = f * 256 + static_cast<int>(threadIdx.x);
+        if (kOuter * kDepth / 4 % 256 != 0 && index >= kOuter * kDepth / 4) break;
+        const Place place(index);
+        for (int n = 0; n < 4; ++n)
+            tile[(Operand::kAlongDepth ? place.depth + n : place.depth) * kStride +
+                 (Operand::kAlongDepth ? place.outer : place.outer + n)] = values[f][n];
+    }
 }
 
 }  // namespace attune::gpu

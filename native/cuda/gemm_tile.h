@@ -1,7 +1,7 @@
-// The two GEMM kernels, whatever the operands: C[i, j] = sum over l of A(i, l) B(j, l), in bf16 by tensor
-// cores (mma.sync, sm_80) and in fp32 by ordinary multiply-adds (no TF32). A block makes one tile of C; the
-// next tiles of A and B are on their way to registers while it computes. Each output adds over l in ascending
-// order, whatever the number of rows. Knows no op.
+// The two GEMM kernels that run on every GPU, whatever the operands: C[i, j] = sum over l of A(i, l) B(j, l),
+// in bf16 by tensor cores (mma.sync, sm_80) and in fp32 by ordinary multiply-adds (no TF32). A block makes
+// one tile of C; the next tiles of A and B are on their way while it computes. Each output adds over l in
+// ascending order, whatever the number of rows. Knows no op.
 #pragma once
 
 #include <cstdint>
@@ -9,85 +9,100 @@
 #include "cuda/device.h"
 #include "cuda/gemm_operands.h"
 #include "cuda/gpu.h"
+#include "cuda/matrix.h"
 
 namespace attune::gpu {
 
-// A tile of kRows x kCols of C, by 8 warps in a grid of kWarpRows x (8 / kWarpRows).
-template <int kRows_, int kCols_, int kWarpRows>
+// Tiles of C in the order of blocks: kGroup rows of tiles together, column by column, so that blocks that run
+// at the same time share operands in the second-level cache.
+struct TileOrder {
+    static constexpr int64_t kGroup = 8;
+    int64_t rows, columns;  // tiles
+
+    __device__ void place(int64_t index, int64_t& row, int64_t& column) const {
+        const int64_t group = index / (kGroup * columns), first = group * kGroup;
+        const int64_t height = rows - first < kGroup ? rows - first : kGroup;
+        const int64_t within = index - first * columns;
+        row = first + within % height;
+        column = within / height;
+    }
+};
+
+template <class Tile, class A, class B>
+TileOrder tile_order(const A& a, const B& b) {
+    return {(a.outer + Tile::kRows - 1) / Tile::kRows, (b.outer + Tile::kCols - 1) / Tile::kCols};
+}
+
+// A tile of kRows x kCols of C, by kWarps warps in a grid of kWarpRows rows. Per step of 64 depths the large
+// one reads 32 KiB into shared memory for 2 * 128 * 128 * 64 operations: 64 per byte.
+template <int kRows_, int kCols_, int kWarps, int kWarpRows, int kStages_>
 struct PairTile {
-    static constexpr int kRows = kRows_, kCols = kCols_, kDepth = 32;
-    static constexpr int kWarpCols = static_cast<int>(kThreads) / kWarp / kWarpRows;
+    static constexpr int kRows = kRows_, kCols = kCols_, kDepth = kSlabColumns, kStages = kStages_;
+    static constexpr int kThreadCount = kWarps * kWarp;
+    static constexpr int kWarpCols = kWarps / kWarpRows;
     static constexpr int kHigh = kRows / kWarpRows / 16;  // mma tiles of a warp
     static constexpr int kWide = kCols / kWarpCols / 8;
-    // Words of a pair row in shared memory: 8 modulo 32, so that the lanes of a fragment meet every bank
-    // once.
-    static constexpr int kStrideA = (kRows + 31) / 32 * 32 + 8, kStrideB = (kCols + 31) / 32 * 32 + 8;
-    static constexpr int kWordsA = kDepth / 2 * kStrideA, kWordsB = kDepth / 2 * kStrideB;
-    static constexpr size_t kShared = 2 * (kWordsA + kWordsB) * sizeof(uint32_t);
-    static_assert(kHigh >= 1 && kWide >= 1);
+    static constexpr int kBytesA = kRows * kSlabRowBytes, kBytesB = kCols * kSlabRowBytes;
+    static constexpr size_t kShared = size_t{kStages} * (kBytesA + kBytesB);
+    static_assert(kHigh >= 1 && kWide >= 2 && kWide % 2 == 0 && kStages >= 3);
 };
-using LargePairTile = PairTile<128, 128, 2>;
-using FlatPairTile = PairTile<32, 128, 1>;
+using LargePairTile = PairTile<128, 128, 8, 2, 3>;
+using FlatPairTile = PairTile<32, 32, 4, 2, 6>;
 
-// sum[kHigh][kWide] += the tile's products
-template <class Tile>
-__device__ inline void multiply_pairs(float (&sum)[Tile::kHigh][Tile::kWide][4], const uint32_t* a,
-                                      const uint32_t* b) {
-    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int r = lane / 4, p = lane % 4;
-    a += warp / Tile::kWarpCols * (Tile::kRows / (static_cast<int>(kThreads) / kWarp / Tile::kWarpCols)) + r;
-    b += warp % Tile::kWarpCols * (Tile::kCols / Tile::kWarpCols) + r;
+// sum[kHigh][kWide] += the products of a stage
+template <class Tile, class A, class B>
+__device__ inline void multiply_pairs(float (&sum)[Tile::kHigh][Tile::kWide][4], const std::byte* a,
+                                      const std::byte* b) {
+    const int warp = static_cast<int>(threadIdx.x) / kWarp;
+    const int i0 = warp / Tile::kWarpCols * 16 * Tile::kHigh, j0 = warp % Tile::kWarpCols * 8 * Tile::kWide;
 #pragma unroll
-    for (int pair = 0; pair < Tile::kDepth / 2; pair += 8) {
-        uint32_t right[Tile::kWide][2];
+    for (int l = 0; l < Tile::kDepth; l += 16) {
+        uint32_t right[Tile::kWide / 2][4];
 #pragma unroll
-        for (int x = 0; x < Tile::kWide; ++x) {
-            right[x][0] = b[(pair + p) * Tile::kStrideB + 8 * x];
-            right[x][1] = b[(pair + p + 4) * Tile::kStrideB + 8 * x];
-        }
+        for (int x = 0; x < Tile::kWide / 2; ++x) load_right<B, Tile::kCols>(right[x], b, j0 + 16 * x, l);
 #pragma unroll
         for (int y = 0; y < Tile::kHigh; ++y) {
-            const uint32_t left[4] = {
-                a[(pair + p) * Tile::kStrideA + 16 * y], a[(pair + p) * Tile::kStrideA + 16 * y + 8],
-                a[(pair + p + 4) * Tile::kStrideA + 16 * y], a[(pair + p + 4) * Tile::kStrideA + 16 * y + 8]};
+            uint32_t left[4];
+            load_left<A, Tile::kRows>(left, a, i0 + 16 * y, l);
 #pragma unroll
-            for (int x = 0; x < Tile::kWide; ++x) mma_bf16(sum[y][x], left, right[x]);
+            for (int x = 0; x < Tile::kWide; ++x) {
+                const uint32_t pair[2] = {right[x / 2][x % 2 * 2], right[x / 2][x % 2 * 2 + 1]};
+                mma_bf16(sum[y][x], left, pair);
+            }
         }
     }
 }
 
 // store(i, j, value, next): C[i, j] and C[i, j + 1]; j is even. Outside of C nothing is stored.
 template <class Tile, class A, class B, class Store>
-__global__ void __launch_bounds__(kThreads) gemm_pairs_kernel(A a, B b, Store store) {
-    auto* shared = shared_memory<uint32_t>();
-    const int64_t i0 = int64_t{blockIdx.y} * Tile::kRows, j0 = int64_t{blockIdx.x} * Tile::kCols;
-    const int64_t depth = a.depth;
-    uint32_t words_a[kPairWords<Tile::kRows, Tile::kDepth>], words_b[kPairWords<Tile::kCols, Tile::kDepth>];
+__global__ void __launch_bounds__(Tile::kThreadCount)
+    gemm_pairs_kernel(A a, B b, Store store, TileOrder order) {
+    auto* shared = shared_memory<std::byte>();
+    int64_t row, column;
+    order.place(blockIdx.x, row, column);
+    const int64_t i0 = row * Tile::kRows, j0 = column * Tile::kCols;
+    const int64_t steps = (a.depth + Tile::kDepth - 1) / Tile::kDepth;
+    constexpr int kStageBytes = Tile::kBytesA + Tile::kBytesB;
+    const auto fill = [&](int64_t step) {
+        if (step < steps) {
+            std::byte* stage = shared + step % Tile::kStages * kStageBytes;
+            fill_slabs<Tile::kRows, Tile::kThreadCount>(stage, a, i0, step * Tile::kDepth);
+            fill_slabs<Tile::kCols, Tile::kThreadCount>(stage + Tile::kBytesA, b, j0, step * Tile::kDepth);
+        }
+        commit_copies();  // or groups would no longer count stages
+    };
+    for (int64_t step = 0; step < Tile::kStages - 1; ++step) fill(step);
     float sum[Tile::kHigh][Tile::kWide][4] = {};
-    const auto fetch = [&](int64_t l) {
-        fetch_pairs<Tile::kRows, Tile::kDepth>(words_a, a, i0, l);
-        fetch_pairs<Tile::kCols, Tile::kDepth>(words_b, b, j0, l);
-    };
-    const auto put = [&](int buffer) {
-        uint32_t* at = shared + buffer * (Tile::kWordsA + Tile::kWordsB);
-        put_pairs<A, Tile::kRows, Tile::kDepth, Tile::kStrideA>(at, words_a);
-        put_pairs<B, Tile::kCols, Tile::kDepth, Tile::kStrideB>(at + Tile::kWordsA, words_b);
-    };
-    fetch(0);
-    put(0);
-    int buffer = 0;
-    for (int64_t l = 0; l < depth; l += Tile::kDepth, buffer ^= 1) {
+    for (int64_t step = 0; step < steps; ++step) {
+        wait_for_copies<Tile::kStages - 2>();
         __syncthreads();
-        const bool more = l + Tile::kDepth < depth;
-        if (more) fetch(l + Tile::kDepth);
-        const uint32_t* at = shared + buffer * (Tile::kWordsA + Tile::kWordsB);
-        multiply_pairs<Tile>(sum, at, at + Tile::kWordsA);
-        if (more) put(buffer ^ 1);
+        fill(step + Tile::kStages - 1);
+        const std::byte* stage = shared + step % Tile::kStages * kStageBytes;
+        multiply_pairs<Tile, A, B>(sum, stage, stage + Tile::kBytesA);
     }
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-    constexpr int kWarpRows = static_cast<int>(kThreads) / kWarp / Tile::kWarpCols;
-    const int64_t i1 = i0 + warp / Tile::kWarpCols * (Tile::kRows / kWarpRows) + lane / 4;
-    const int64_t j1 = j0 + warp % Tile::kWarpCols * (Tile::kCols / Tile::kWarpCols) + lane % 4 * 2;
+    const int64_t i1 = i0 + warp / Tile::kWarpCols * 16 * Tile::kHigh + lane / 4;
+    const int64_t j1 = j0 + warp % Tile::kWarpCols * 8 * Tile::kWide + lane % 4 * 2;
 #pragma unroll
     for (int y = 0; y < Tile::kHigh; ++y)
 #pragma unroll
@@ -102,20 +117,41 @@ template <int kRows_>
 struct FloatTile {
     static constexpr int kRows = kRows_, kCols = 128, kDepth = 16;
     static constexpr int kHigh = kRows / 16, kWide = kCols / 16;
-    static constexpr int kStrideA = kRows + 4, kStrideB = kCols + 4;
+    static constexpr int kStrideA = kRows + 2, kStrideB = kCols + 2;
     static constexpr int kFloatsA = kDepth * kStrideA, kFloatsB = kDepth * kStrideB;
     static constexpr size_t kShared = 2 * (kFloatsA + kFloatsB) * sizeof(float);
 };
 using LargeFloatTile = FloatTile<128>;
 using FlatFloatTile = FloatTile<32>;
 
+// sum[kHigh][kWide] += the products of a stage. Rows and columns of a thread lie in pairs, 32 apart:
+// neighbouring threads read side by side.
+template <class Tile>
+__device__ inline void multiply_floats(float (&sum)[Tile::kHigh][Tile::kWide], const float* a,
+                                       const float* b) {
+    a += static_cast<int>(threadIdx.x) / 16 * 2;
+    b += static_cast<int>(threadIdx.x) % 16 * 2;
+#pragma unroll
+    for (int step = 0; step < Tile::kDepth; ++step) {
+        float x[Tile::kHigh], y[Tile::kWide];
+#pragma unroll
+        for (int i = 0; i < Tile::kHigh; ++i) x[i] = a[step * Tile::kStrideA + i / 2 * 32 + i % 2];
+#pragma unroll
+        for (int j = 0; j < Tile::kWide; ++j) y[j] = b[step * Tile::kStrideB + j / 2 * 32 + j % 2];
+#pragma unroll
+        for (int i = 0; i < Tile::kHigh; ++i)
+#pragma unroll
+            for (int j = 0; j < Tile::kWide; ++j) sum[i][j] = fmaf(x[i], y[j], sum[i][j]);
+    }
+}
+
 template <class Tile, class A, class B, class Store>
-__global__ void __launch_bounds__(kThreads) gemm_floats_kernel(A a, B b, Store store) {
+__global__ void __launch_bounds__(kThreads) gemm_floats_kernel(A a, B b, Store store, TileOrder order) {
     auto* shared = shared_memory<float>();
-    const int64_t i0 = int64_t{blockIdx.y} * Tile::kRows, j0 = int64_t{blockIdx.x} * Tile::kCols;
-    const int64_t depth = a.depth;
-    const int row = static_cast<int>(threadIdx.x) / 16, col = static_cast<int>(threadIdx.x) % 16;
-    float values_a[kFloatsOf<Tile::kRows, Tile::kDepth>], values_b[kFloatsOf<Tile::kCols, Tile::kDepth>];
+    int64_t row, column;
+    order.place(blockIdx.x, row, column);
+    const int64_t i0 = row * Tile::kRows, j0 = column * Tile::kCols;
+    float values_a[kFoursOf<Tile::kRows, Tile::kDepth>][4], values_b[kFoursOf<Tile::kCols, Tile::kDepth>][4];
     float sum[Tile::kHigh][Tile::kWide] = {};
     const auto fetch = [&](int64_t l) {
         fetch_floats<Tile::kRows, Tile::kDepth>(values_a, a, i0, l);
@@ -129,34 +165,20 @@ __global__ void __launch_bounds__(kThreads) gemm_floats_kernel(A a, B b, Store s
     fetch(0);
     put(0);
     int buffer = 0;
-    for (int64_t l = 0; l < depth; l += Tile::kDepth, buffer ^= 1) {
+    for (int64_t l = 0; l < a.depth; l += Tile::kDepth, buffer ^= 1) {
         __syncthreads();
-        const bool more = l + Tile::kDepth < depth;
+        const bool more = l + Tile::kDepth < a.depth;
         if (more) fetch(l + Tile::kDepth);
-        const float* left = shared + buffer * (Tile::kFloatsA + Tile::kFloatsB);
-        const float* right = left + Tile::kFloatsA;
-#pragma unroll
-        for (int step = 0; step < Tile::kDepth; ++step) {
-            float x[Tile::kHigh], y[Tile::kWide];
-            // Rows and columns of a thread lie in pairs, 32 apart: neighbouring threads read side by side.
-#pragma unroll
-            for (int i = 0; i < Tile::kHigh; ++i)
-                x[i] = left[step * Tile::kStrideA + i / 2 * 32 + 2 * row + i % 2];
-#pragma unroll
-            for (int j = 0; j < Tile::kWide; ++j)
-                y[j] = right[step * Tile::kStrideB + j / 2 * 32 + 2 * col + j % 2];
-#pragma unroll
-            for (int i = 0; i < Tile::kHigh; ++i)
-#pragma unroll
-                for (int j = 0; j < Tile::kWide; ++j) sum[i][j] = fmaf(x[i], y[j], sum[i][j]);
-        }
+        const float* at = shared + buffer * (Tile::kFloatsA + Tile::kFloatsB);
+        multiply_floats<Tile>(sum, at, at + Tile::kFloatsA);
         if (more) put(buffer ^ 1);
     }
+    const int64_t i1 = i0 + threadIdx.x / 16 * 2, j1 = j0 + threadIdx.x % 16 * 2;
 #pragma unroll
     for (int i = 0; i < Tile::kHigh; ++i)
 #pragma unroll
         for (int j = 0; j < Tile::kWide; j += 2)
-            store(i0 + i / 2 * 32 + 2 * row + i % 2, j0 + j / 2 * 32 + 2 * col, sum[i][j], sum[i][j + 1]);
+            store(i1 + i / 2 * 32 + i % 2, j1 + j / 2 * 32, sum[i][j], sum[i][j + 1]);
 }
 
 // C of a.outer x b.outer: in bf16 or fp32, with tiles that fit the number of rows. The result does not depend
@@ -167,22 +189,24 @@ template <class A, class B, class Store>
 Status gemm_pairs(const char* name, const A& a, const B& b, const Store& store, void* queue) {
     const auto run = [&](auto tile) {
         using Tile = decltype(tile);
-        const Grid grid{static_cast<unsigned>((b.outer + Tile::kCols - 1) / Tile::kCols),
-                        static_cast<unsigned>((a.outer + Tile::kRows - 1) / Tile::kRows)};
-        return launch(name, gemm_pairs_kernel<Tile, A, B, Store>, grid, kThreads, Tile::kShared, queue, a, b,
-                      store);
+        const TileOrder order = tile_order<Tile>(a, b);
+        return launch(name, gemm_pairs_kernel<Tile, A, B, Store>,
+                      {static_cast<unsigned>(order.rows * order.columns)}, Tile::kThreadCount, Tile::kShared,
+                      queue, a, b, store, order);
     };
-    return a.outer <= kFewRows ? run(FlatPairTile{}) : run(LargePairTile{});
+    if constexpr (A::kAlongDepth && B::kAlongDepth)
+        if (a.outer <= kFewRows) return run(FlatPairTile{});
+    return run(LargePairTile{});
 }
 
 template <class A, class B, class Store>
 Status gemm_floats(const char* name, const A& a, const B& b, const Store& store, void* queue) {
     const auto run = [&](auto tile) {
         using Tile = decltype(tile);
-        const Grid grid{static_cast<unsigned>((b.outer + Tile::kCols - 1) / Tile::kCols),
-                        static_cast<unsigned>((a.outer + Tile::kRows - 1) / Tile::kRows)};
-        return launch(name, gemm_floats_kernel<Tile, A, B, Store>, grid, kThreads, Tile::kShared, queue, a, b,
-                      store);
+        const TileOrder order = tile_order<Tile>(a, b);
+        return launch(name, gemm_floats_kernel<Tile, A, B, Store>,
+                      {static_cast<unsigned>(order.rows * order.columns)}, kThreads, Tile::kShared, queue, a,
+                      b, store, order);
     };
     return a.outer <= kFewRows ? run(FlatFloatTile{}) : run(LargeFloatTile{});
 }

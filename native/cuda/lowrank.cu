@@ -39,7 +39,8 @@ __global__ void epilogue_kernel(View<const float> sums, EpilogueStore store) {
     const int64_t index = thread_index();
     if (index >= store.rows * store.cols) return;
     const int64_t i = index / store.cols, j = index % store.cols;
-    store.one(i, j, sums.row(i)[j]);
+    float values[2] = {sums.row(i)[j], 0};
+    store.pair(i, j, values, 1);
 }
 
 Status lowrank_forward(Mat y, Mat h, ConstMat x, Weight w, const LowRank* term, const Epilogue* epilogue,
@@ -50,21 +51,21 @@ Status lowrank_forward(Mat y, Mat h, ConstMat x, Weight w, const LowRank* term, 
         return Status::Shape;
     if (x.rows == 0) return Status::Ok;
     Device& device = device_of(stream);
-    void* queue = device.queue();
     auto* memory = device.workspace<float>(kSumSlot, y.rows * y.cols);
     if (memory == nullptr) return Status::Memory;
     const Mat sums{memory, DType::F32, y.rows, y.cols, y.cols};
-    Status status = rows_times_outputs({.c = h}, x, term->a, 0, term->a.N, queue);
-    if (status == Status::Ok) status = rows_times_outputs({.c = sums}, x, w, 0, w.N, queue);
+    Status status = rows_times_outputs({.c = h}, x, term->a, 0, term->a.N, device);
+    if (status == Status::Ok) status = rows_times_outputs({.c = sums}, x, w, 0, w.N, device);
     for (int64_t i = 0; i < term->part_count && status == Status::Ok; ++i) {
         const LowRankPart& part = term->parts[i];
         status = rows_times_outputs(
             {.c = columns(sums, part.row, part.rows), .scale = term->scale, .accumulate = true},
-            columns(ConstMat(h), i * term->rank, term->rank), term->b, part.row, part.rows, queue);
+            columns(ConstMat(h), i * term->rank, term->rank), term->b, part.row, part.rows, device);
     }
     if (status != Status::Ok) return status;
-    return launch("lowrank_forward", epilogue_kernel, {blocks_for(y.rows * y.cols)}, kThreads, 0, queue,
-                  view_of<float>(ConstMat(sums)), store_of({.c = y, .epilogue = e}, y.rows, y.cols));
+    return launch("lowrank_forward", epilogue_kernel, {blocks_for(y.rows * y.cols)}, kThreads, 0,
+                  device.queue(), view_of<float>(ConstMat(sums)),
+                  store_of({.c = y, .epilogue = e}, y.rows, y.cols));
 }
 
 Status lowrank_backward_input(Mat dx, Mat dh, ConstMat dy, Weight w, const LowRank* term, Stream* stream) {
@@ -72,17 +73,17 @@ Status lowrank_backward_input(Mat dx, Mat dh, ConstMat dy, Weight w, const LowRa
         !is_gradient(dh, dy.rows, term->a.N) || (dx.data != nullptr && !is_gradient(dx, dy.rows, w.K)))
         return Status::Shape;
     if (dy.rows == 0) return Status::Ok;
-    void* queue = device_of(stream).queue();
+    Device& device = device_of(stream);
     Status status = Status::Ok;
     for (int64_t i = 0; i < term->part_count && status == Status::Ok; ++i) {
         const LowRankPart& part = term->parts[i];
         status = rows_times_inputs({.c = columns(dh, i * term->rank, term->rank), .scale = term->scale},
-                                   columns(dy, part.row, part.rows), term->b, part.row, queue);
+                                   columns(dy, part.row, part.rows), term->b, part.row, device);
     }
     if (dx.data == nullptr || status != Status::Ok) return status;
-    status = rows_times_inputs({.c = dx}, dy, w, 0, queue);
+    status = rows_times_inputs({.c = dx}, dy, w, 0, device);
     if (status != Status::Ok) return status;
-    return rows_times_inputs({.c = dx, .accumulate = true}, dh, term->a, 0, queue);
+    return rows_times_inputs({.c = dx, .accumulate = true}, dh, term->a, 0, device);
 }
 
 Status lowrank_backward_weight(WeightGrad da, WeightGrad db, ConstMat dy, ConstMat dh, ConstMat x, ConstMat h,
@@ -93,13 +94,14 @@ Status lowrank_backward_weight(WeightGrad da, WeightGrad db, ConstMat dy, ConstM
         !is_gradient(h, x.rows, da.N))
         return Status::Shape;
     if (x.rows == 0) return Status::Ok;
-    void* queue = device_of(stream).queue();
-    Status status = columns_times_columns({.dw = da, .accumulate = true}, dh, x, false, queue);
+    Device& device = device_of(stream);
+    Status status =
+        columns_times_columns({.c = gradient_rows(da, 0, da.N), .accumulate = true}, dh, x, false, device);
     for (int64_t i = 0; i < term->part_count && status == Status::Ok; ++i) {
         const LowRankPart& part = term->parts[i];
         status = columns_times_columns(
-            {.dw = db, .first = part.row, .scale = term->scale, .accumulate = true},
-            columns(dy, part.row, part.rows), columns(h, i * term->rank, term->rank), false, queue);
+            {.c = gradient_rows(db, part.row, part.rows), .scale = term->scale, .accumulate = true},
+            columns(dy, part.row, part.rows), columns(h, i * term->rank, term->rank), false, device);
     }
     return status;
 }

@@ -32,59 +32,27 @@ struct AdamWFactors {
     }
 };
 
-struct AdamWBuffers {
-    float* parameter;
-    float* m;
-    float* v;
-    const float* gradient;
-};
-
-// Updates kCount elements from `at` on; values[kCount] = the new parameters.
-template <int kCount>
-__device__ inline void adamw_chunk(float (&values)[kCount], const AdamWBuffers& b, int64_t at,
-                                   const AdamWFactors& f) {
-    float m[kCount], v[kCount], g[kCount];
-    load_numbers(values, b.parameter + at);
-    load_numbers(m, b.m + at);
-    load_numbers(v, b.v + at);
-    load_numbers(g, b.gradient + at);
-    for (int i = 0; i < kCount; ++i) {
-        const float scaled = g[i] * f.gradient_scale;
-        m[i] = fmaf(f.beta1, m[i], f.rest1 * scaled);
-        v[i] = fmaf(f.beta2, v[i], f.rest2 * scaled * scaled);
-        values[i] = fmaf(-f.step, m[i] / fmaf(sqrtf(v[i]), f.root, f.epsilon), values[i] * f.decay);
-    }
-    store_numbers(b.m + at, m);
-    store_numbers(b.v + at, v);
-    store_numbers(b.parameter + at, values);
-}
-
+// kCount elements to a thread; compute (null: none) = the new parameters.
 template <int kCount>
 __global__ void adamw_kernel(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient,
-                             int64_t n, AdamWFactors factors) {
+                             int64_t n, AdamWFactors f) {
     const int64_t at = thread_index() * kCount;
     if (at >= n) return;
-    float values[kCount];
-    adamw_chunk(values, {parameter, m, v, gradient}, at, factors);
-    if (compute != nullptr) store_numbers(compute + at, values);
-}
-
-// Two rows of 32 in panels: the bf16 copy interleaves them. kCount columns of both to a thread.
-template <int kCount>
-__global__ void adamw_pairs_kernel(float* parameter, bf16_t* compute, float* m, float* v,
-                                   const float* gradient, int64_t n, AdamWFactors factors) {
-    constexpr int64_t kPerPair = kPanel / kCount;  // threads of two rows
-    const int64_t index = thread_index();
-    const int64_t at = index / kPerPair * 2 * kPanel + index % kPerPair * kCount;
-    if (at >= n) return;
-    float low[kCount], high[kCount], both[2 * kCount];
-    adamw_chunk(low, {parameter, m, v, gradient}, at, factors);
-    adamw_chunk(high, {parameter, m, v, gradient}, at + kPanel, factors);
+    float values[kCount], first[kCount], second[kCount], g[kCount];
+    load_numbers(values, parameter + at);
+    load_numbers(first, m + at);
+    load_numbers(second, v + at);
+    load_numbers(g, gradient + at);
     for (int i = 0; i < kCount; ++i) {
-        both[2 * i] = low[i];
-        both[2 * i + 1] = high[i];
+        const float scaled = g[i] * f.gradient_scale;
+        first[i] = fmaf(f.beta1, first[i], f.rest1 * scaled);
+        second[i] = fmaf(f.beta2, second[i], f.rest2 * scaled * scaled);
+        values[i] = fmaf(-f.step, first[i] / fmaf(sqrtf(second[i]), f.root, f.epsilon), values[i] * f.decay);
     }
-    store_numbers(compute + index / kPerPair * 2 * kPanel + index % kPerPair * 2 * kCount, both);
+    store_numbers(m + at, first);
+    store_numbers(v + at, second);
+    store_numbers(parameter + at, values);
+    if (compute != nullptr) store_numbers(compute + at, values);
 }
 
 bool aligned(const void* pointer) {
@@ -93,100 +61,89 @@ bool aligned(const void* pointer) {
 
 Status adamw(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient, int64_t n,
              Layout layout, AdamW settings, Stream* stream) {
-    const bool interleaved = compute != nullptr && layout == Layout::Panels;
-    if (n < 0 || (interleaved && n % (2 * kPanel) != 0)) return Status::Shape;
+    if (n < 0 || (compute != nullptr && layout == Layout::Panels && n % (2 * kPanel) != 0))
+        return Status::Shape;
     const AdamWFactors factors(settings);
     const bool wide =
         aligned(parameter) && aligned(m) && aligned(v) && aligned(gradient) && aligned(compute) && n % 4 == 0;
-    void* queue = device_of(stream).queue();
     const auto run = [&](auto count) {
         constexpr int kCount = decltype(count)::value;
-        const int64_t threads = (n + kCount - 1) / kCount / (interleaved ? 2 : 1);
-        return launch("adamw", interleaved ? adamw_pairs_kernel<kCount> : adamw_kernel<kCount>,
-                      {blocks_for(threads)}, kThreads, 0, queue, parameter, compute, m, v, gradient, n,
-                      factors);
+        return launch("adamw", adamw_kernel<kCount>, {blocks_for((n + kCount - 1) / kCount)}, kThreads, 0,
+                      device_of(stream).queue(), parameter, compute, m, v, gradient, n, factors);
     };
     return wide ? run(Count<4>{}) : run(Count<1>{});
 }
 
 // ---- reductions: a partial result per block, then one block over those
 
-__global__ void sum_squares_kernel(double* partial, const float* x, int64_t n) {
-    const int64_t first = int64_t{blockIdx.x} * kFlatBlock;
-    const int64_t last = first + kFlatBlock < n ? first + kFlatBlock : n;
-    double sum = 0;
-    for (int64_t i = first + threadIdx.x; i < last; i += blockDim.x)
-        sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-    sum = block_sum(sum, shared_memory<double>());
-    if (threadIdx.x == 0) partial[blockIdx.x] = sum;
-}
+struct SumOfSquares {
+    using Type = double;
+    static constexpr double kNone = 0;
+    __device__ static double of(const float* x, int64_t i) {
+        return static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    }
+    __device__ double operator()(double a, double b) const { return a + b; }
+};
 
-__global__ void add_partials_kernel(double* sum, const double* partial, int64_t count) {
-    double own = 0;
-    for (int64_t i = threadIdx.x; i < count; i += blockDim.x) own += partial[i];
-    own = block_sum(own, shared_memory<double>());
-    if (threadIdx.x == 0) *sum = own;
-}
-
-constexpr size_t kSlots = kThreads / kWarp * sizeof(double);  // bytes of block_combine's
-
-Status sum_squares(double* sum, const float* x, int64_t n, Stream* stream) {
-    if (n < 0) return Status::Shape;
-    *sum = 0;
-    const int64_t blocks = (n + kFlatBlock - 1) / kFlatBlock;
-    if (blocks == 0) return Status::Ok;
-    Device& device = device_of(stream);
-    Results results(device);
-    auto* partial = device.workspace<double>(kPartialSlot, blocks);
-    double* result = results.place(sum, 1);
-    if (partial == nullptr || result == nullptr) return Status::Memory;
-    Status status = launch("sum_squares", sum_squares_kernel, {static_cast<unsigned>(blocks)}, kThreads,
-                           kSlots, device.queue(), partial, x, n);
-    if (status == Status::Ok)
-        status = launch("sum_squares", add_partials_kernel, {1}, kThreads, kSlots, device.queue(), result,
-                        partial, blocks);
-    return status == Status::Ok ? results.collect() : status;
-}
-
-constexpr int64_t kNowhere = INT64_MAX;
-
-struct Least {
+struct FirstNotFinite {
+    using Type = int64_t;
+    static constexpr int64_t kNone = INT64_MAX;
+    __device__ static int64_t of(const float* x, int64_t i) { return x[i] - x[i] == 0.0f ? kNone : i; }
     __device__ int64_t operator()(int64_t a, int64_t b) const { return a < b ? a : b; }
 };
 
-__global__ void not_finite_kernel(int64_t* partial, const float* x, int64_t n) {
+template <class Reduction>
+__global__ void partial_kernel(typename Reduction::Type* partial, const float* x, int64_t n) {
+    using Type = typename Reduction::Type;
     const int64_t first = int64_t{blockIdx.x} * kFlatBlock;
     const int64_t last = first + kFlatBlock < n ? first + kFlatBlock : n;
-    int64_t found = kNowhere;
-    for (int64_t i = first + threadIdx.x; i < last && found == kNowhere; i += blockDim.x)
-        if (!(x[i] - x[i] == 0.0f)) found = i;
-    found = block_combine(found, shared_memory<int64_t>(), Least{});
-    if (threadIdx.x == 0) partial[blockIdx.x] = found;
+    Type own = Reduction::kNone;
+    for (int64_t i = first + threadIdx.x; i < last; i += blockDim.x)
+        own = Reduction{}(own, Reduction::of(x, i));
+    own = block_combine(own, shared_memory<Type>(), Reduction{});
+    if (threadIdx.x == 0) partial[blockIdx.x] = own;
 }
 
-__global__ void least_partial_kernel(int64_t* index, const int64_t* partial, int64_t count) {
-    int64_t own = kNowhere;
-    for (int64_t i = threadIdx.x; i < count; i += blockDim.x) own = Least{}(own, partial[i]);
-    own = block_combine(own, shared_memory<int64_t>(), Least{});
-    if (threadIdx.x == 0) *index = own == kNowhere ? -1 : own;
+template <class Reduction>
+__global__ void total_kernel(typename Reduction::Type* total, const typename Reduction::Type* partial,
+                             int64_t count) {
+    using Type = typename Reduction::Type;
+    Type own = Reduction::kNone;
+    for (int64_t i = threadIdx.x; i < count; i += blockDim.x) own = Reduction{}(own, partial[i]);
+    own = block_combine(own, shared_memory<Type>(), Reduction{});
+    if (threadIdx.x == 0) *total = own;
 }
 
-Status find_not_finite(int64_t* index, const float* x, int64_t n, Stream* stream) {
+// *total (host) = of all elements
+template <class Reduction>
+Status reduce(const char* name, typename Reduction::Type* total, const float* x, int64_t n, Stream* stream) {
+    using Type = typename Reduction::Type;
     if (n < 0) return Status::Shape;
-    *index = -1;
+    *total = Reduction::kNone;
     const int64_t blocks = (n + kFlatBlock - 1) / kFlatBlock;
     if (blocks == 0) return Status::Ok;
     Device& device = device_of(stream);
     Results results(device);
-    auto* partial = device.workspace<int64_t>(kPartialSlot, blocks);
-    int64_t* result = results.place(index, 1);
+    auto* partial = device.workspace<Type>(kPartialSlot, blocks);
+    Type* result = results.place(total, 1);
     if (partial == nullptr || result == nullptr) return Status::Memory;
-    Status status = launch("find_not_finite", not_finite_kernel, {static_cast<unsigned>(blocks)}, kThreads,
-                           kSlots, device.queue(), partial, x, n);
+    constexpr size_t kSlots = kThreads / kWarp * sizeof(Type);  // bytes of block_combine's
+    Status status = launch(name, partial_kernel<Reduction>, {static_cast<unsigned>(blocks)}, kThreads, kSlots,
+                           device.queue(), partial, x, n);
     if (status == Status::Ok)
-        status = launch("find_not_finite", least_partial_kernel, {1}, kThreads, kSlots, device.queue(),
-                        result, partial, blocks);
+        status = launch(name, total_kernel<Reduction>, {1}, kThreads, kSlots, device.queue(), result, partial,
+                        blocks);
     return status == Status::Ok ? results.collect() : status;
+}
+
+Status sum_squares(double* sum, const float* x, int64_t n, Stream* stream) {
+    return reduce<SumOfSquares>("sum_squares", sum, x, n, stream);
+}
+
+Status find_not_finite(int64_t* index, const float* x, int64_t n, Stream* stream) {
+    const Status status = reduce<FirstNotFinite>("find_not_finite", index, x, n, stream);
+    if (*index == FirstNotFinite::kNone) *index = -1;
+    return status;
 }
 
 __global__ void fill_kernel(float* x, float value, int64_t n) {

@@ -1,4 +1,4 @@
-// Parameters between row-major rows of the host and their layout on the device. Rare, and bound by the bus.
+// Parameters between rows of the host and those on the device. Rare, and bound by the bus.
 #include <cstdint>
 
 #include "cuda/layout.h"
@@ -20,7 +20,7 @@ __global__ void import_kernel(T* weight, const float* source, Layout layout, int
     if (index >= (end - first) * width) return;
     const int64_t row = index / width, k = index % width;
     const float value = row < rows && k < K ? source[row * K + k] : 0.0f;
-    store_number(weight + weight_index<T>(layout, K, first + row, k), value);
+    store_number(weight + weight_index(layout, K, first + row, k), value);
 }
 
 Status weight_import(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
@@ -32,7 +32,7 @@ Status weight_import(void* weight, DType dtype, Layout layout, int64_t N, int64_
     if (staged == nullptr) return Status::Memory;
     if (const Status status = device.write(staged, source, rows * K * 4); status != Status::Ok) return status;
     const bool panels = layout == Layout::Panels, last = first + rows == N;
-    const int64_t width = panels ? even(K) : K;
+    const int64_t width = weight_stride(layout, K);
     const int64_t end = panels && last ? (N + kPanel - 1) / kPanel * kPanel : first + rows;
     return with_element(dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
@@ -46,7 +46,7 @@ __global__ void export_kernel(float* target, const T* weight, Layout layout, int
                               int64_t rows) {
     const int64_t index = thread_index();
     if (index >= rows * K) return;
-    target[index] = load_number(weight + weight_index<T>(layout, K, first + index / K, index % K));
+    target[index] = load_number(weight + weight_index(layout, K, first + index / K, index % K));
 }
 
 Status weight_export(float* target, Weight weight, int64_t first, int64_t rows, Stream* stream) {
@@ -64,14 +64,10 @@ Status weight_export(float* target, Weight weight, int64_t first, int64_t rows, 
     return status == Status::Ok ? device.read(target, staged, count * 4) : status;
 }
 
-// Rows k and k + 1 of 32 become one row of pairs, where bf16 lies in panels.
 template <class T>
-__global__ void convert_kernel(T* target, const float* source, int64_t n, bool pairs) {
+__global__ void convert_kernel(T* target, const float* source, int64_t n) {
     const int64_t i = thread_index();
-    if (i >= n) return;
-    const int64_t within = i % (2 * kPanel);
-    const int64_t to = pairs ? i - within + within % kPanel * 2 + within / kPanel : i;
-    store_number(target + to, source[i]);
+    if (i < n) store_number(target + i, source[i]);
 }
 
 Status weight_convert(void* target, DType dtype, const float* source, Layout layout, int64_t N, int64_t K,
@@ -81,8 +77,7 @@ Status weight_convert(void* target, DType dtype, const float* source, Layout lay
     return with_element(dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
         return launch("weight_convert", convert_kernel<T>, {blocks_for(n)}, kThreads, 0,
-                      device_of(stream).queue(), static_cast<T*>(target), source, n,
-                      dtype == DType::BF16 && layout == Layout::Panels);
+                      device_of(stream).queue(), static_cast<T*>(target), source, n);
     });
 }
 

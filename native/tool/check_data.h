@@ -37,27 +37,24 @@ inline void write_element(void* data, DType dtype, int64_t index, double value) 
 
 // Rows x cols with `gap` unused elements after each row. Starts NaN; gaps and both ends hold a pattern that
 // no op may change and that is NaN too, so that none may compute with it. The data is aligned to its element
-// only.
+// only, or every row of it to 16 bytes.
 class TestMatrix {
   public:
     TestMatrix(DType dtype, int64_t rows, int64_t cols, int64_t gap = 0)
-        : dtype_(dtype),
-          rows_(rows),
-          cols_(cols),
-          stride_(cols + gap),
-          memory_(static_cast<size_t>(2 * kGuard + rows * stride_ * dtype_size(dtype)), kPattern) {
-        poison();
+        : TestMatrix(dtype, rows, cols, cols + gap, kGuard) {}
+    static TestMatrix aligned(DType dtype, int64_t rows, int64_t cols) {
+        return {dtype, rows, cols, (cols + 15) / 8 * 8, kAlignedGuard};
     }
 
     int64_t rows() const { return rows_; }
     int64_t cols() const { return cols_; }
-    void* data() { return memory_.data() + kGuard; }
-    const void* data() const { return memory_.data() + kGuard; }
+    void* data() { return memory_.data() + guard_; }
+    const void* data() const { return memory_.data() + guard_; }
     Mat mat() { return {data(), dtype_, rows_, cols_, stride_}; }
     ConstMat view() const { return {data(), dtype_, rows_, cols_, stride_}; }
     // Rows [first, first + count) as an input of their own.
     ConstMat view(int64_t first, int64_t count) const {
-        return {memory_.data() + kGuard + first * stride_ * dtype_size(dtype_), dtype_, count, cols_,
+        return {memory_.data() + guard_ + first * stride_ * dtype_size(dtype_), dtype_, count, cols_,
                 stride_};
     }
 
@@ -87,7 +84,7 @@ class TestMatrix {
     }
     bool guards_intact() const {
         for (size_t i = 0; i < memory_.size(); ++i) {
-            const int64_t offset = static_cast<int64_t>(i) - kGuard;
+            const int64_t offset = static_cast<int64_t>(i) - guard_;
             const bool inside = offset >= 0 && offset < rows_ * stride_ * dtype_size(dtype_);
             if (inside && offset / dtype_size(dtype_) % stride_ < cols_) continue;
             if (memory_[i] != kPattern) return false;
@@ -96,10 +93,21 @@ class TestMatrix {
     }
 
   private:
+    TestMatrix(DType dtype, int64_t rows, int64_t cols, int64_t stride, int64_t guard)
+        : dtype_(dtype),
+          rows_(rows),
+          cols_(cols),
+          stride_(stride),
+          guard_(guard),
+          memory_(static_cast<size_t>(2 * guard + rows * stride * dtype_size(dtype)), kPattern) {
+        poison();
+    }
+
     static constexpr int64_t kGuard = 100;  // bytes; no multiple of 8, so vectors are never aligned
+    static constexpr int64_t kAlignedGuard = 128;
     static constexpr std::byte kPattern{0xFF};
     DType dtype_;
-    int64_t rows_, cols_, stride_;
+    int64_t rows_, cols_, stride_, guard_;
     std::vector<std::byte> memory_;
 };
 

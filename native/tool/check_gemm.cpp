@@ -25,6 +25,11 @@ const std::vector<LinearShape> kShapes = {
     {470, 5, 9001}, {2100, 40, 19}, {2081, 1060, 17}, {300, 290, 610}, {40, 2100, 300},
 };
 constexpr size_t kSmallShapes = 10;  // the first ones go through every combination
+// Rows that begin at multiples of 16 bytes: tiles of 32, 64, 128 and 256 rows or columns and steps of 64
+// depths, -1, 0 and more, and several tiles of each.
+const std::vector<LinearShape> kAlignedShapes = {
+    {1, 64, 64}, {31, 40, 72}, {33, 130, 64}, {64, 128, 8}, {129, 257, 200}, {300, 520, 136},
+};
 
 struct Types {
     DType y, x, w;
@@ -55,8 +60,13 @@ TestWeight random_weight(Random& random, DType dtype, const LinearShape& s) {
     w.randomise(random, 0.3);
     return w;
 }
+// gap kAligned: none, and aligned rows.
+constexpr int64_t kAligned = -1;
+TestMatrix matrix(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
+    return gap == kAligned ? TestMatrix::aligned(dtype, rows, cols) : TestMatrix(dtype, rows, cols, gap);
+}
 TestMatrix random_matrix(Random& random, DType dtype, int64_t rows, int64_t cols, int64_t gap) {
-    TestMatrix m(dtype, rows, cols, gap);
+    TestMatrix m = matrix(dtype, rows, cols, gap);
     m.randomise(random);
     return m;
 }
@@ -65,13 +75,14 @@ enum class Extras { None, Bias, Gelu, Residual, All };
 
 // One forward case: inputs, and a run of the op on rows [first, first + count).
 struct ForwardCase {
-    ForwardCase(const LinearShape& shape, const Types& types, Extras extras)
+    ForwardCase(const LinearShape& shape, const Types& types, Extras extras, bool aligned)
         : s(shape),
           t(types),
+          gap(aligned ? kAligned : 1),
           random(23),
-          x(random_matrix(random, t.x, s.M, s.K, 3)),
+          x(random_matrix(random, t.x, s.M, s.K, aligned ? kAligned : 3)),
           w(random_weight(random, t.w, s)),
-          residual(random_matrix(random, t.y, s.M, s.N, 2)),
+          residual(random_matrix(random, t.y, s.M, s.N, aligned ? kAligned : 2)),
           bias(random_floats(random, s.N)) {
         with_bias = extras == Extras::Bias || extras == Extras::All;
         gelu = extras == Extras::Gelu || extras == Extras::All;
@@ -80,7 +91,7 @@ struct ForwardCase {
 
     // y, then the kept values before the activation
     Doubles run(Checks& checks, const std::string& name, Stream* stream, int64_t first, int64_t count) const {
-        TestMatrix y(t.y, count, s.N, 1), before(t.y, count, s.N, 5);
+        TestMatrix y = matrix(t.y, count, s.N, gap), before = matrix(t.y, count, s.N, gap);
         Epilogue epilogue;
         epilogue.bias = with_bias ? bias.data() : nullptr;
         epilogue.activation = gelu ? Activation::GeluTanh : Activation::None;
@@ -109,6 +120,7 @@ struct ForwardCase {
 
     LinearShape s;
     Types t;
+    int64_t gap;  // of outputs
     Random random;
     TestMatrix x;
     TestWeight w;
@@ -131,10 +143,11 @@ void expect_same_rows(Checks& checks, const std::string& name, const Doubles& al
     }
 }
 
-void check_forward(Checks& checks, const LinearShape& s, const Types& t, Extras extras) {
+void check_forward(Checks& checks, const LinearShape& s, const Types& t, Extras extras,
+                   bool aligned = false) {
     const std::string name = label("linear_forward", s, t.x, t.w) + "->" + dtype_name(t.y) + " extras " +
-                             std::to_string(static_cast<int>(extras));
-    const ForwardCase one(s, t, extras);
+                             std::to_string(static_cast<int>(extras)) + (aligned ? " aligned" : "");
+    const ForwardCase one(s, t, extras, aligned);
     const auto got =
         same_for_threads(checks, name, [&](Stream* stream) { return one.run(checks, name, stream, 0, s.M); });
     const auto want = one.want();
@@ -154,19 +167,23 @@ void check_linear_forward(Checks& checks) {
     check_forward(checks, {130, 260, 8300}, kTypes[1], Extras::None);
     for (const Extras extras : {Extras::Bias, Extras::Gelu, Extras::Residual, Extras::All})
         for (const Types& types : {kTypes[0], kTypes[1]}) check_forward(checks, {14, 70, 40}, types, extras);
+    for (const LinearShape& shape : kAlignedShapes)
+        for (const Types& types : kTypes)
+            check_forward(checks, shape, types, shape.M % 2 == 0 ? Extras::None : Extras::All, true);
 }
 
-void check_backward_input(Checks& checks, const LinearShape& s, DType dy_type, DType w_type,
-                          bool accumulate) {
-    const std::string name = label("linear_backward_input", s, dy_type, w_type) + (accumulate ? " +=" : " =");
+void check_backward_input(Checks& checks, const LinearShape& s, DType dy_type, DType w_type, bool accumulate,
+                          bool aligned = false) {
+    const std::string name = label("linear_backward_input", s, dy_type, w_type) +
+                             (accumulate ? " +=" : " =") + (aligned ? " aligned" : "");
     Random random(29);
-    const TestMatrix dy = random_matrix(random, dy_type, s.M, s.N, 2);
+    const TestMatrix dy = random_matrix(random, dy_type, s.M, s.N, aligned ? kAligned : 2);
     const TestWeight w = random_weight(random, w_type, s);
     const TestMatrix start = random_matrix(random, DType::F32, s.M, s.K, 0);
     Doubles want = accumulate ? start.values() : Doubles(static_cast<size_t>(s.M * s.K));
     reference::linear_backward_input(want, dy.values(), w.values(), s);
     const auto run = [&](Stream* stream, int64_t first, int64_t count) {
-        TestMatrix dx(DType::F32, count, s.K, 3);
+        TestMatrix dx = matrix(DType::F32, count, s.K, aligned ? kAligned : 3);
         if (accumulate) dx.assign([&](int64_t r, int64_t c) { return start.at(first + r, c); });
         checks.expect_ok(name, checks.ops().linear_backward_input(dx.mat(), dy.view(first, count), w.weight(),
                                                                   accumulate, stream));
@@ -185,15 +202,20 @@ void check_linear_backward_input(Checks& checks) {
             check_backward_input(checks, kShapes[i], DType::F32, w, i % 2 == 1);
         if (i < kSmallShapes) check_backward_input(checks, kShapes[i], DType::BF16, DType::BF16, i % 2 == 0);
     }
+    for (const LinearShape& shape : kAlignedShapes) {
+        for (const DType w : {DType::F32, DType::BF16})
+            check_backward_input(checks, shape, DType::F32, w, shape.M % 2 == 1, true);
+        check_backward_input(checks, shape, DType::BF16, DType::BF16, shape.M % 2 == 0, true);
+    }
 }
 
-void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, DType x_type,
-                           bool accumulate) {
-    const std::string name =
-        label("linear_backward_weight", s, dy_type, x_type) + (accumulate ? " +=" : " =");
+void check_backward_weight(Checks& checks, const LinearShape& s, DType dy_type, DType x_type, bool accumulate,
+                           bool aligned = false) {
+    const std::string name = label("linear_backward_weight", s, dy_type, x_type) +
+                             (accumulate ? " +=" : " =") + (aligned ? " aligned" : "");
     Random random(31);
-    const TestMatrix dy = random_matrix(random, dy_type, s.M, s.N, 2);
-    const TestMatrix x = random_matrix(random, x_type, s.M, s.K, 1);
+    const TestMatrix dy = random_matrix(random, dy_type, s.M, s.N, aligned ? kAligned : 2);
+    const TestMatrix x = random_matrix(random, x_type, s.M, s.K, aligned ? kAligned : 1);
     TestWeight start(DType::F32, Layout::Panels, s.N, s.K);
     start.randomise(random);
     const std::vector<float> bias = random_floats(random, s.N);
@@ -224,6 +246,11 @@ void check_linear_backward_weight(Checks& checks) {
         for (const DType x : {DType::F32, DType::BF16})
             check_backward_weight(checks, kShapes[i], DType::F32, x, i % 2 == 1);
         if (i < kSmallShapes) check_backward_weight(checks, kShapes[i], DType::BF16, DType::BF16, i % 2 == 0);
+    }
+    for (const LinearShape& shape : kAlignedShapes) {
+        for (const DType x : {DType::F32, DType::BF16})
+            check_backward_weight(checks, shape, DType::F32, x, shape.M % 2 == 1, true);
+        check_backward_weight(checks, shape, DType::BF16, DType::BF16, shape.M % 2 == 0, true);
     }
 }
 

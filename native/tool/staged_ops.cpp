@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "tool/check_data.h"
 
 namespace attune::tool {
 
@@ -28,21 +31,17 @@ class Copies {
     explicit Copies(const Stream* caller) { before_call(caller->pool->threads()); }
     ~Copies() noexcept(false) {
         for (const Copy& copy : copies_) {
-            if (copy.written)
+            if (copy.written) {
                 check(device().memory_read(copy.host, copy.device, copy.bytes, device_stream), "read");
+                if (copy.laid.N > 0) reorder(copy.host, copy.laid, Direction::FromDevice);
+            }
             device().memory_release(copy.block, device_stream->device);
         }
     }
 
     std::byte* bytes(const void* host, int64_t count, bool written) {
         if (host == nullptr || count <= 0) return nullptr;
-        constexpr int64_t kLine = 64;
-        Copy copy{const_cast<void*>(host), nullptr, count, written, {}};
-        check(device().memory_grow(&copy.block, count + kLine, device_stream), "grow");
-        copy.device = static_cast<std::byte*>(copy.block.data) + reinterpret_cast<uintptr_t>(host) % kLine;
-        check(device().memory_write(copy.device, host, count, device_stream), "write");
-        copies_.push_back(copy);
-        return copy.device;
+        return place(host, host, count, written, {});
     }
     template <class T>
     T* array(T* host, int64_t count) {
@@ -58,12 +57,21 @@ class Copies {
         m.data = bytes(m.data, span_of(m), false);
         return m;
     }
+    // Checks keep parameters as the CPU does.
+    void* parameter(const Weight& w, bool written) {
+        const int64_t count = layout_elements(w.layout, w.N, w.K) * dtype_size(w.dtype);
+        if (w.data == nullptr || count <= 0) return nullptr;
+        std::vector<std::byte> rows(static_cast<size_t>(count));
+        std::memcpy(rows.data(), w.data, rows.size());
+        reorder(rows.data(), w, Direction::ToDevice);
+        return place(w.data, rows.data(), count, written, w);
+    }
     Weight weight(Weight w) {
-        w.data = bytes(w.data, layout_elements(w.layout, w.N, w.K) * dtype_size(w.dtype), false);
+        w.data = parameter(w, false);
         return w;
     }
     WeightGrad gradient(WeightGrad w) {
-        w.data = array(w.data, layout_elements(w.layout, w.N, w.K));
+        w.data = static_cast<float*>(parameter({w.data, DType::F32, w.layout, w.N, w.K}, true));
         return w;
     }
     Epilogue epilogue(const Epilogue& e, int64_t N) {
@@ -83,12 +91,40 @@ class Copies {
     static int64_t span_of(const ConstMat& m) {
         return m.rows <= 0 || m.cols <= 0 ? 0 : ((m.rows - 1) * m.stride + m.cols) * dtype_size(m.dtype);
     }
+    enum class Direction { ToDevice, FromDevice };
+    // Between the CPU's order of a parameter and the device's, which keeps panels as rows.
+    static void reorder(void* memory, const Weight& w, Direction direction) {
+        if (w.layout == Layout::Rows) return;
+        const int64_t size = dtype_size(w.dtype), width = even(w.K);
+        const int64_t count = layout_elements(w.layout, w.N, w.K);
+        auto* to = static_cast<std::byte*>(memory);
+        const std::vector<std::byte> from(to, to + count * size);
+        for (int64_t row = 0; row < count / width; ++row)
+            for (int64_t k = 0; k < width; ++k) {
+                int64_t source = weight_index(w.layout, w.dtype, w.K, row, k), target = row * width + k;
+                if (direction == Direction::FromDevice) std::swap(source, target);
+                std::memcpy(to + target * size, from.data() + source * size, static_cast<size_t>(size));
+            }
+    }
+
+    // `source` goes to the device; what is there at the end to `host`.
+    std::byte* place(const void* host, const void* source, int64_t count, bool written, const Weight& laid) {
+        constexpr int64_t kLine = 64;
+        Copy copy{const_cast<void*>(host), nullptr, count, written, {}, laid};
+        check(device().memory_grow(&copy.block, count + kLine, device_stream), "grow");
+        copy.device = static_cast<std::byte*>(copy.block.data) + reinterpret_cast<uintptr_t>(host) % kLine;
+        check(device().memory_write(copy.device, source, count, device_stream), "write");
+        copies_.push_back(copy);
+        return copy.device;
+    }
+
     struct Copy {
         void* host;
         std::byte* device;
         int64_t bytes;
         bool written;
         MemoryBlock block;
+        Weight laid;  // a parameter: how it lies; N 0: none
     };
     std::vector<Copy> copies_;
 };
@@ -98,8 +134,8 @@ class Copies {
 Status weight_import(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
                      int64_t rows, const float* source, Stream* stream) {
     Copies c(stream);
-    return device().weight_import(c.bytes(weight, layout_elements(layout, N, K) * dtype_size(dtype), true),
-                                  dtype, layout, N, K, first, rows, source, device_stream);
+    return device().weight_import(c.parameter({weight, dtype, layout, N, K}, true), dtype, layout, N, K,
+                                  first, rows, source, device_stream);
 }
 Status weight_export(float* target, Weight weight, int64_t first, int64_t rows, Stream* stream) {
     Copies c(stream);
@@ -108,9 +144,10 @@ Status weight_export(float* target, Weight weight, int64_t first, int64_t rows, 
 Status weight_convert(void* target, DType dtype, const float* source, Layout layout, int64_t N, int64_t K,
                       Stream* stream) {
     Copies c(stream);
-    const int64_t n = layout_elements(layout, N, K);
-    return device().weight_convert(c.bytes(target, n * dtype_size(dtype), true), dtype, c.array(source, n),
-                                   layout, N, K, device_stream);
+    return device().weight_convert(
+        c.parameter({target, dtype, layout, N, K}, true), dtype,
+        static_cast<const float*>(c.weight({source, DType::F32, layout, N, K}).data), layout, N, K,
+        device_stream);
 }
 
 // ---- linear maps
@@ -277,8 +314,19 @@ Status head_gradient(Mat logits, ConstMat reference_logits, const int32_t* targe
 Status adamw(float* parameter, bf16_t* compute, float* m, float* v, const float* gradient, int64_t n,
              Layout layout, AdamW settings, Stream* stream) {
     Copies c(stream);
-    return device().adamw(c.array(parameter, n), c.array(compute, n), c.array(m, n), c.array(v, n),
-                          c.array(gradient, n), n, layout, settings, device_stream);
+    // A flat buffer of panels has the order of a parameter of one panel.
+    const int64_t rows = layout == Layout::Panels && n % (2 * kPanel) == 0 ? kPanel : 0;
+    const auto place = [&](auto* buffer, DType dtype) {
+        using Value = std::remove_pointer_t<decltype(buffer)>;
+        return rows == 0 ? c.array(buffer, n)
+                         : static_cast<Value*>(c.parameter({buffer, dtype, layout, rows, n / rows}, true));
+    };
+    const float* slope =
+        rows == 0
+            ? c.array(gradient, n)
+            : static_cast<const float*>(c.parameter({gradient, DType::F32, layout, rows, n / rows}, false));
+    return device().adamw(place(parameter, DType::F32), place(compute, DType::BF16), place(m, DType::F32),
+                          place(v, DType::F32), slope, n, layout, settings, device_stream);
 }
 Status sum_squares(double* sum, const float* x, int64_t n, Stream* stream) {
     Copies c(stream);
