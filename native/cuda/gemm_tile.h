@@ -75,7 +75,7 @@ __device__ inline void multiply_pairs(float (&sum)[Tile::kHigh][Tile::kWide][4],
 
 // store(i, j, value, next): C[i, j] and C[i, j + 1]; j is even. Outside of C nothing is stored.
 template <class Tile, class A, class B, class Store>
-__global__ void __launch_bounds__(Tile::kThreadCount)
+__global__ void __launch_bounds__(Tile::kThreadCount, 1)
     gemm_pairs_kernel(A a, B b, Store store, TileOrder order) {
     auto* shared = shared_memory<std::byte>();
     int64_t row, column;
@@ -146,7 +146,7 @@ __device__ inline void multiply_floats(float (&sum)[Tile::kHigh][Tile::kWide], c
 }
 
 template <class Tile, class A, class B, class Store>
-__global__ void __launch_bounds__(kThreads) gemm_floats_kernel(A a, B b, Store store, TileOrder order) {
+__global__ void __launch_bounds__(kThreads, 1) gemm_floats_kernel(A a, B b, Store store, TileOrder order) {
     auto* shared = shared_memory<float>();
     int64_t row, column;
     order.place(blockIdx.x, row, column);
