@@ -2,7 +2,9 @@
 #include "cuda/device.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <new>
+#include <string_view>
 
 namespace attune::gpu {
 
@@ -78,6 +80,9 @@ Device* Device::open(int index) {
         delete device;
         return nullptr;
     }
+    const char* gemm = std::getenv("ATTUNE_CUDA_GEMM");
+    device->has_wgmma_ = device->properties_.major == 9 && device->properties_.minor == 0 &&
+                         (gemm == nullptr || std::string_view(gemm) != "mma");
     device->staging_ = new (std::nothrow) Staging(device->queue_);
     return device;
 }

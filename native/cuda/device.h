@@ -51,6 +51,9 @@ class Device {
 
     void* queue() const { return queue_; }
     const Properties& properties() const { return properties_; }
+    // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
+    // has.
+    bool has_wgmma() const { return has_wgmma_; }
 
     // Blocks of zeros for tensors, kept for the next one when they are given back.
     Status take(MemoryBlock& block, int64_t bytes);
@@ -85,6 +88,7 @@ class Device {
 
     int index_ = 0;
     Properties properties_;
+    bool has_wgmma_ = false;
     void* queue_ = nullptr;
     Staging* staging_ = nullptr;
     void* transfer_ = nullptr;  // pinned, for large copies

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "cuda/column_sums.h"
+#include "cuda/gemm_hopper.h"
 #include "cuda/gemm_tile.h"
 #include "cuda/matrix.h"
 #include "cuda/tables.h"
@@ -40,6 +41,13 @@ ConstMat weight_rows(const Weight& w, int64_t first, int64_t rows) {
     const int64_t stride = weight_stride(w.layout, w.K);
     return {static_cast<const std::byte*>(w.data) + first * stride * dtype_size(w.dtype), w.dtype, rows, w.K,
             stride};
+}
+
+template <class A, class B>
+Status multiply_bf16(const char* name, const A& a, const B& b, const EpilogueStore& store, Device& device) {
+    if (device.has_wgmma() && fits_tensor_map(matrix_of(a)) && fits_tensor_map(matrix_of(b)))
+        return gemm_hopper(name, a, b, store, device);
+    return gemm_pairs(name, a, b, store, device.queue());
 }
 
 // ---- gradients on their way to tensor cores
@@ -90,7 +98,7 @@ Status rows_times_outputs(const Product& target, ConstMat x, const Weight& w, in
     const auto store = store_of(target, x.rows, rows);
     const ConstMat weights = weight_rows(w, first, rows);
     if (w.dtype == DType::BF16 && x.dtype == DType::BF16)
-        return gemm_pairs(kName, rows_of<bf16_t>(x), rows_of<bf16_t>(weights), store, device.queue());
+        return multiply_bf16(kName, rows_of<bf16_t>(x), rows_of<bf16_t>(weights), store, device);
     return with_elements(x.dtype, w.dtype, [&](auto left, auto right) {
         using Left = typename decltype(left)::Type;
         using Right = typename decltype(right)::Type;
@@ -105,7 +113,7 @@ Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, in
     if (w.dtype == DType::BF16) {
         const ConstMat left = rounded(dy, device);
         if (left.data == nullptr) return Status::Memory;
-        return gemm_pairs(kName, rows_of<bf16_t>(left), columns_of<bf16_t>(weights), store, device.queue());
+        return multiply_bf16(kName, rows_of<bf16_t>(left), columns_of<bf16_t>(weights), store, device);
     }
     return with_element(dy.dtype, [&](auto left) {
         using Left = typename decltype(left)::Type;
@@ -119,7 +127,7 @@ Status columns_times_columns(const Product& target, ConstMat dy, ConstMat x, boo
     if (pairs) {
         const ConstMat left = rounded(dy, device);
         if (left.data == nullptr && dy.rows > 0) return Status::Memory;
-        return gemm_pairs(kName, columns_of<bf16_t>(left), columns_of<bf16_t>(x), store, device.queue());
+        return multiply_bf16(kName, columns_of<bf16_t>(left), columns_of<bf16_t>(x), store, device);
     }
     return with_elements(dy.dtype, x.dtype, [&](auto left, auto right) {
         using Left = typename decltype(left)::Type;

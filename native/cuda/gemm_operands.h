@@ -52,6 +52,16 @@ struct ColumnsOperand {
     __device__ const T* place(int64_t i, int64_t l) const { return data + l * stride + i; }
 };
 
+// As it lies in memory.
+template <class T>
+ConstMat matrix_of(const RowsOperand<T>& a) {
+    return {a.data, sizeof(T) == 4 ? DType::F32 : DType::BF16, a.outer, a.depth, a.stride};
+}
+template <class T>
+ConstMat matrix_of(const ColumnsOperand<T>& a) {
+    return {a.data, sizeof(T) == 4 ? DType::F32 : DType::BF16, a.depth, a.outer, a.stride};
+}
+
 // Number (i, l), or zero outside.
 template <class Operand>
 __device__ inline float number_at(const Operand& operand, int64_t i, int64_t l) {

@@ -1,8 +1,11 @@
 // The CUDA runtime behind runtime.h. Linked statically: what is needed at run time is the driver alone.
 #include "cuda/runtime.h"
 
+#include <cuda.h>
+#include <cudaTypedefs.h>
 #include <cuda_runtime.h>
 
+#include <cstring>
 #include <utility>
 
 #include "cuda/gpu_nvcc.h"
@@ -134,6 +137,43 @@ void set_last_error(std::string text) {
 
 Status launched(const char* kernel) {
     return status_of(cudaGetLastError(), kernel);
+}
+
+// ---- tensor maps: the one function of the driver itself, found at run time
+
+namespace {
+PFN_cuTensorMapEncodeTiled_v12000 find_encoder() {
+    void* function = nullptr;
+    cudaDriverEntryPointQueryResult result{};
+    const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000,
+                                                               cudaEnableDefault, &result);
+    if (error != cudaSuccess || result != cudaDriverEntryPointSuccess) return nullptr;
+    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(function);
+}
+}  // namespace
+
+Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
+    static const PFN_cuTensorMapEncodeTiled_v12000 encode = find_encoder();
+    if (encode == nullptr) {
+        set_last_error("the driver has no cuTensorMapEncodeTiled");
+        return Status::Backend;
+    }
+    static_assert(sizeof(CUtensorMap) == sizeof(out.bytes));
+    CUtensorMap map;
+    const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(matrix.cols), static_cast<cuuint64_t>(matrix.rows)};
+    const cuuint64_t stride[1] = {static_cast<cuuint64_t>(matrix.stride) * sizeof(bf16_t)};
+    const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(box_rows)}, steps[2] = {1, 1};
+    const CUresult result =
+        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void*>(matrix.data), sizes, stride, box,
+               steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    if (result != CUDA_SUCCESS) {
+        set_last_error("cuTensorMapEncodeTiled: error " + std::to_string(static_cast<int>(result)));
+        return Status::Backend;
+    }
+    std::memcpy(out.bytes, &map, sizeof(map));
+    out.data = matrix.data;
+    return Status::Ok;
 }
 
 }  // namespace attune::gpu

@@ -42,6 +42,19 @@ Status clear(void* device, int64_t bytes, void* queue);  // zeros
 // Until the queue is empty.
 Status wait(void* queue);
 
+// A bf16 matrix and the boxes of it that TMA brings to shared memory: 64 columns of box_rows rows. Data and
+// rows begin at multiples of 16 bytes.
+struct alignas(64) TensorMap {
+    unsigned char bytes[128];
+    const void* data;
+
+    template <class Visit>
+    void pointers(const Visit& visit) const {
+        visit(data);
+    }
+};
+Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows);
+
 // Of the calling thread's last failure.
 const std::string& last_error();
 void set_last_error(std::string text);

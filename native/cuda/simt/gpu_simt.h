@@ -22,6 +22,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define threadIdx (attune::simt::place().thread)
 #define blockIdx (attune::simt::place().block)
 #define blockDim (attune::simt::place().block_size)
@@ -74,6 +75,9 @@ inline bf16_t to_bf16(float value) {
     return float_to_bf16(value);
 }
 
+inline uint32_t shared_address(const void* shared) {
+    return static_cast<uint32_t>(static_cast<const std::byte*>(shared) - simt::shared_memory());
+}
 template <class T>
 T* shared_memory() {
     return reinterpret_cast<T*>(simt::shared_memory());

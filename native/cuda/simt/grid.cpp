@@ -10,6 +10,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cuda/simt/fiber.h"
@@ -20,9 +21,10 @@ namespace {
 
 constexpr size_t kStack = 64 << 10;
 constexpr unsigned kMostThreads = 1024;
-constexpr size_t kMostShared = 228 << 10;  // of a block, H100 and H200
+constexpr size_t kMostShared = 227 << 10;  // of a block, H100 and H200
+constexpr size_t kSharedUnit = 1024;       // its address on a GPU begins at 0
 
-enum class Wait { None, Block, Warp };
+enum class Wait { None, Block, Warp, Change };
 
 struct LateCopy {
     void* shared;
@@ -30,13 +32,34 @@ struct LateCopy {
     size_t bytes;
 };
 
+// Work of a thread that is done when it waits for it: groups, the oldest first.
+template <class Work>
+struct Groups {
+    std::vector<Work> open;  // not yet committed
+    std::deque<std::vector<Work>> committed;
+
+    void clear() {
+        open.clear();
+        committed.clear();
+    }
+    void commit() {
+        committed.push_back(std::move(open));
+        open.clear();
+    }
+    template <class Do>
+    void finish_all_but(int later, const Do& work) {
+        for (; committed.size() > static_cast<size_t>(later); committed.pop_front())
+            for (const Work& one : committed.front()) work(one);
+    }
+};
+
 struct Thread {
     Fiber fiber;
     Place place;
     Wait wait = Wait::None;
-    int turn = 0;                                  // which of the warp's two exchange buffers is next
-    std::vector<LateCopy> open;                    // not yet committed
-    std::deque<std::vector<LateCopy>> on_the_way;  // groups, the oldest first
+    int turn = 0;  // which of the warp's two exchange buffers is next
+    Groups<LateCopy> copies;
+    Groups<std::function<void()>> deferred;
 };
 
 // What one warp exchanges: two buffers take turns, so that a lane that is ahead writes none that is read.
@@ -48,12 +71,14 @@ struct Machine {
     std::byte* stacks;
     std::vector<Thread> threads{kMostThreads};
     std::vector<Warp> warps{kMostThreads / kWarp};
-    std::vector<std::byte> shared = std::vector<std::byte>(kMostShared);
+    std::vector<std::byte> shared = std::vector<std::byte>(kMostShared + kSharedUnit);
     std::vector<unsigned> sequence;
     Thread* current = nullptr;
     const std::function<void()>* body = nullptr;
     Order order = Order::Forward;
     uint64_t shuffle = 1;
+    bool changed = false;                      // since those that wait for a change last ran
+    std::deque<std::function<void()>> events;  // still to happen
     std::mutex mutex;
 
     Machine() {
@@ -73,15 +98,17 @@ unsigned count_of(Extent extent) {
     return extent.x * extent.y * extent.z;
 }
 
+unsigned next_shuffled(Machine& m, size_t below) {
+    m.shuffle = m.shuffle * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<unsigned>((m.shuffle >> 33) % below);
+}
+
 void order_threads(Machine& m, unsigned count) {
     m.sequence.resize(count);
     std::iota(m.sequence.begin(), m.sequence.end(), 0u);
     if (m.order == Order::Backward) std::reverse(m.sequence.begin(), m.sequence.end());
     if (m.order != Order::Shuffled) return;
-    for (unsigned i = count; i > 1; --i) {
-        m.shuffle = m.shuffle * 6364136223846793005u + 1442695040888963407u;
-        std::swap(m.sequence[i - 1], m.sequence[(m.shuffle >> 33) % i]);
-    }
+    for (unsigned i = count; i > 1; --i) std::swap(m.sequence[i - 1], m.sequence[next_shuffled(m, i)]);
 }
 
 void start_thread(Machine& m, unsigned index, Extent grid, Extent block, Extent at) {
@@ -93,8 +120,8 @@ void start_thread(Machine& m, unsigned index, Extent grid, Extent block, Extent 
                     index % kWarp};
     thread.wait = Wait::None;
     thread.turn = 0;
-    thread.open.clear();
-    thread.on_the_way.clear();
+    thread.copies.clear();
+    thread.deferred.clear();
     thread.fiber.start(
         m.stacks + index * kStack, kStack,
         [](void* function) { (*static_cast<const std::function<void()>*>(function))(); },
@@ -113,23 +140,42 @@ bool release_waiting(Machine& m, unsigned count) {
     release(0, count, Wait::Block);
     for (unsigned first = 0; first < count; first += kWarp)
         release(first, std::min(first + kWarp, count), Wait::Warp);
-    return released;
+    if (!std::exchange(m.changed, false)) return released;
+    for (unsigned i = 0; i < count; ++i)
+        if (m.threads[i].wait == Wait::Change) m.threads[i].wait = Wait::None;
+    return true;
+}
+
+// Nobody can go on: one of the events that were put off happens. False: there is none.
+bool happen(Machine& m) {
+    if (m.events.empty()) return false;
+    const size_t at = m.order == Order::Shuffled ? next_shuffled(m, m.events.size()) : 0;
+    const std::function<void()> event = std::move(m.events[at]);
+    m.events.erase(m.events.begin() + static_cast<std::ptrdiff_t>(at));
+    event();
+    return true;
 }
 
 [[noreturn]] void report_divergence(const Machine& m, unsigned count) {
-    unsigned ended = 0, block = 0, warp = 0;
+    unsigned ended = 0, block = 0, warp = 0, change = 0;
     for (unsigned i = 0; i < count; ++i) {
         const Thread& thread = m.threads[i];
-        ++(thread.fiber.done() ? ended : thread.wait == Wait::Block ? block : warp);
+        ++(thread.fiber.done()          ? ended
+           : thread.wait == Wait::Block ? block
+           : thread.wait == Wait::Warp  ? warp
+                                        : change);
     }
     throw std::runtime_error("simt: the threads of a block diverge: " + std::to_string(ended) +
                              " have ended, " + std::to_string(block) + " wait for the block, " +
-                             std::to_string(warp) + " for their warp");
+                             std::to_string(warp) + " for their warp, " + std::to_string(change) +
+                             " for a barrier of their own");
 }
 
 void run_block(Machine& m, Extent grid, Extent block, Extent at, size_t shared_bytes) {
     const unsigned count = count_of(block);
-    std::memset(m.shared.data(), 0xff, shared_bytes);
+    std::memset(shared_memory(), 0xff, shared_bytes);
+    m.events.clear();
+    m.changed = false;
     for (unsigned i = 0; i < count; ++i) start_thread(m, i, grid, block, at);
     for (;;) {
         order_threads(m, count);
@@ -143,7 +189,7 @@ void run_block(Machine& m, Extent grid, Extent block, Extent at, size_t shared_b
         }
         for (unsigned i = 0; i < count; ++i) all_done = all_done && m.threads[i].fiber.done();
         if (all_done) return;
-        if (!release_waiting(m, count) && !ran) report_divergence(m, count);
+        if (!release_waiting(m, count) && !ran && !happen(m)) report_divergence(m, count);
     }
 }
 
@@ -176,7 +222,8 @@ const Place& place() {
 }
 
 std::byte* shared_memory() {
-    return machine().shared.data();
+    std::byte* memory = machine().shared.data();
+    return memory + (kSharedUnit - reinterpret_cast<uintptr_t>(memory) % kSharedUnit) % kSharedUnit;
 }
 
 void wait_for_block() {
@@ -199,19 +246,41 @@ void arrive(const LateCopy& copy) {
 void copy_later(void* shared, const void* from, size_t bytes) {
     const Machine& m = machine();
     if (m.order == Order::Backward) return arrive({shared, from, bytes});
-    m.current->open.push_back({shared, from, bytes});
+    m.current->copies.open.push_back({shared, from, bytes});
 }
 
 void commit_copies() {
-    Thread& thread = *machine().current;
-    thread.on_the_way.push_back(std::move(thread.open));
-    thread.open.clear();
+    machine().current->copies.commit();
 }
 
 void wait_for_copies(int later) {
-    auto& groups = machine().current->on_the_way;
-    for (; groups.size() > static_cast<size_t>(later); groups.pop_front())
-        for (const LateCopy& copy : groups.front()) arrive(copy);
+    machine().current->copies.finish_all_but(later, arrive);
+}
+
+void defer(std::function<void()> work) {
+    machine().current->deferred.open.push_back(std::move(work));
+}
+
+void commit_deferred() {
+    machine().current->deferred.commit();
+}
+
+void wait_for_deferred(int later) {
+    machine().current->deferred.finish_all_but(later, [](const auto& work) { work(); });
+}
+
+void wait_for_change() {
+    wait(Wait::Change);
+}
+
+void note_change() {
+    machine().changed = true;
+}
+
+void happen_later(std::function<void()> event) {
+    Machine& m = machine();
+    if (m.order == Order::Backward) return event();
+    m.events.push_back(std::move(event));
 }
 
 const std::byte* exchange(const void* value, size_t bytes) {

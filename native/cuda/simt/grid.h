@@ -34,6 +34,16 @@ std::byte* shared_memory();
 void wait_for_block();
 // Every thread of the warp.
 void wait_for_warp();
+// Until something that any thread may wait for has changed: note_change() says so.
+void wait_for_change();
+void note_change();
+// `event` happens when no thread can go on without one (the oldest first, or a shuffled one), or at once when
+// threads run backward. What it captures by reference must last as long as the block.
+void happen_later(std::function<void()> event);
+// Work of the thread, in groups, done when it waits for all but the last `later` of them.
+void defer(std::function<void()> work);
+void commit_deferred();
+void wait_for_deferred(int later);
 // Copies of the thread into shared memory (from null: zeros), in groups; all but the last `later` groups have
 // arrived after a wait. They arrive then, or at once when threads run backward: whoever reads too early, or
 // writes what is still read, gets other bits in one of the orders.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cuda/runtime.h"
+#include "cuda/simt/tensor_map.h"
 
 namespace attune {
 
@@ -103,7 +104,7 @@ int device_count() {
 }
 
 Status properties(Properties& out, int) {
-    out = {"simt", 8, 0, 4, kDeviceBytes, kDeviceBytes, int64_t{160} << 10, 13000};
+    out = {"simt", 9, 0, 4, kDeviceBytes, kDeviceBytes, int64_t{227} << 10, 13000};
     return Status::Ok;
 }
 
@@ -174,6 +175,21 @@ Status wait(void* queue) {
     memory().protect(PROT_READ | PROT_WRITE);
     for (const std::function<void()>& step : work) step();
     memory().protect(PROT_NONE);
+    return Status::Ok;
+}
+
+Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
+    const bool fits = reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.stride % 8 == 0 &&
+                      matrix.rows > 0 && matrix.cols > 0 && box_rows > 0 && box_rows <= 256;
+    if (!fits || matrix.dtype != DType::BF16) {
+        set_last_error("a matrix that TMA cannot read");
+        return Status::Backend;
+    }
+    const simt::MatrixBox box{static_cast<const bf16_t*>(matrix.data), matrix.rows, matrix.cols,
+                              matrix.stride, box_rows};
+    out = {};
+    std::memcpy(out.bytes, &box, sizeof(box));
+    out.data = matrix.data;
     return Status::Ok;
 }
 

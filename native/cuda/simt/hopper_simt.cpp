@@ -1,0 +1,141 @@
+// Barriers, boxes and products of 128 threads, as the PTX ISA describes them: descriptors and swizzles are
+// decoded from the bits that the hardware gets.
+#include "cuda/simt/hopper_simt.h"
+
+#include <cstring>
+#include <deque>
+#include <stdexcept>
+#include <vector>
+
+#include "core/dtype.h"
+#include "cuda/gpu.h"
+#include "cuda/simt/tensor_map.h"
+
+namespace attune::gpu {
+
+// ---- barriers
+
+namespace {
+void end_phase_if_complete(TransferBarrier& barrier) {
+    if (barrier.missing > 0 || barrier.bytes != 0) return;
+    barrier.phase ^= 1;
+    barrier.missing = barrier.arrivals & 0x7fff;
+    simt::note_change();
+}
+}  // namespace
+
+void start_barrier(TransferBarrier& barrier, unsigned arrivals) {
+    barrier = {0, static_cast<uint16_t>(arrivals), static_cast<uint16_t>(arrivals), 0};
+}
+
+void arrive(TransferBarrier& barrier) {
+    arrive_expecting(barrier, 0);
+}
+
+void arrive_expecting(TransferBarrier& barrier, unsigned bytes) {
+    if (barrier.missing == 0)
+        throw std::runtime_error("simt: more arrivals at a barrier than it was started with");
+    barrier.bytes += static_cast<int32_t>(bytes);
+    --barrier.missing;
+    end_phase_if_complete(barrier);
+}
+
+void wait_for(TransferBarrier& barrier, unsigned parity) {
+    while (barrier.phase == parity) simt::wait_for_change();
+}
+
+// ---- boxes
+
+namespace {
+// Bits 4 to 6 of an address change by bits 7 to 9.
+uint32_t swizzled(uint32_t address) {
+    return address ^ (address >> 7 & 7u) << 4;
+}
+
+void bring_box(uint32_t target, const TensorMap& map, int64_t column, int64_t row) {
+    const simt::MatrixBox& box = simt::box_of(map);
+    for (int64_t i = 0; i < box.box_rows; ++i)
+        for (int64_t j = 0; j < simt::kBoxColumns; ++j) {
+            const int64_t x = column + j, y = row + i;
+            const bool inside = x >= 0 && y >= 0 && x < box.columns && y < box.rows;
+            const bf16_t value = inside ? box.data[y * box.stride + x] : bf16_t{0};
+            const auto offset = static_cast<uint32_t>((i * simt::kBoxColumns + j) * 2);
+            std::memcpy(simt::shared_memory() + swizzled(target + offset), &value, sizeof(value));
+        }
+}
+}  // namespace
+
+void fetch_box(void* shared, const TensorMap& map, int64_t column, int64_t row, TransferBarrier& barrier) {
+    const uint32_t target = shared_address(shared);
+    if (target % 1024 != 0) throw std::runtime_error("simt: a box must begin at a multiple of 1024 bytes");
+    const auto bytes = static_cast<int32_t>(simt::box_of(map).box_rows * simt::kBoxColumns * 2);
+    simt::happen_later([=, &map, &barrier] {
+        bring_box(target, map, column, row);
+        barrier.bytes -= bytes;
+        end_phase_if_complete(barrier);
+    });
+}
+
+// ---- products
+
+uint64_t slab_descriptor(const std::byte* slabs, int group_bytes) {
+    constexpr uint64_t kSwizzle128 = uint64_t{1} << 62, kEightRows = 1024 >> 4;
+    return kSwizzle128 | kEightRows << 32 | uint64_t{static_cast<uint32_t>(group_bytes) >> 4} << 16 |
+           (shared_address(slabs) & 0x3ffffu) >> 4;
+}
+
+namespace {
+
+// Number (outer, depth) of an operand: PTX ISA, "Matrix descriptor" and "Shared memory matrix layout".
+float operand_number(uint64_t descriptor, bool turned, uint32_t outer, uint32_t depth) {
+    const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fffu) << 4; };
+    const uint32_t start = field(0), leading = field(16), stride = field(32);
+    const uint32_t offset = turned
+                                ? outer / 64 * leading + depth / 8 * stride + depth % 8 * 128 + outer % 64 * 2
+                                : outer / 8 * stride + outer % 8 * 128 + depth * 2;
+    bf16_t value;
+    std::memcpy(&value, simt::shared_memory() + swizzled(start + offset), sizeof(value));
+    return bits_to_float(uint32_t{value} << 16);
+}
+
+void make_product(const AskedProduct& product) {
+    constexpr uint32_t kDepth = 16;
+    if (product.a >> 62 != 1 || product.b >> 62 != 1)
+        throw std::runtime_error("simt: wgmma's operands are swizzled by 128 bytes here");
+    const unsigned thread = simt::place().thread.x % 128;
+    const uint32_t row = thread / 32 * 16 + thread % 32 / 4, p = thread % 4;
+    float left[2][kDepth];
+    for (uint32_t half = 0; half < 2; ++half)
+        for (uint32_t l = 0; l < kDepth; ++l)
+            left[half][l] = operand_number(product.a, product.turned_a, row + 8 * half, l);
+    for (int x = 0; x < product.columns / 8; ++x)
+        for (uint32_t i = 0; i < 2; ++i) {
+            float right[kDepth];
+            const uint32_t column = 8 * static_cast<uint32_t>(x) + 2 * p + i;
+            for (uint32_t l = 0; l < kDepth; ++l)
+                right[l] = operand_number(product.b, product.turned_b, column, l);
+            for (uint32_t half = 0; half < 2; ++half) {
+                float sum = product.add ? product.c[x][2 * half + i] : 0.0f;
+                for (uint32_t l = 0; l < kDepth; ++l) sum += left[half][l] * right[l];
+                product.c[x][2 * half + i] = sum;
+            }
+        }
+}
+
+}  // namespace
+
+void ask_for_product(const AskedProduct& product) {
+    // Nobody may read c before it is waited for.
+    simt::defer([product] { make_product(product); });
+}
+
+void commit_products() {
+    simt::commit_deferred();
+}
+
+void wait_for_products(int later) {
+    simt::wait_for_deferred(later);
+    simt::wait_for_warp();  // the warps of a product end together, lanes by lanes at least
+}
+
+}  // namespace attune::gpu
