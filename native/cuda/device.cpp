@@ -76,15 +76,27 @@ Device* Device::open(int index) {
     device->index_ = index;
     if (use_device(index) != Status::Ok || gpu::properties(device->properties_, index) != Status::Ok ||
         make_queue(&device->queue_) != Status::Ok ||
-        allocate_pinned(&device->transfer_, kTransferBytes) != Status::Ok) {
+        allocate_pinned(&device->transfer_, kTransferBytes) != Status::Ok ||
+        device->choose_gemm() != Status::Ok) {
         delete device;
         return nullptr;
     }
-    const char* gemm = std::getenv("ATTUNE_CUDA_GEMM");
-    device->has_wgmma_ = device->properties_.major == 9 && device->properties_.minor == 0 &&
-                         (gemm == nullptr || std::string_view(gemm) != "mma");
     device->staging_ = new (std::nothrow) Staging(device->queue_);
     return device;
+}
+
+Status Device::choose_gemm() {
+    const char* value = std::getenv("ATTUNE_CUDA_GEMM");
+    const std::string_view wanted = value == nullptr || *value == 0 ? "auto" : value;
+    if (wanted != "auto" && wanted != "mma" && wanted != "cublaslt") {
+        set_last_error("Expected ATTUNE_CUDA_GEMM of auto, mma or cublaslt but received \"" +
+                       std::string(wanted) + "\"");
+        return Status::Backend;
+    }
+    has_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";
+    if (wanted != "cublaslt") return Status::Ok;
+    cublaslt_.reset(CublasLt::open());
+    return cublaslt_ == nullptr ? Status::Backend : Status::Ok;
 }
 
 Device::~Device() {

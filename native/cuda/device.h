@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "core/ops.h"
+#include "cuda/cublaslt.h"
 #include "cuda/runtime.h"
 
 namespace attune::gpu {
@@ -54,6 +57,8 @@ class Device {
     // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
     // has.
     bool has_wgmma() const { return has_wgmma_; }
+    // NVIDIA's library for gradients, where ATTUNE_CUDA_GEMM=cublaslt asks for it; otherwise null.
+    CublasLt* cublaslt() const { return cublaslt_.get(); }
 
     // Blocks of zeros for tensors, kept for the next one when they are given back.
     Status take(MemoryBlock& block, int64_t bytes);
@@ -82,6 +87,7 @@ class Device {
 
   private:
     Device() = default;
+    Status choose_gemm();
     void* workspace_bytes(int slot, int64_t bytes);
     const void* stage_bytes(const void* host, int64_t bytes);
     friend class Results;
@@ -89,6 +95,7 @@ class Device {
     int index_ = 0;
     Properties properties_;
     bool has_wgmma_ = false;
+    std::unique_ptr<CublasLt> cublaslt_;
     void* queue_ = nullptr;
     Staging* staging_ = nullptr;
     void* transfer_ = nullptr;  // pinned, for large copies

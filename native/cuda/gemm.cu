@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kPartialSlot = 0;
 constexpr int kRoundedSlot = 2;
+constexpr int kCublasLtSlot = 3;
 constexpr int64_t kBiasRows = 128;  // of a partial sum
 
 // 16 bytes of a row may be read at once, from every multiple of as many on.
@@ -48,6 +49,18 @@ Status multiply_bf16(const char* name, const A& a, const B& b, const EpilogueSto
     if (device.has_wgmma() && fits_tensor_map(matrix_of(a)) && fits_tensor_map(matrix_of(b)))
         return gemm_hopper(name, a, b, store, device);
     return gemm_pairs(name, a, b, store, device.queue());
+}
+
+// ---- gradients by NVIDIA's library, where it is asked for
+
+bool uses_cublaslt(const CublasLtProduct& product, const Device& device) {
+    return device.cublaslt() != nullptr && CublasLt::fits(product);
+}
+
+Status multiply_by_cublaslt(const CublasLtProduct& product, Device& device) {
+    auto* workspace = device.workspace<std::byte>(kCublasLtSlot, CublasLt::kWorkspaceBytes);
+    if (workspace == nullptr) return Status::Memory;
+    return device.cublaslt()->multiply(product, workspace, device.queue());
 }
 
 // ---- gradients on their way to tensor cores
@@ -113,6 +126,8 @@ Status rows_times_inputs(const Product& target, ConstMat dy, const Weight& w, in
     if (w.dtype == DType::BF16) {
         const ConstMat left = rounded(dy, device);
         if (left.data == nullptr) return Status::Memory;
+        const CublasLtProduct product{target.c, left, weights, false, false, target.scale, target.accumulate};
+        if (uses_cublaslt(product, device)) return multiply_by_cublaslt(product, device);
         return multiply_bf16(kName, rows_of<bf16_t>(left), columns_of<bf16_t>(weights), store, device);
     }
     return with_element(dy.dtype, [&](auto left) {
@@ -127,6 +142,8 @@ Status columns_times_columns(const Product& target, ConstMat dy, ConstMat x, boo
     if (pairs) {
         const ConstMat left = rounded(dy, device);
         if (left.data == nullptr && dy.rows > 0) return Status::Memory;
+        const CublasLtProduct product{target.c, left, x, true, false, target.scale, target.accumulate};
+        if (uses_cublaslt(product, device)) return multiply_by_cublaslt(product, device);
         return multiply_bf16(kName, columns_of<bf16_t>(left), columns_of<bf16_t>(x), store, device);
     }
     return with_elements(dy.dtype, x.dtype, [&](auto left, auto right) {

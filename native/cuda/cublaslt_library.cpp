@@ -1,0 +1,48 @@
+// Finds cublasLt's functions in the library that the system or the process has.
+#include <dlfcn.h>
+
+#include "cuda/cublaslt.h"
+#include "cuda/runtime.h"
+
+namespace attune::gpu {
+
+namespace {
+
+void* open_library() {
+    std::string reasons;
+    for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12"}) {
+        if (void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
+        const char* reason = dlerror();
+        reasons += (reasons.empty() ? "" : "; ") + std::string(reason == nullptr ? name : reason);
+    }
+    set_last_error("ATTUNE_CUDA_GEMM=cublaslt: " + reasons);
+    return nullptr;
+}
+
+template <class Function>
+bool find(void* library, const char* name, Function*& function) {
+    function = reinterpret_cast<Function*>(dlsym(library, name));
+    if (function == nullptr) set_last_error(std::string("libcublasLt has no ") + name);
+    return function != nullptr;
+}
+
+}  // namespace
+
+bool find_cublaslt(CublasLtFunctions& f) {
+    // Stays open until the process ends, as cuda_library.h says.
+    static void* library = open_library();
+    return library != nullptr && find(library, "cublasLtCreate", f.create) &&
+           find(library, "cublasLtDestroy", f.destroy) &&
+           find(library, "cublasLtMatmulDescCreate", f.product_create) &&
+           find(library, "cublasLtMatmulDescDestroy", f.product_destroy) &&
+           find(library, "cublasLtMatmulDescSetAttribute", f.product_set) &&
+           find(library, "cublasLtMatrixLayoutCreate", f.layout_create) &&
+           find(library, "cublasLtMatrixLayoutDestroy", f.layout_destroy) &&
+           find(library, "cublasLtMatmulPreferenceCreate", f.preference_create) &&
+           find(library, "cublasLtMatmulPreferenceDestroy", f.preference_destroy) &&
+           find(library, "cublasLtMatmulPreferenceSetAttribute", f.preference_set) &&
+           find(library, "cublasLtMatmulAlgoGetHeuristic", f.choose) &&
+           find(library, "cublasLtMatmul", f.multiply);
+}
+
+}  // namespace attune::gpu
