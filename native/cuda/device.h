@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>

@@ -14,9 +14,15 @@ const places = ["build-cmake/Release/attune-tool", "build-cmake/attune-tool", "b
 const checker = places.map((place) => join(root, place)).find((path) => existsSync(path));
 const sets = listBackends().flatMap(({ isas }) => isas ?? []);
 
-async function expectAllPass(program: string, isa: string): Promise<void> {
-  const { stdout } = await promisify(execFile)(program, ["check", "--isa", isa], {
+async function expectAllPass(
+  program: string,
+  isa: string,
+  families: readonly string[] = [],
+  environment: Record<string, string> = {},
+): Promise<void> {
+  const { stdout } = await promisify(execFile)(program, ["check", ...families, "--isa", isa], {
     maxBuffer: 1 << 26,
+    env: { ...process.env, ...environment },
   }).catch((error: { stdout?: string; message: string }) => ({ stdout: error.stdout ?? error.message }));
   const [, passed = "0", failed = "?"] = /(\d+) passed, (\d+) failed\s*$/.exec(stdout) ?? [];
   expect(failed, stdout.slice(-4000)).to.equal("0");
@@ -49,4 +55,15 @@ describe("every op agrees with its reference", () => {
     this.timeout(900_000);
     await expectAllPass(checker, "simt");
   });
+
+  // The run above multiplies by wgmma where it can.
+  for (const [gemm, families] of [
+    ["mma", ["linear_forward", "linear_backward_input", "linear_backward_weight", "device_steps"]],
+    ["cublaslt", ["linear_backward_input", "linear_backward_weight"]],
+  ] as const)
+    it(`with products of matrices by ${gemm}`, async function () {
+      if (checker === undefined || process.arch !== "x64") return this.skip();
+      this.timeout(900_000);
+      await expectAllPass(checker, "simt", families, { ATTUNE_CUDA_GEMM: gemm });
+    });
 });
