@@ -89,6 +89,7 @@ Device* Device::open(int index) {
 
 Device::~Device() {
     if (queue_ != nullptr) wait(queue_);
+    delete transfers_;
     delete staging_;
     release_pinned(transfer_);
     for (const MemoryBlock& block : workspaces_) release(block.data);

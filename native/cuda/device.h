@@ -11,6 +11,7 @@
 
 #include "core/ops.h"
 #include "cuda/runtime.h"
+#include "cuda/transfer.h"
 
 namespace attune::gpu {
 
@@ -54,6 +55,11 @@ class Device {
     // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
     // has.
     bool has_wgmma() const { return has_wgmma_; }
+    // Made at the first call; null where that fails.
+    Transfers* transfers() {
+        if (transfers_ == nullptr) transfers_ = Transfers::open(queue_);
+        return transfers_;
+    }
 
     // Blocks of zeros for tensors, kept for the next one when they are given back.
     Status take(MemoryBlock& block, int64_t bytes);
@@ -92,6 +98,7 @@ class Device {
     void* queue_ = nullptr;
     Staging* staging_ = nullptr;
     void* transfer_ = nullptr;  // pinned, for large copies
+    Transfers* transfers_ = nullptr;
     std::vector<MemoryBlock> workspaces_;
     std::mutex mutex_;
     std::multimap<int64_t, void*> spare_;  // size -> block
