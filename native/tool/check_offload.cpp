@@ -15,7 +15,7 @@
 #include "tool/device_tables.h"
 #include "tool/tiny_model.h"
 #ifdef ATTUNE_SIMT
-#include "cuda/simt/queue.h"
+#include "cuda/simt/work_queue.h"
 #endif
 
 namespace attune::tool {

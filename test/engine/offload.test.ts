@@ -1,5 +1,6 @@
 // Models whose layers the host keeps: on a device, here the library whose kernels run on the CPU over fibers, and on the CPU.
 
+import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import { createEngine, type Engine, type EngineMemory, type Model } from "../../lib/engine/index.js";
 import { failureOf } from "../errors/expect-failure.js";
@@ -61,7 +62,7 @@ describe("a model whose layers the host keeps", () => {
     });
   });
 
-  it("trains an adapter as it does on the device, and is not trained itself", async () => {
+  it("trains an adapter and is merged with it as on the device, and is not trained itself", async () => {
     const batch = demonstrations(3);
     const loss = { kind: "nll", normaliser: batch.counts.targets } as const;
     const train = (weights: "device" | "host") =>
@@ -69,7 +70,8 @@ describe("a model whose layers the host keeps", () => {
         const model = await engine.loadModel(at("tiny"), { weights, adapter: { rank: 2 } });
         await model.step(batch, loss);
         await model.update({ learningRate: 0.1 });
-        return await model.logprobs(rows);
+        await model.saveMerged(at(weights));
+        return [await model.logprobs(rows), readFileSync(at(weights, "model.safetensors"))];
       });
     expect(await train("host")).to.deep.equal(await train("device"));
     await onDevice(async (engine) => {

@@ -94,6 +94,15 @@ describe("a reference that the host keeps", () => {
     ]);
   });
 
+  it("may be asked for, or no longer, where a run goes on", async () => {
+    await using cpu = await createEngine({ device: "cpu", threads: 1 });
+    const own = async () => ({ ...options("resumed"), model: await cpu.loadModel(place.model) });
+    const stopped = dpo({ ...(await own()), onStep: () => void stopped.stop() });
+    expect((await stopped.result).steps).to.equal(1);
+    const { steps } = await dpo({ ...(await own()), resume: true, referenceOffload: true }).result;
+    expect(steps).to.equal(2);
+  });
+
   const refused: readonly [string, Partial<DpoOptions>, RegExp][] = [
     [
       "beside a loss that compares with none",

@@ -11,7 +11,7 @@
 
 #include "cuda/runtime.h"
 #include "cuda/simt/tensor_map.h"
-#include "cuda/simt/queue.h"
+#include "cuda/simt/work_queue.h"
 
 namespace attune {
 
@@ -79,7 +79,7 @@ thread_local std::string error_text;
 namespace simt {
 
 void enqueue(void* queue, std::function<void()> work) {
-    static_cast<Queue*>(queue)->add(std::move(work));
+    static_cast<WorkQueue*>(queue)->add(std::move(work));
 }
 
 bool on_device(const void* pointer) {
@@ -109,12 +109,12 @@ Status use_device(int) {
 }
 
 Status make_queue(void** queue) {
-    *queue = new simt::Queue;
+    *queue = new simt::WorkQueue;
     return Status::Ok;
 }
 
 void end_queue(void* queue) {
-    delete static_cast<simt::Queue*>(queue);
+    delete static_cast<simt::WorkQueue*>(queue);
 }
 
 Status make_event(void** event) {
@@ -127,12 +127,12 @@ void end_event(void* event) {
 }
 
 Status record(void* event, void* queue) {
-    static_cast<simt::Queue*>(queue)->record(*static_cast<simt::Event*>(event));
+    static_cast<simt::WorkQueue*>(queue)->record(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
 Status follow(void* queue, void* event) {
-    static_cast<simt::Queue*>(queue)->follow(*static_cast<simt::Event*>(event));
+    static_cast<simt::WorkQueue*>(queue)->follow(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
@@ -187,7 +187,7 @@ Status clear(void* device, int64_t bytes, void* queue) {
 
 Status wait(void* queue) {
     memory().protect(PROT_READ | PROT_WRITE);
-    static_cast<simt::Queue*>(queue)->run();
+    static_cast<simt::WorkQueue*>(queue)->run();
     memory().protect(PROT_NONE);
     return Status::Ok;
 }

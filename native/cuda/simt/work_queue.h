@@ -10,7 +10,7 @@
 
 namespace attune::simt {
 
-class Queue;
+class WorkQueue;
 
 // When queues run beside the one that the host waits for. Early for programs of one thread alone.
 enum class Lag { Late, Early };
@@ -19,18 +19,18 @@ void set_lag(Lag lag);
 // What record() has seen so far. Outlives neither its last record nor those who follow.
 struct Event {
     struct Mark {
-        Queue* queue;
+        WorkQueue* queue;
         bool reached = false;
     };
     std::shared_ptr<Mark> last;  // null: nothing recorded
 };
 
-class Queue {
+class WorkQueue {
   public:
-    Queue();
-    ~Queue();
-    Queue(const Queue&) = delete;
-    Queue& operator=(const Queue&) = delete;
+    WorkQueue();
+    ~WorkQueue();
+    WorkQueue(const WorkQueue&) = delete;
+    WorkQueue& operator=(const WorkQueue&) = delete;
 
     void add(std::function<void()> work);
     void record(Event& event);

@@ -1,5 +1,5 @@
 // A step that waits for another queue's mark runs that queue up to it.
-#include "cuda/simt/queue.h"
+#include "cuda/simt/work_queue.h"
 
 #include <algorithm>
 #include <mutex>
@@ -14,7 +14,7 @@ Lag lag_of_others = Lag::Late;
 
 struct AllQueues {
     std::mutex mutex;
-    std::vector<Queue*> queues;
+    std::vector<WorkQueue*> queues;
 };
 
 AllQueues& all() {
@@ -28,36 +28,36 @@ void set_lag(Lag lag) {
     lag_of_others = lag;
 }
 
-Queue::Queue() {
+WorkQueue::WorkQueue() {
     const std::scoped_lock lock(all().mutex);
     all().queues.push_back(this);
 }
 
-Queue::~Queue() {
+WorkQueue::~WorkQueue() {
     const std::scoped_lock lock(all().mutex);
     std::erase(all().queues, this);
 }
 
-void Queue::add(std::function<void()> work) {
+void WorkQueue::add(std::function<void()> work) {
     steps_.push_back({std::move(work)});
 }
 
-void Queue::record(Event& event) {
+void WorkQueue::record(Event& event) {
     auto mark = std::make_shared<Event::Mark>(this);
     event.last = mark;
     steps_.push_back({[mark] { mark->reached = true; }});
 }
 
-void Queue::follow(const Event& event) {
+void WorkQueue::follow(const Event& event) {
     if (event.last != nullptr) steps_.push_back({{}, event.last});
 }
 
-bool Queue::held_back() const {
+bool WorkQueue::held_back() const {
     const auto& awaited = steps_.front().awaited;
     return awaited != nullptr && !awaited->reached;
 }
 
-void Queue::run_first() {
+void WorkQueue::run_first() {
     const Step step = std::move(steps_.front());
     steps_.pop_front();
     // An empty queue has failed, which was said then.
@@ -67,21 +67,21 @@ void Queue::run_first() {
 }
 
 // As far as nothing holds them back.
-void Queue::run_others() {
-    std::vector<Queue*> queues;
+void WorkQueue::run_others() {
+    std::vector<WorkQueue*> queues;
     {
         const std::scoped_lock lock(all().mutex);
         queues = all().queues;
     }
     for (bool moved = true; moved;) {
         moved = false;
-        for (Queue* queue : queues)
+        for (WorkQueue* queue : queues)
             for (; queue != this && !queue->steps_.empty() && !queue->held_back(); moved = true)
                 queue->run_first();
     }
 }
 
-void Queue::run() {
+void WorkQueue::run() {
     try {
         do {
             if (lag_of_others == Lag::Early) run_others();
