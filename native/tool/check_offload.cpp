@@ -1,6 +1,7 @@
 // Models whose layers the host keeps beside the same models on the device: every pass has the same bits,
 // however late or early the copies run; and a wait that is left out gives others.
 #if defined(ATTUNE_SIMT) || defined(ATTUNE_GPU)
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/tensor_memory.h"
 #include "cuda/device.h"
 #include "generate/generation.h"
 #include "tool/check.h"
@@ -232,6 +234,23 @@ void check_cancelled(Checks& checks) {
     stream.cancelled = nullptr;
 }
 
+// What a copy reads and writes belongs to others afterwards.
+void check_release(Checks& checks) {
+    const DeviceTable& device = *device_table();
+    const Ops& ops = *device.ops;
+    std::vector<float> values(1000);
+    const size_t bytes = values.size() * sizeof(float);
+    const TensorMemory memory(ops, *device.stream, bytes);
+    {
+        const PinnedMemory pinned(ops, *device.stream, bytes);
+        std::fill_n(reinterpret_cast<float*>(pinned.data()), values.size(), 1.0f);
+        check(ops.fetch(memory.data(), pinned.data(), static_cast<int64_t>(bytes), device.stream), "fetch");
+    }
+    read_floats(values.data(), memory.floats(), static_cast<int64_t>(values.size()), ops, *device.stream);
+    checks.expect_same("pinned memory that goes waits for its copies", to_doubles(values),
+                       std::vector<double>(values.size(), 1.0));
+}
+
 #ifdef ATTUNE_SIMT
 
 Status no_wait(Stream*) {
@@ -270,6 +289,7 @@ void check_offload(Checks& checks) {
         simt::set_lag(lag);
         for (const Subject& subject : subjects()) check_subject(checks, subject);
         check_cancelled(checks);
+        check_release(checks);
         check_planted(checks, lag);
     }
     check_refusals(checks);
@@ -280,6 +300,7 @@ void check_offload(Checks& checks) {
 void check_offload(Checks& checks) {
     for (const Subject& subject : subjects()) check_subject(checks, subject);
     check_cancelled(checks);
+    check_release(checks);
     check_refusals(checks);
 }
 

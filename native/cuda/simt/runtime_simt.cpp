@@ -185,7 +185,10 @@ Status clear(void* device, int64_t bytes, void* queue) {
     return Status::Ok;
 }
 
+// One engine's thread at a time: the memory is open to all of them meanwhile.
 Status wait(void* queue) {
+    static std::mutex turns;
+    const std::scoped_lock turn(turns);
     memory().protect(PROT_READ | PROT_WRITE);
     static_cast<simt::WorkQueue*>(queue)->run();
     memory().protect(PROT_NONE);
