@@ -47,7 +47,7 @@ describe("opening the library of CUDA kernels", () => {
   it("shows the device that it found", async () => {
     const backend = await cudaBackend(simulated);
     expect(backend?.stage).to.equal("ok");
-    expect(backend?.devices?.map(({ capability }) => capability)).to.deep.equal(["8.0"]);
+    expect(backend?.devices?.map(({ capability }) => capability)).to.deep.equal(["9.0"]);
   });
 
   it("looks in the package of this platform", () => {
