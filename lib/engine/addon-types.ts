@@ -195,6 +195,8 @@ export interface NativeAddon {
     config: ModelConfig,
     dtype: DType,
     path: string,
+    /** The host keeps the layers for a device; without effect on the CPU. */
+    host: boolean,
     progress?: NativeProgress,
     /** The heads of `config.scoreHeads` are not read but start so. */
     score?: ScoreDraw,
@@ -205,7 +207,7 @@ export interface NativeAddon {
   memoryOf(model: ModelHandle): MemoryUse;
   /** What models on the same base hold together; `base` tells bases apart. */
   baseMemoryOf(model: ModelHandle): MemoryUse & { readonly base: number };
-  plan(model: ModelHandle, rows: number, targets: number, training: boolean): MemoryUse;
+  plan(model: ModelHandle, rows: number, targets: number, training: boolean, host?: boolean): MemoryUse;
   forward(
     model: ModelHandle,
     job: JobNumber,
@@ -237,7 +239,7 @@ export interface NativeAddon {
   planKl(model: ModelHandle, reference: ModelHandle, targets: number): number;
   update(model: ModelHandle, job: JobNumber, options: UpdateOptions): Promise<UpdateResult>;
   clearGradients(model: ModelHandle, job: JobNumber): Promise<void>;
-  snapshot(model: ModelHandle, job: JobNumber): Promise<ModelHandle>;
+  snapshot(model: ModelHandle, job: JobNumber, host: boolean): Promise<ModelHandle>;
   save(
     model: ModelHandle,
     job: JobNumber,

@@ -6,6 +6,12 @@ import type { LossSpec } from "./loss-spec.js";
 
 export type DType = "fp32" | "bf16";
 
+/**
+ * Where the matrices of a model's layers lie between their uses. "host": in pinned memory of the host; they pass through the
+ * GPU layer by layer, each copied while the one before computes. On the CPU there is one place alone.
+ */
+export type WeightPlace = "device" | "host";
+
 export type * from "./loss-spec.js";
 
 export interface AvailableMemory {
@@ -132,6 +138,8 @@ export interface MemoryUse {
   readonly optimizer: number;
   readonly activations: number;
   readonly head: number;
+  /** Layers that the host keeps for a GPU (`weights: "host"`), in pinned memory; not part of `total`. */
+  readonly weightsHost: number;
   readonly total: number;
 }
 
@@ -311,8 +319,16 @@ export interface TrainableModel extends FrozenModel {
   readonly adapter: AdapterInfo | undefined;
   /** Numbers that training changes. */
   readonly trainableParameters: number;
-  /** Memory that training with batches of up to `rows` trunk rows and `targets` targets would hold. */
-  plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse;
+  /**
+   * Memory that training with batches of up to `rows` trunk rows and `targets` targets would hold. `weights`: of a copy whose
+   * layers are kept there; default: where they are.
+   */
+  plan(options: {
+    readonly rows: number;
+    readonly targets: number;
+    readonly training: boolean;
+    readonly weights?: WeightPlace;
+  }): MemoryUse;
   /** Adds the gradient of this batch. A step that fails or is cancelled clears all gathered gradients. */
   step(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
   /** Adds the gradient of a KL penalty over the whole vocabulary; group losses are sums over the group's targets. */
@@ -331,9 +347,10 @@ export interface TrainableModel extends FrozenModel {
   clearGradients(): Promise<void>;
   /**
    * The model as it is now, frozen. Of a whole model a copy of its weights in its dtype; of an adapter a copy of the
-   * adapter alone on the same base, and of a fresh one (B = 0) just the base.
+   * adapter alone on the same base, and of a fresh one (B = 0) just the base. `weights` (default "device"): where the copy of a
+   * whole model is kept; one whose layers the host keeps cannot change, and is not copied.
    */
-  snapshot(): Promise<FrozenModel>;
+  snapshot(options?: { readonly weights?: WeightPlace }): Promise<FrozenModel>;
   /**
    * Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files copied from the source or built from the
    * GGUF); of an adapter a PEFT folder (adapter_config.json, adapter_model.safetensors, tokenizer files).

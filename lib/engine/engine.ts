@@ -21,17 +21,18 @@ import type {
   MemoryUse,
   ScoreHeadOptions,
   ScoreNormalisation,
+  WeightPlace,
 } from "./contract.js";
 import { cudaState } from "./cuda-library.js";
 import { LoadedFrozenModel } from "./frozen-model.js";
 import { loadAddon } from "./load-addon.js";
-import { availableMemory, requireWeightsMemory } from "./memory.js";
+import { availableMemory, requireHostMemory, requireWeightsMemory } from "./memory.js";
 import { LoadedModel, type Model, type ModelHost } from "./model.js";
 import { readModelConfig } from "./model-config.js";
 import type { ModelConfig, ModelDescription } from "./model-description.js";
 import { ModelJobs } from "./model-jobs.js";
 import { callNative, runJob } from "./native-job.js";
-import { expectDType, expectKeys, expectOneOf, threadCount } from "./options.js";
+import { expectDType, expectKeys, expectOneOf, expectWeightPlace, threadCount } from "./options.js";
 import { isPeftFolder, peftBase } from "./peft-folder.js";
 import { expectNoHead, scoreHeadOptions, withScoreHeads } from "./score-head.js";
 
@@ -63,6 +64,12 @@ export interface LoadModelOptions extends JobOptions {
    * weights that are trained in full. A model that scores already keeps its heads.
    */
   readonly scoreHead?: ScoreHeadOptions;
+  /**
+   * Default "device". "host": the layers stay in pinned memory of the host and pass through the GPU one by one, which holds two
+   * of them beside embeddings, heads and vectors; results are the same bits. Such a model is not trained in full; adapters
+   * on it are. Without effect on the CPU.
+   */
+  readonly weights?: WeightPlace;
   /** Told the fraction of the weights read. */
   readonly onProgress?: (fraction: number) => void;
 }
@@ -145,7 +152,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const isa = options.isa ?? process.env.ATTUNE_ISA ?? "";
   const made = callNative(() => addon.createEngine(threads, isa, cuda));
   options.logger?.debug?.(`engine with ${made.threads} threads, ${made.isa}`);
-  return new NativeEngine(addon, made, cuda === "" ? "cpu" : "cuda");
+  return new NativeEngine(addon, made, cuda === "" ? "cpu" : "cuda", options.logger);
 }
 
 /** Path of the library; empty where "auto" falls back to the CPU. Throws ATTUNE_BACKEND. */
@@ -172,14 +179,18 @@ class NativeEngine implements Engine {
   readonly #models = new Set<WeakRef<LoadedFrozenModel>>();
   /** Cancels loading when the engine is disposed. */
   readonly #closing = new AbortController();
+  readonly #logger: Logger | undefined;
+  #saidHost = false;
   #disposal: Promise<void> | undefined;
 
   constructor(
     addon: NativeAddon,
     made: ReturnType<NativeAddon["createEngine"]>,
     device: NativeEngine["device"],
+    logger: Logger | undefined,
   ) {
     this.device = device;
+    this.#logger = logger;
     this.#addon = addon;
     this.#handle = made.handle;
     this.isa = made.isa;
@@ -187,8 +198,9 @@ class NativeEngine implements Engine {
   }
 
   async loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {
-    expectKeys("loadModel", options, ["dtype", "adapter", "scoreHead", "onProgress", "signal"]);
+    expectKeys("loadModel", options, ["dtype", "adapter", "scoreHead", "weights", "onProgress", "signal"]);
     const dtype = expectDType(options.dtype ?? "fp32");
+    const host = this.#keepsOnHost(expectWeightPlace(options.weights));
     const { scoreHead, onProgress, signal } = options;
     signal?.throwIfAborted();
     this.#expectOpen();
@@ -201,10 +213,19 @@ class NativeEngine implements Engine {
     const own = adapter === undefined ? head : undefined;
     const model = own === undefined ? found : withScoreHeads(found, own.heads);
     const normalisation = await readScoreNormalisation(source, found.config.scoreHeads);
-    requireWeightsMemory(leastWeightBytes(model.config, dtype), this.#available());
+    const least = leastWeightBytes(model.config, dtype, host);
+    requireWeightsMemory(least.device, this.#available());
+    requireHostMemory(least.host);
     this.#expectOpen();
     const { weights } = model;
-    const handle = await this.#load(model.config, { dtype, weights, onProgress, signal, score: own?.draw });
+    const handle = await this.#load(model.config, {
+      dtype,
+      weights,
+      host,
+      onProgress,
+      signal,
+      score: own?.draw,
+    });
     // Loaded just before the disposal: nobody would dispose it.
     this.#expectOpen();
     const whole = this.#adoptModel(handle, source, model, normalisation);
@@ -221,17 +242,18 @@ class NativeEngine implements Engine {
     options: {
       dtype: DType;
       weights: string;
+      host: boolean;
       onProgress: ((fraction: number) => void) | undefined;
       signal: AbortSignal | undefined;
       score: ScoreDraw | undefined;
     },
   ): Promise<ModelHandle> {
-    const { dtype, weights, onProgress, signal, score } = options;
+    const { dtype, weights, host, onProgress, signal, score } = options;
     const addon = this.#addon;
     const either =
       signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     return runJob({ addon, signal: either, onProgress }, (job, progress) =>
-      addon.loadModel(this.#handle, job, config, dtype, weights, progress, score),
+      addon.loadModel(this.#handle, job, config, dtype, weights, host, progress, score),
     );
   }
 
@@ -255,6 +277,14 @@ class NativeEngine implements Engine {
     const reference = new WeakRef<LoadedFrozenModel>(model);
     this.#models.add(reference);
     return model;
+  }
+
+  /** On the CPU there is nothing to keep elsewhere, which is said once. */
+  #keepsOnHost(weights: WeightPlace): boolean {
+    if (weights === "device" || this.device === "cuda") return weights === "host";
+    if (!this.#saidHost) this.#logger?.info?.('weights "host" has no effect on the CPU.');
+    this.#saidHost = true;
+    return false;
   }
 
   /** What the machine or the GPU could still give. */
@@ -287,6 +317,7 @@ class NativeEngine implements Engine {
       optimizer: sum("optimizer"),
       activations: sum("activations"),
       head: sum("head"),
+      weightsHost: sum("weightsHost"),
       scratch,
       device,
       total: sum("total") + scratch,
@@ -326,6 +357,7 @@ const purposes = [
   "optimizer",
   "activations",
   "head",
+  "weightsHost",
   "total",
 ] as const;
 
@@ -347,11 +379,13 @@ function disposed(): AttuneError {
   return fail("ATTUNE_DISPOSED", "The engine was disposed. Create another one.");
 }
 
-/** Bytes of the matrices alone: what loading takes at least. */
-function leastWeightBytes(config: ModelConfig, dtype: DType): number {
-  const { width, headWidth, heads, kvHeads, mlpWidth, vocabulary } = config;
+/** Bytes of the matrices alone: what loading takes at least. The host keeps layers, of which the device holds two. */
+function leastWeightBytes(config: ModelConfig, dtype: DType, host: boolean) {
+  const { width, headWidth, heads, kvHeads, mlpWidth, vocabulary, layers } = config;
+  const size = dtype === "fp32" ? 4 : 2;
   const attention = (2 * heads + 2 * kvHeads) * headWidth * width;
   const mlp = (config.family === "gpt2" ? 2 : 3) * mlpWidth * width;
-  const embeddings = vocabulary * width * (config.tied || config.scoreHeads > 0 ? 1 : 2);
-  return (config.layers * (attention + mlp) + embeddings) * (dtype === "fp32" ? 4 : 2);
+  const layer = size * (attention + mlp);
+  const embeddings = size * vocabulary * width * (config.tied || config.scoreHeads > 0 ? 1 : 2);
+  return { device: (host ? 2 : layers) * layer + embeddings, host: host ? layers * layer : 0 };
 }

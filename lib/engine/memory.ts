@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
 import { fail, sizeText } from "../errors/index.js";
-import type { AvailableMemory, MemoryUse, TrainableModel } from "./contract.js";
+import type { AvailableMemory, MemoryUse, TrainableModel, WeightPlace } from "./contract.js";
 
 export type ReadText = (path: string) => string | undefined;
 
@@ -92,9 +92,13 @@ export interface MemoryNeed {
   readonly targets: number;
   /** Frozen copies of the model that will be made and evaluated on the same batches. Default 0. */
   readonly snapshots?: number;
+  /** Where their layers are kept. Default "device". */
+  readonly snapshotWeights?: WeightPlace;
   /** What other models will take beyond what they hold. */
   readonly further?: readonly (readonly [name: string, bytes: number])[];
   readonly available?: AvailableMemory;
+  /** What the host could still give, where that is not `available`. */
+  readonly hostAvailable?: AvailableMemory;
 }
 
 /**
@@ -107,9 +111,9 @@ export function workspaceBytes({ activations }: Pick<MemoryUse, "activations">):
 
 /** Before training: throws ATTUNE_MEMORY with the numbers by purpose when the run would not fit. */
 export function requireMemory(need: MemoryNeed): void {
-  const { model, rows, targets, snapshots = 0, further = [] } = need;
+  const { model, rows, targets, snapshots = 0, snapshotWeights: weights = "device", further = [] } = need;
   const planned = model.plan({ rows, targets, training: true });
-  const frozen = model.plan({ rows, targets, training: false });
+  const frozen = model.plan({ rows, targets, training: false, weights });
   const parts = purposes.map(([key, name]) => [name, planned[key]] as const);
   refuseBeyond({
     parts: [
@@ -121,11 +125,18 @@ export function requireMemory(need: MemoryNeed): void {
     held: model.memory().total,
     available: need.available ?? model.availableMemory?.() ?? availableMemory(),
   });
+  requireHostMemory(snapshots * frozen.weightsHost, need.hostAvailable);
 }
 
 /** Before loading: the weights alone. */
 export function requireWeightsMemory(bytes: number, available = availableMemory()): void {
   refuseBeyond({ parts: [["weights", bytes]], held: 0, available });
+}
+
+/** Before the host keeps layers for a device. */
+export function requireHostMemory(bytes: number, available = availableMemory()): void {
+  const advice = "Use dtype bf16, keep the weights on the device, or use a machine with more memory.";
+  refuseBeyond({ parts: [["weights that the host keeps", bytes]], held: 0, available, advice });
 }
 
 export interface GenerationMemory {

@@ -22,6 +22,7 @@ import type {
   TrainableModel,
   UpdateOptions,
   UpdateResult,
+  WeightPlace,
 } from "./contract.js";
 import { LoadedFrozenModel, stepResult } from "./frozen-model.js";
 import {
@@ -37,7 +38,7 @@ import { type LogprobRow, type LogprobsOptions, rowLogprobs } from "./logprobs.j
 import type { ModelDescription } from "./model-description.js";
 import type { ModelJobs } from "./model-jobs.js";
 import { callNative } from "./native-job.js";
-import { expectDType, expectKeys } from "./options.js";
+import { expectDType, expectKeys, expectWeightPlace } from "./options.js";
 import { peftRole } from "./peft-folder.js";
 import { saveAdapter, saveMerged, saveModel } from "./save-model.js";
 import { type AllScores, rowScores, type ScoreOptions, type ScoreRow, scoresOfHeads } from "./score.js";
@@ -142,10 +143,10 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
     return this.description.trainable;
   }
 
-  plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }): MemoryUse {
-    const { rows, targets, training } = options;
+  plan({ rows, targets, training, weights }: Parameters<TrainableModel["plan"]>[0]): MemoryUse {
     const { addon, handle } = this.jobs;
-    return callNative(() => addon.plan(handle, rows, targets, training));
+    const host = weights === undefined ? undefined : weights === "host";
+    return callNative(() => addon.plan(handle, rows, targets, training, host));
   }
 
   async step(batch: PackedBatch, loss: LossSpec, options: JobOptions = {}): Promise<StepResult> {
@@ -175,9 +176,11 @@ export class LoadedModel extends LoadedFrozenModel implements Model {
     return this.jobs.run({}, ({ addon, handle, job }) => addon.clearGradients(handle, job));
   }
 
-  async snapshot(): Promise<FrozenModel> {
+  async snapshot(options: { readonly weights?: WeightPlace } = {}): Promise<FrozenModel> {
+    expectKeys("snapshot", options, ["weights"]);
+    const host = expectWeightPlace(options.weights) === "host";
     return this.#host.frozen(
-      await this.jobs.run({}, ({ addon, handle, job }) => addon.snapshot(handle, job)),
+      await this.jobs.run({}, ({ addon, handle, job }) => addon.snapshot(handle, job, host)),
     );
   }
 

@@ -3,7 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import { fail, unknownName } from "../errors/index.js";
-import type { DType } from "./contract.js";
+import type { DType, WeightPlace } from "./contract.js";
 
 /** Throws ATTUNE_OPTION for what is no object of options, and for a key that is not one of `known`. */
 export function expectKeys(what: string, options: object, known: readonly string[]): void {
@@ -36,6 +36,10 @@ export function expectSeed(name: string, seed = 0): number {
 
 export function expectDType(value: string): DType {
   return expectOneOf("dtype", value, ["fp32", "bf16"]);
+}
+
+export function expectWeightPlace(value: string = "device"): WeightPlace {
+  return expectOneOf("weights", value, ["device", "host"]);
 }
 
 const MOST_THREADS = 1024;

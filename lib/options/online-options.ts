@@ -10,6 +10,7 @@ import {
   fileOptions,
   loopOptions,
   machineOptions,
+  offloadOptions,
   option,
   outputOptions,
   rowOptions,
@@ -142,6 +143,7 @@ const onlineRest = {
     { group: "Rows" },
   ),
   ...machineOptions,
+  ...offloadOptions,
   ...outputOptions,
   ...sampleOptions,
   ...checkpointOptions,
@@ -191,6 +193,11 @@ const rewardSourceOptions = {
     z.number().int().min(0).default(0),
     "further calls of a reward function after one that threw or took too long",
     { group: "Rewards", value: "N" },
+  ),
+  rewardOffload: option(
+    z.boolean().default(false),
+    "keep the layers of reward and gold models in the host's memory as reference-offload does; not of adapters on the policy's base",
+    { group: "Rewards" },
   ),
   missingEos: option(
     z.enum(["replace", "subtract", "none"]).default("replace"),

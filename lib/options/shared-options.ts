@@ -231,6 +231,16 @@ export const machineOptions = {
   device: option(z.enum(["auto", "cpu", "cuda"]).default("auto"), "where to compute", { group: "Machine" }),
 };
 
+/** Frozen models whose weights the host keeps. */
+export const offloadOptions = {
+  referenceOffload: option(
+    z.boolean().default(false),
+    "keep the reference's layers in the host's memory and copy them to the GPU one by one, beside the arithmetic: less of " +
+      "the GPU's memory, the same bits; no effect on the CPU, or where the reference is the base of the trained adapter",
+    { group: "Machine" },
+  ),
+};
+
 export const outputOptions = {
   logEvery: option(count().default(1), "a metrics line and a progress line every so many steps", {
     group: "Output",

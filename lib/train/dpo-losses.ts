@@ -19,7 +19,7 @@ type LossValues = Pick<DpoSettings, LossParameter>;
 /** What names and tunes the losses of a run; some runs have no ties, cache or rankings. */
 export type LossSettings = LossValues &
   Pick<DpoSettings, "loss" | "lossWeights"> &
-  Partial<Pick<DpoSettings, "reference" | "cache" | "ties" | "truncate">>;
+  Partial<Pick<DpoSettings, "reference" | "referenceOffload" | "cache" | "ties" | "truncate">>;
 
 /** What the losses of a run need and how they are tuned. */
 export interface LossPlan {
@@ -86,10 +86,15 @@ export function planLosses(settings: LossSettings): LossPlan {
 }
 
 /** What belongs to a reference, where the losses have none. */
-function refuseReference({ loss, reference, cache }: LossSettings, wanted: boolean): void {
+function refuseReference(settings: LossSettings, wanted: boolean): void {
   if (wanted) return;
-  const found =
-    reference !== undefined ? "reference" : cache !== undefined && cache !== "off" ? "cache" : undefined;
+  const { loss, reference, referenceOffload = false, cache } = settings;
+  const asked = {
+    reference: reference !== undefined,
+    "reference-offload": referenceOffload,
+    cache: cache !== undefined && cache !== "off",
+  };
+  const found = Object.entries(asked).find(([, given]) => given)?.[0];
   if (found !== undefined)
     throw unused(found, `${loss.join(", ")} compare with no reference`, "Leave it out.");
 }

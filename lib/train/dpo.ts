@@ -15,6 +15,7 @@ import type { BetweenSteps } from "./between-steps.js";
 import { batchLoss, evaluationBatches, findFacts, type RowsLoss } from "./dpo-batches.js";
 import { checkJudgements, type LossPlan, planLosses, rewardOf } from "./dpo-losses.js";
 import { evaluateRows, evaluationKeys } from "./evaluation.js";
+import { frozenStart, refuseOffloadOf } from "./frozen-start.js";
 import { openJudgedRows } from "./judged-rows.js";
 import { type DpoMetrics, MetricSums } from "./metrics.js";
 import { finiteStep, notFinite } from "./not-finite.js";
@@ -60,7 +61,8 @@ export function dpo(options: DpoOptions): TrainRun<DpoMetrics> {
   const resolved = resolveSettings({ command, schema: dpoOptions, inputs, values, rates });
   const plan = planLosses(resolved);
   const settings = { ...resolved, ...plan.values, ...(plan.ties === undefined ? {} : { ties: plan.ties }) };
-  const { format, truncate, cache } = settings;
+  const { format, truncate, cache, referenceOffload } = settings;
+  refuseOffloadOf(reference, referenceOffload);
   const pairs = plan.rows === "pairs";
   if (cache !== undefined && cache !== "off" && typeof reference === "object") requireKnown(reference);
   return startTraining(
@@ -92,6 +94,7 @@ export function dpo(options: DpoOptions): TrainRun<DpoMetrics> {
       cacheFolder: cache === "off" || !plan.reference ? undefined : cache,
       snapshots: plan.reference && reference === undefined ? 1 : 0,
       reference,
+      referenceOffload,
     },
     (place, log, between) => loop({ place, settings, plan, log, between }),
   );
@@ -116,9 +119,11 @@ interface LoopParts {
 
 async function loop({ place, settings, plan, log, between }: LoopParts): Promise<void> {
   const { model, data, job } = place;
-  const { microBatchTokens, weightDecay, maxGradNorm } = settings;
+  const { microBatchTokens, weightDecay, maxGradNorm, referenceOffload: offload } = settings;
+  const { warn } = place;
   // Before `begin`, which may put later weights into the model: the reference is the start.
-  const frozen = plan.reference && place.reference === undefined ? await model.snapshot() : undefined;
+  const frozen =
+    plan.reference && place.reference === undefined ? await frozenStart({ model, offload, warn }) : undefined;
   const compared = plan.reference ? (place.reference?.model ?? frozen) : undefined;
   let cache: ReferenceCache | undefined;
   try {

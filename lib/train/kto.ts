@@ -8,6 +8,7 @@ import { type AnswerSum, addAnswerSums, answerMetrics } from "./answer-metrics.j
 import { pairLabels, rowWeights } from "./batch-columns.js";
 import type { BetweenSteps } from "./between-steps.js";
 import { evaluateRows, evaluationKeys } from "./evaluation.js";
+import { frozenStart, refuseOffloadOf } from "./frozen-start.js";
 import { openJudgedRows } from "./judged-rows.js";
 import { answerSums, KtoReference } from "./kto-reference.js";
 import { checkAnswers, checkWeights } from "./kto-rows.js";
@@ -47,7 +48,8 @@ export function kto(options: KtoOptions): TrainRun<KtoMetrics> {
   const rates = ktoLearningRates;
   const settings = resolveSettings({ command, schema: ktoOptions, inputs, values, rates });
   checkWeights(settings);
-  const { format, truncate, cache } = settings;
+  const { format, truncate, cache, referenceOffload } = settings;
+  refuseOffloadOf(reference, referenceOffload);
   return startTraining(
     {
       command,
@@ -68,6 +70,7 @@ export function kto(options: KtoOptions): TrainRun<KtoMetrics> {
       cacheFolder: cache === "off" ? undefined : cache,
       snapshots: reference === undefined ? 1 : 0,
       reference,
+      referenceOffload,
     },
     (place, log, between) => loop(place, settings, log, between),
   );
@@ -80,9 +83,10 @@ async function loop(
   between: BetweenSteps<KtoMetrics>,
 ): Promise<void> {
   const { model, data, job } = place;
-  const { microBatchTokens, weightDecay, maxGradNorm } = settings;
+  const { microBatchTokens, weightDecay, maxGradNorm, referenceOffload: offload } = settings;
+  const { warn } = place;
   // Before `begin`, which may put later weights into the model: the reference is the start.
-  const frozen = place.reference === undefined ? await model.snapshot() : undefined;
+  const frozen = place.reference === undefined ? await frozenStart({ model, offload, warn }) : undefined;
   const compared = place.reference?.model ?? frozen;
   if (compared === undefined) throw new Error("a run without a reference");
   let cache: ReferenceCache | undefined;

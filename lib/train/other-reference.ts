@@ -6,6 +6,7 @@ import { createEngine } from "../engine/index.js";
 import { AttuneError, fail } from "../errors/index.js";
 import { differingToken, loadTokenizer, type Tokenizer } from "../text/index.js";
 import { weightsHash } from "./fingerprint.js";
+import { warnUnlessOffloaded } from "./frozen-start.js";
 import { hashOfFiles } from "./open-model.js";
 import type { SharedSettings } from "./settings.js";
 
@@ -23,12 +24,15 @@ export interface OpenReference {
   readonly model: TrainableModel;
   readonly tokenizer: Tokenizer;
   readonly settings: Pick<SharedSettings, "device" | "threads">;
+  /** Whether the host is to keep the weights of one that is loaded. */
+  readonly offload: boolean;
+  readonly warn: (message: string) => void;
   readonly job: JobOptions;
 }
 
 /** @throws ATTUNE_OPTION for what is no model, ATTUNE_MODEL for another vocabulary or a head that scores */
 export async function openReference(request: OpenReference): Promise<OtherReference> {
-  const { reference, model, settings, job } = request;
+  const { reference, model, settings, offload, warn, job } = request;
   if (typeof reference !== "string") {
     requireFrozen(reference, model);
     requireSameVocabulary(reference, model, "the reference");
@@ -38,7 +42,9 @@ export async function openReference(request: OpenReference): Promise<OtherRefere
   const { device, threads } = settings;
   const engine = await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
   try {
-    const loaded = await engine.loadModel(reference, { dtype: model.dtype, ...job });
+    const weights = offload ? "host" : "device";
+    const loaded = await engine.loadModel(reference, { dtype: model.dtype, weights, ...job });
+    if (offload) warnUnlessOffloaded(loaded, "reference-offload", warn);
     requireSameVocabulary(loaded, model, reference);
     await requireSameTokens(request, loaded.source);
     return {

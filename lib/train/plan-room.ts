@@ -14,15 +14,18 @@ export interface RoomRequest {
   readonly steps: number;
   /** Frozen copies of the weights that the run will hold. */
   readonly snapshots: number;
+  /** Whether the host keeps their layers. */
+  readonly offload: boolean;
 }
 
 /** @throws ATTUNE_MEMORY, ATTUNE_OUTPUT */
 export async function requireRoom(request: RoomRequest): Promise<void> {
-  const { settings, model, material, steps, snapshots } = request;
+  const { settings, model, material, steps, snapshots, offload } = request;
   const { largest, further = [], stateBytes: beside = 0 } = material;
   // A frozen view of an adapter shares its base; what it copies is beside the activations nothing.
   const copies = model.adapter === undefined ? snapshots : 0;
-  requireMemory({ model, ...largest, snapshots: copies, further });
+  const snapshotWeights = offload ? "host" : "device";
+  requireMemory({ model, ...largest, snapshots: copies, snapshotWeights, further });
   const { output, saveEvery, keepCheckpoints, earlyStop } = settings;
   const bytes = model.trainableParameters * (model.dtype === "bf16" && model.adapter === undefined ? 2 : 4);
   const saves = saveEvery === 0 ? 0 : Math.floor((steps - 1) / saveEvery);

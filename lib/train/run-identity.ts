@@ -20,6 +20,8 @@ const freeOptions: ReadonlySet<string> = new Set([
   "output",
   "threads",
   "device",
+  "referenceOffload",
+  "rewardOffload",
   "logEvery",
   "saveEvery",
   "keepCheckpoints",

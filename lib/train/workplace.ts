@@ -45,6 +45,8 @@ export interface OpenWorkplace<Metrics extends SharedMetrics, Own> {
   readonly snapshots: number;
   /** A model to compare with in place of such a copy. */
   readonly reference?: string | FrozenModel | undefined;
+  /** Whether the host is to keep the weights of either. */
+  readonly referenceOffload?: boolean;
 }
 
 /** What every loop works with. */
@@ -111,8 +113,9 @@ export async function openWorkplace<Metrics extends SharedMetrics, Own>(
     material = await request.material({ model, maxLength, date, signal, warn });
     if (request.reference !== undefined) {
       const { tokenizer } = material;
-      const other = request.reference;
-      reference = await openReference({ reference: other, model, tokenizer, settings, job: { signal } });
+      const { reference: other, referenceOffload: offload = false } = request;
+      const job = { signal };
+      reference = await openReference({ reference: other, model, tokenizer, settings, offload, warn, job });
     }
     const place = await prepare({ request, control, earlier, opened, material, reference, maxLength });
     return { ...place, close };
@@ -140,13 +143,13 @@ async function prepare<Metrics extends SharedMetrics, Own>(
   parts: Prepare<Metrics, Own>,
 ): Promise<Omit<Place, "close"> & Own> {
   const { request, control, earlier, opened, material, reference } = parts;
-  const { settings, inputs, snapshots } = request;
+  const { settings, inputs, snapshots, referenceOffload: offload = false } = request;
   const { model } = opened;
   const steps = Math.min(material.steps, settings.maxSteps ?? Number.POSITIVE_INFINITY);
   const startHash = await opened.startHash();
   const identity = identityOf(parts, { steps, startHash });
   const changes = earlier === undefined ? [] : requireSameRun(earlier, identity, settings.allowChanges);
-  await requireRoom({ settings, model, material, steps, snapshots });
+  await requireRoom({ settings, model, material, steps, snapshots, offload });
   loadingSignal(inputs.signal, control.stopSignal).throwIfAborted();
   const folder = await openFolder(parts, { steps, startHash, changes });
   const warn = (message: string) => control.emit({ type: "warning", message });

@@ -78,7 +78,8 @@ std::shared_ptr<Session> ModelCore::release() {
 }
 
 void ModelCore::account(Napi::Env env) {
-    const int64_t wanted = memory().total();
+    const MemoryUse use = memory();
+    const int64_t wanted = use.total() + use.weights_host;
     while (accounted_ != wanted) {
         const int64_t step = std::clamp(wanted - accounted_, -kAccountStep, kAccountStep);
         Napi::MemoryManagement::AdjustExternalMemory(env, step);

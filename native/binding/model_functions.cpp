@@ -57,21 +57,25 @@ Progress progress_of(Job& job) {
     };
 }
 
-// loadModel(engine, job, config, dtype, path, progress?, score?): a model; with score its heads are drawn so,
-// not read
+WeightPlace place_from(const Napi::Value& value) {
+    return boolean_from(value, "host") ? WeightPlace::Host : WeightPlace::Device;
+}
+
+// loadModel(engine, job, config, dtype, path, host, progress?, score?): a model; with score its heads are
+// drawn so, not read; with host its layers are kept there for a device
 Napi::Value load_model(const Napi::CallbackInfo& info) {
     const std::shared_ptr<EngineCore>& engine = engine_of(info[0]).core;
     const int64_t number = integer_from(info[1], "job");
     const Ops* ops = engine->ops;
     const std::optional<ScoreDraw> score =
-        info[6].IsUndefined() ? std::nullopt : std::optional(score_draw_from(info[6]));
+        info[7].IsUndefined() ? std::nullopt : std::optional(score_draw_from(info[7]));
     return run(
         info.Env(), number, *engine,
         [ops, config = config_from(info[2]), dtype = dtype_from(info[3]), path = text_from(info[4], "path"),
-         score](Stream& stream, Job& job) {
-            return Session::load(*ops, stream, config, dtype, path, score, progress_of(job));
+         place = place_from(info[5]), score](Stream& stream, Job& job) {
+            return Session::load(*ops, stream, config, dtype, path, score, progress_of(job), place);
         },
-        model_result(engine), info[5]);
+        model_result(engine), info[6]);
 }
 
 // addRole(model, job, options): another model on the same base, an adapter with or without a scalar head
@@ -118,7 +122,7 @@ Napi::Value base_memory_of(const Napi::CallbackInfo& info) {
     return value;
 }
 
-// plan(model, rows, targets, training): bytes by purpose
+// plan(model, rows, targets, training, host?): bytes by purpose; host: of a copy whose layers are kept there
 Napi::Value plan(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Session> session = model_of(info[0]).model->session();
     const auto count = [&](size_t argument, const char* name) {
@@ -127,8 +131,10 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
                 " in [0, 2^31) but received ", value, ".");
         return value;
     };
-    return memory_value(
-        info.Env(), session->plan(count(1, "rows"), count(2, "targets"), boolean_from(info[3], "training")));
+    const std::optional<WeightPlace> place =
+        info[4].IsUndefined() ? std::nullopt : std::optional(place_from(info[4]));
+    return memory_value(info.Env(), session->plan(count(1, "rows"), count(2, "targets"),
+                                                  boolean_from(info[3], "training"), place));
 }
 
 struct ForwardOutput {
@@ -239,10 +245,13 @@ Napi::Value clear_gradients(const Napi::CallbackInfo& info) {
         undefined_of);
 }
 
-// snapshot(model, job): a frozen model
+// snapshot(model, job, host): a frozen model; with host its layers are kept there for a device
 Napi::Value snapshot(const Napi::CallbackInfo& info) {
     return run_on_model(
-        info, [](Session& session, Stream& stream, Job&) { return session.snapshot(stream); },
+        info,
+        [place = place_from(info[2])](Session& session, Stream& stream, Job&) {
+            return session.snapshot(stream, place);
+        },
         model_result(model_of(info[0]).engine));
 }
 

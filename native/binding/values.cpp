@@ -64,6 +64,7 @@ Napi::Value memory_value(Napi::Env env, const MemoryUse& memory) {
     object.Set("optimizer", number_value(env, memory.optimizer));
     object.Set("activations", number_value(env, memory.activations));
     object.Set("head", number_value(env, memory.head));
+    object.Set("weightsHost", number_value(env, memory.weights_host));
     object.Set("total", number_value(env, memory.total()));
     return object;
 }

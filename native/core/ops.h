@@ -214,6 +214,17 @@ struct Ops {
     // Waits until everything before is complete.
     Status (*finish)(Stream* stream);
 
+    // ---- what the host keeps and the device copies by itself; null where tensors lie in the host's memory
+    // block = at least `bytes` of the host's memory
+    Status (*pinned_take)(MemoryBlock* block, int64_t bytes, Stream* stream);
+    // From any thread; no fetch is under way afterwards.
+    void (*pinned_release)(MemoryBlock block, void* device);
+    // target (memory) = pinned[bytes], beside the calls that follow: it begins when all calls before are
+    // complete. The pinned memory must stay as it is meanwhile.
+    Status (*fetch)(void* target, const void* pinned, int64_t bytes, Stream* stream);
+    // Calls that follow come after every fetch so far.
+    Status (*fetched)(Stream* stream);
+
     // ---- parameters: rows [first, first+rows) of a parameter, to and from host row-major fp32 [rows][K]
     Status (*weight_import)(void* weight, DType dtype, Layout layout, int64_t N, int64_t K, int64_t first,
                             int64_t rows, const float* source, Stream* stream);

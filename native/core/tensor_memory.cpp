@@ -34,6 +34,14 @@ void TensorMemory::grow(const Ops& ops, Stream& stream, size_t bytes) {
     device_ = stream.device;
 }
 
+PinnedMemory::PinnedMemory(const Ops& ops, Stream& stream, size_t bytes) : ops_(ops), device_(stream.device) {
+    const Status status = ops.pinned_take(&block_, static_cast<int64_t>(bytes), &stream);
+    require(status != Status::Memory, Code::Memory, "Expected to allocate ", bytes >> 20,
+            " MiB of the host's memory that stays in place but there is not enough. Keep the weights on the "
+            "device, or use a machine with more memory.");
+    check(status, "pinned_take");
+}
+
 void read_floats(float* host, const float* memory, int64_t count, const Ops& ops, Stream& stream) {
     check(ops.memory_read(host, memory, count * static_cast<int64_t>(sizeof(float)), &stream), "memory_read");
 }

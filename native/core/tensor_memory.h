@@ -30,6 +30,23 @@ class TensorMemory {
     void* device_ = nullptr;
 };
 
+// Memory of the host that a device copies from by itself. Only where the table has what takes it.
+class PinnedMemory {
+  public:
+    // Throws Code::Memory.
+    PinnedMemory(const Ops& ops, Stream& stream, size_t bytes);
+    PinnedMemory(const PinnedMemory&) = delete;
+    PinnedMemory& operator=(const PinnedMemory&) = delete;
+    ~PinnedMemory() { ops_.pinned_release(block_, device_); }
+
+    std::byte* data() const { return static_cast<std::byte*>(block_.data); }
+
+  private:
+    MemoryBlock block_;
+    const Ops& ops_;
+    void* device_;
+};
+
 // To and from host memory; both are complete on return. Throw Code::Backend.
 void read_floats(float* host, const float* memory, int64_t count, const Ops& ops, Stream& stream);
 void write_floats(float* memory, const float* host, int64_t count, const Ops& ops, Stream& stream);

@@ -10,6 +10,7 @@ Ops make_ops(const char* name) {
     ops.struct_size = sizeof(Ops);
     ops.name = name;
     fill_memory(ops);
+    fill_transfers(ops);
     fill_weights(ops);
     fill_elementwise(ops);
     fill_norm(ops);

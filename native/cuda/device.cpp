@@ -101,6 +101,7 @@ Status Device::choose_gemm() {
 
 Device::~Device() {
     if (queue_ != nullptr) wait(queue_);
+    delete transfers_;
     delete staging_;
     release_pinned(transfer_);
     for (const MemoryBlock& block : workspaces_) release(block.data);

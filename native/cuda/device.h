@@ -13,6 +13,7 @@
 #include "core/ops.h"
 #include "cuda/cublaslt.h"
 #include "cuda/runtime.h"
+#include "cuda/transfer.h"
 
 namespace attune::gpu {
 
@@ -58,6 +59,11 @@ class Device {
     bool has_wgmma() const { return has_wgmma_; }
     // NVIDIA's library for gradients, where ATTUNE_CUDA_GEMM=cublaslt asks for it; otherwise null.
     CublasLt* cublaslt() const { return cublaslt_.get(); }
+    // Made at the first call; null where that fails.
+    Transfers* transfers() {
+        if (transfers_ == nullptr) transfers_ = Transfers::open(queue_);
+        return transfers_;
+    }
 
     // Blocks of zeros for tensors, kept for the next one when they are given back.
     Status take(MemoryBlock& block, int64_t bytes);
@@ -98,6 +104,7 @@ class Device {
     void* queue_ = nullptr;
     Staging* staging_ = nullptr;
     void* transfer_ = nullptr;  // pinned, for large copies
+    Transfers* transfers_ = nullptr;
     std::vector<MemoryBlock> workspaces_;
     std::mutex mutex_;
     std::multimap<int64_t, void*> spare_;  // size -> block

@@ -127,6 +127,27 @@ Status wait(void* queue) {
     return Status::Ok;
 }
 
+Status make_event(void** event) {
+    cudaEvent_t made = nullptr;
+    CUDA_CHECK(cudaEventCreateWithFlags(&made, cudaEventDisableTiming));
+    *event = made;
+    return Status::Ok;
+}
+
+void end_event(void* event) {
+    cudaEventDestroy(static_cast<cudaEvent_t>(event));
+}
+
+Status record(void* event, void* queue) {
+    CUDA_CHECK(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_of(queue)));
+    return Status::Ok;
+}
+
+Status follow(void* queue, void* event) {
+    CUDA_CHECK(cudaStreamWaitEvent(stream_of(queue), static_cast<cudaEvent_t>(event), 0));
+    return Status::Ok;
+}
+
 const std::string& last_error() {
     return error_text;
 }

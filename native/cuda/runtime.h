@@ -55,6 +55,13 @@ struct alignas(64) TensorMap {
 };
 Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows);
 
+// Order between queues, without the host: what comes into a queue after follow() waits for what the event's
+// last record() saw in another.
+Status make_event(void** event);
+void end_event(void* event);
+Status record(void* event, void* queue);
+Status follow(void* queue, void* event);
+
 // Of the calling thread's last failure.
 const std::string& last_error();
 void set_last_error(std::string text);

@@ -6,6 +6,7 @@
 namespace attune::gpu {
 
 void fill_memory(Ops& ops);
+void fill_transfers(Ops& ops);
 void fill_weights(Ops& ops);
 void fill_elementwise(Ops& ops);
 void fill_norm(Ops& ops);

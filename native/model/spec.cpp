@@ -166,8 +166,11 @@ ModelSpec model_spec(const ModelConfig& config) {
         b.place_matrix("positions", config.max_positions, config.width,
                        whole("transformer.wpe.weight", "position_embd.weight", config.max_positions),
                        Layout::Rows);
+    b.layers = config.layers;
+    b.layer_offset = b.matrix_elements;
     for (int64_t layer = 0; layer < config.layers; ++layer)
         gpt2 ? gpt2_layer(b, config, layer) : llama_layer(b, config, layer);
+    b.layer_elements = (b.matrix_elements - b.layer_offset) / config.layers;
     const std::string norm = gpt2 ? "transformer.ln_f" : "model.norm";
     b.place_vector("norm.weight", config.width, whole(norm + ".weight", "output_norm.weight", config.width));
     if (gpt2)

@@ -40,7 +40,16 @@ struct ModelSpec {
     int64_t matrix_elements = 0;  // all matrices, padded; offsets are multiples of 64
     int64_t vector_elements = 0;
     int64_t parameters = 0;  // without padding
+    // The matrices of the layers lie one layer behind the other among the others, every layer alike.
+    int64_t layers = 0;
+    int64_t layer_offset = 0;    // of the first one
+    int64_t layer_elements = 0;  // of each
 
+    // Of a matrix; -1: it belongs to no layer.
+    int64_t layer_of(const TensorSpec& matrix) const {
+        const int64_t within = matrix.offset - layer_offset;
+        return within < 0 || within >= layers * layer_elements ? -1 : within / layer_elements;
+    }
     const TensorSpec& at(const std::string& name) const;
     // Adds a tensor behind those before it; parameters are counted by parts.
     void place(TensorSpec tensor);

@@ -155,6 +155,8 @@ ConstMat Trunk::forward(const Weights& weights, const PackedBatch& batch, bool k
           "embedding_forward");
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
         stop_if_cancelled(stream);
+        const auto next = static_cast<int64_t>(layer) + 1;
+        weights.use_layer(next - 1, layer + 1 < layers_.size() ? next : -1, stream);
         forward_layer(pass, layer,
                       layer + 1 < layers_.size() ? memory_.layers[layer + 1].input : memory_.output);
     }

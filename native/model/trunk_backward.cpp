@@ -120,6 +120,7 @@ void Trunk::backward(const Weights& weights, Gradients* gradients, const PackedB
     const Pass pass{weights, batch, stream, role, gradients};
     for (size_t layer = layers_.size(); layer-- > 0;) {
         stop_if_cancelled(stream);
+        weights.use_layer(static_cast<int64_t>(layer), static_cast<int64_t>(layer) - 1, stream);
         backward_layer(pass, layer);
     }
     if (gradients == nullptr) return;

@@ -40,8 +40,10 @@ void MergedModel::export_rows(const Weights& weights, const TensorSpec& tensor, 
                               float* out) const {
     if (tensor.vector)
         read_floats(out, weights.vector(&tensor) + first, rows, ops_, stream_);
-    else
+    else {
+        weights.bring(tensor, stream_);
         check(ops_.weight_export(out, weights.matrix(tensor), first, rows, &stream_), "weight_export");
+    }
 }
 
 // out[rows, K] = W + scale B A of the rows' parts

@@ -20,12 +20,12 @@
 namespace attune {
 
 struct ModelBase {
-    ModelBase(const Ops& table, Stream& stream, const ModelConfig& model, DType type)
+    ModelBase(const Ops& table, Stream& stream, const ModelConfig& model, DType type, WeightPlace place)
         : ops(table),
           config(model),
           dtype(type),
           spec(model_spec(model)),
-          weights(spec, type, table, stream),
+          weights(spec, type, table, stream, Weights::possible(place, table)),
           trunk(table, model, spec, type),
           head(table, model, spec, type),
           head_kl(table),

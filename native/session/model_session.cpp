@@ -37,11 +37,17 @@ ModelView ModelSession::view() {
             base_->trunk, base_->head,   adapter_.get(), kind()};
 }
 
-MemoryUse ModelSession::resident(bool training) const {
+MemoryUse ModelSession::base_weights(WeightPlace place) const {
     MemoryUse use;
-    const auto matrices = static_cast<int64_t>(Weights::matrix_bytes(base_->spec, base_->dtype));
+    const auto matrices = static_cast<int64_t>(Weights::matrix_bytes(base_->spec, base_->dtype, place));
     (base_->dtype == DType::BF16 ? use.weights_bf16 : use.weights_fp32) += matrices;
     use.weights_fp32 += static_cast<int64_t>(Weights::vector_bytes(base_->spec));
+    use.weights_host = static_cast<int64_t>(Weights::host_bytes(base_->spec, base_->dtype, place));
+    return use;
+}
+
+MemoryUse ModelSession::resident(bool training, WeightPlace place) const {
+    MemoryUse use = base_weights(place);
     if (adapter_)
         use.weights_fp32 += static_cast<int64_t>(Weights::matrix_bytes(adapter_->spec(), DType::F32));
     if (!training) return use;
@@ -52,24 +58,23 @@ MemoryUse ModelSession::resident(bool training) const {
 }
 
 MemoryUse ModelSession::base_memory() const {
-    MemoryUse use;
-    const auto matrices = static_cast<int64_t>(Weights::matrix_bytes(base_->spec, base_->dtype));
-    (base_->dtype == DType::BF16 ? use.weights_bf16 : use.weights_fp32) += matrices;
-    use.weights_fp32 += static_cast<int64_t>(Weights::vector_bytes(base_->spec));
+    MemoryUse use = base_weights(base_->weights.place());
     use.activations = base_->trunk.allocated_bytes();
     use.head = base_->head.allocated_bytes() + base_->head_kl.allocated_bytes();
     return use;
 }
 
 MemoryUse ModelSession::memory() const {
-    MemoryUse use = resident(trained_.started());
+    MemoryUse use = resident(trained_.started(), base_->weights.place());
     use.activations = base_->trunk.allocated_bytes() + (adapter_ ? adapter_->allocated_bytes() : 0);
     use.head = base_->head.allocated_bytes() + base_->head_kl.allocated_bytes();
     return use;
 }
 
-MemoryUse ModelSession::plan(int64_t rows, int64_t targets, bool training) const {
-    MemoryUse use = resident(training);
+MemoryUse ModelSession::plan(int64_t rows, int64_t targets, bool training,
+                             std::optional<WeightPlace> place) const {
+    MemoryUse use =
+        resident(training, place ? Weights::possible(*place, base_->ops) : base_->weights.place());
     use.activations =
         base_->trunk.planned_bytes(rows, training) + (adapter_ ? adapter_->planned_bytes(rows, training) : 0);
     use.head = base_->head.planned_bytes(targets, kind());

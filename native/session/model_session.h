@@ -30,7 +30,8 @@ class ModelSession final : public Session {
     MemoryUse base_memory() const override;
     int64_t base_number() const override { return base_->number; }
     uint64_t base_fingerprint(Stream& stream) const override;
-    MemoryUse plan(int64_t rows, int64_t targets, bool training) const override;
+    MemoryUse plan(int64_t rows, int64_t targets, bool training,
+                   std::optional<WeightPlace> place) const override;
     ModelView view() override;
     int64_t weights_version() const override { return version_; }
 
@@ -50,7 +51,7 @@ class ModelSession final : public Session {
     void clear_gradients(Stream& stream) override { trained_.clear_gradients(stream); }
 
     std::unique_ptr<Session> add_role(const RoleOptions& options, Stream& stream) override;
-    std::unique_ptr<Session> snapshot(Stream& stream) override;
+    std::unique_ptr<Session> snapshot(Stream& stream, WeightPlace place) override;
     void save(const std::string& folder, DType dtype, const Progress& progress, Stream& stream) override;
     void save_merged(const std::string& folder, DType dtype, const Progress& progress,
                      Stream& stream) override;
@@ -71,8 +72,12 @@ class ModelSession final : public Session {
     TrainedTensors base_values() const { return {base_->ops, base_->spec, base_->weights}; }
     // Null where the base is frozen.
     Gradients* base_gradients();
-    MemoryUse resident(bool training) const;
+    // Of the base: its matrices in that place, and its vectors.
+    MemoryUse base_weights(WeightPlace place) const;
+    MemoryUse resident(bool training, WeightPlace place) const;
     void check_batch(const PackedBatch& batch, bool scores) const;
+    // Of the whole model: its weights can change.
+    void check_on_device() const;
     void check_trainable() const;
     void read_masters(Stream& stream);
     void start_score_heads(Adapter& adapter, const RoleOptions& options, Stream& stream) const;

@@ -94,7 +94,8 @@ struct MemoryUse {
     int64_t gradients = 0;
     int64_t optimizer = 0;
     int64_t activations = 0;
-    int64_t head = 0;  // logits of a chunk
+    int64_t head = 0;          // logits of a chunk
+    int64_t weights_host = 0;  // layers that the host keeps for a device; not part of the total
     int64_t total() const { return weights_bf16 + weights_fp32 + gradients + optimizer + activations + head; }
 };
 
@@ -129,10 +130,12 @@ struct ModelView {
 class Session {
   public:
     // path: a Hugging Face folder, a .safetensors file or a .gguf file. score: its score heads are not read
-    // but start so. Throws Code::File, Format, Model, NotFinite, Memory.
+    // but start so. place: Host has no effect where tensors lie in the host's memory, else the whole model
+    // cannot be trained. Throws Code::File, Format, Model, NotFinite, Memory.
     static std::unique_ptr<Session> load(const Ops& ops, Stream& stream, const ModelConfig& config,
                                          DType dtype, const std::string& path,
-                                         const std::optional<ScoreDraw>& score, const Progress& progress);
+                                         const std::optional<ScoreDraw>& score, const Progress& progress,
+                                         WeightPlace place = WeightPlace::Device);
     virtual ~Session() = default;
 
     virtual const ModelConfig& config() const = 0;
@@ -153,8 +156,9 @@ class Session {
     // Changes with every change of the values: caches made from them are stale.
     virtual int64_t weights_version() const = 0;
     // What step() with batches of up to `rows` trunk rows and `targets` targets would hold in all; training
-    // adds gradients and optimiser.
-    virtual MemoryUse plan(int64_t rows, int64_t targets, bool training) const = 0;
+    // adds gradients and optimiser. place: of the base's layers, as they are when empty.
+    virtual MemoryUse plan(int64_t rows, int64_t targets, bool training,
+                           std::optional<WeightPlace> place = {}) const = 0;
 
     // Log-probs and statistics of the batch's targets; no gradient. hidden: when not null receives
     // [targets][C] after the final norm; logits: when not null receives [targets][V].
@@ -189,8 +193,9 @@ class Session {
     // Another role on the same base. While there is one the base itself can't be trained.
     virtual std::unique_ptr<Session> add_role(const RoleOptions& options, Stream& stream) = 0;
     // The model as it is now; it cannot step. Of a whole model a copy in the training dtype; of an adapter a
-    // copy of the adapter on the same base, or just the base when it changes nothing.
-    virtual std::unique_ptr<Session> snapshot(Stream& stream) = 0;
+    // copy of the adapter on the same base, or just the base when it changes nothing. place: of such a copy's
+    // layers; what the host keeps already nothing changes, and is not copied.
+    virtual std::unique_ptr<Session> snapshot(Stream& stream, WeightPlace place = WeightPlace::Device) = 0;
     // Writes model.safetensors, of an adapter adapter_model.safetensors, into an existing folder by temporary
     // file, fsync and rename.
     virtual void save(const std::string& folder, DType dtype, const Progress& progress, Stream& stream) = 0;

@@ -42,12 +42,16 @@ TensorReader reader_of(const ModelBase& base, Stream& stream) {
     return {base.ops, base.spec, *base.source, stream, {}, Code::Model, base.drawn ? "score" : ""};
 }
 
+// All of it is on the device in `from`.
 void copy_weights(const Weights& to, const Weights& from, const ModelSpec& spec, const Ops& ops,
                   Stream& stream) {
     const auto copy = [&](const TensorMemory& target, const TensorMemory& source, DType dtype, int64_t n) {
         check(ops.copy({target.data(), dtype, 1, n, n}, {source.data(), dtype, 1, n, n}, &stream), "copy");
     };
-    copy(to.matrices, from.matrices, from.type, spec.matrix_elements);
+    if (to.layers != nullptr)
+        to.layers->copy_from(from.matrices.data(), stream);
+    else
+        copy(to.matrices, from.matrices, from.type, spec.matrix_elements);
     copy(to.vectors, from.vectors, DType::F32, spec.vector_elements);
 }
 
@@ -76,10 +80,10 @@ std::vector<TensorDeclaration> declare(const ModelSpec& spec, DType dtype) {
 
 std::unique_ptr<Session> Session::load(const Ops& ops, Stream& stream, const ModelConfig& config, DType dtype,
                                        const std::string& path, const std::optional<ScoreDraw>& score,
-                                       const Progress& progress) {
+                                       const Progress& progress, WeightPlace place) {
     require(!score || config.score_heads > 0, Code::Option,
             "Expected score heads to draw but there are none.");
-    auto base = std::make_shared<ModelBase>(ops, stream, config, dtype);
+    auto base = std::make_shared<ModelBase>(ops, stream, config, dtype, place);
     base->path = path;
     base->drawn = score;
     base->source = open_tensor_source(path);
@@ -91,12 +95,19 @@ std::unique_ptr<Session> Session::load(const Ops& ops, Stream& stream, const Mod
         const TensorSpec& heads = base->spec.at("score");
         draw_score_heads(base->weights.matrix_data(heads), dtype, heads, *score, ops, stream);
     }
-    if (dtype == DType::F32) base->source.reset();
+    if (dtype == DType::F32 || base->weights.place() == WeightPlace::Host) base->source.reset();
     return std::make_unique<ModelSession>(std::move(base), ModelSession::Role::Whole);
+}
+
+void ModelSession::check_on_device() const {
+    require(role_ != Role::Whole || base_->weights.place() == WeightPlace::Device, Code::Option,
+            "Expected to train the whole model but the host keeps its weights. Load it with weights "
+            "\"device\", or train an adapter on it.");
 }
 
 void ModelSession::check_trainable() const {
     require(!frozen(), Code::Option, "This model is a frozen snapshot and cannot be trained.");
+    check_on_device();
     require(role_ != Role::Whole || base_->dependents == 0, Code::Option,
             "Expected to train the whole model but adapters or frozen views of it exist, and their meaning "
             "would change. Train an adapter, or dispose them first.");
@@ -172,9 +183,10 @@ void ModelSession::start_score_heads(Adapter& adapter, const RoleOptions& option
           "weight_import");
 }
 
-std::unique_ptr<Session> ModelSession::snapshot(Stream& stream) {
-    if (role_ == Role::Whole || role_ == Role::FrozenWhole) {
-        auto copy = std::make_shared<ModelBase>(base_->ops, stream, base_->config, base_->dtype);
+std::unique_ptr<Session> ModelSession::snapshot(Stream& stream, WeightPlace place) {
+    const bool changes = base_->weights.place() == WeightPlace::Device;
+    if (changes && (role_ == Role::Whole || role_ == Role::FrozenWhole)) {
+        auto copy = std::make_shared<ModelBase>(base_->ops, stream, base_->config, base_->dtype, place);
         copy_weights(copy->weights, base_->weights, base_->spec, base_->ops, stream);
         return std::make_unique<ModelSession>(std::move(copy), Role::FrozenWhole);
     }
@@ -240,6 +252,7 @@ void ModelSession::save_merged(const std::string& folder, DType dtype, const Pro
 
 void ModelSession::save_state(const std::string& file, const Progress& progress, Stream& stream) {
     require(!frozen(), Code::Option, "This model is a frozen snapshot and has no state to save.");
+    check_on_device();
     read_masters(stream);
     write_state(file, trained_, progress, stream);
 }

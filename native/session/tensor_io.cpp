@@ -176,6 +176,7 @@ void TensorReader::read(const Weights& weights, const std::function<void(double)
     int64_t done = 0;
     for (const TensorSpec& tensor : spec.tensors) {
         if (tensor.name == absent) continue;
+        if (!tensor.vector) weights.open(tensor);
         for (const TensorPart& part : tensor.parts) {
             if (tensor.vector) {
                 read_vector(part, weights.vector(&tensor) + part.row);
@@ -187,6 +188,7 @@ void TensorReader::read(const Weights& weights, const std::function<void(double)
                       "weight_import");
             });
         }
+        if (!tensor.vector) weights.store(tensor, stream);
         done += tensor.N * tensor.K;
         if (progress) progress(static_cast<double>(done) / static_cast<double>(spec.parameters));
     }

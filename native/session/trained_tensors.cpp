@@ -91,6 +91,7 @@ PartRows TrainedTensors::value_rows(Stream& stream) const {
             read_floats(out, weights_.vector(&tensor) + first, rows, ops_, stream);
             return;
         }
+        weights_.bring(tensor, stream);
         Weight weight = weights_.matrix(tensor);
         if (masters_) {
             weight.data = masters_.at(tensor);

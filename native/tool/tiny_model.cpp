@@ -97,10 +97,10 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 std::unique_ptr<Session> load_tiny(const Ops& ops, Stream& stream, DType dtype, const ModelConfig& config,
-                                   const TemporaryFolder& folder) {
+                                   const TemporaryFolder& folder, WeightPlace place) {
     const std::string path = folder.path() + "/model.safetensors";
     write_model(path, model_spec(config));
-    return Session::load(ops, stream, config, dtype, path, std::nullopt, {});
+    return Session::load(ops, stream, config, dtype, path, std::nullopt, {}, place);
 }
 
 std::unique_ptr<Session> add_tiny_adapter(Session& model, Stream& stream, int64_t score_heads) {

@@ -32,7 +32,7 @@ class TemporaryFolder {
 
 // The folder must live until the model has made its first step: bf16 reads its fp32 values then.
 std::unique_ptr<Session> load_tiny(const Ops& ops, Stream& stream, DType dtype, const ModelConfig& config,
-                                   const TemporaryFolder& folder);
+                                   const TemporaryFolder& folder, WeightPlace place = WeightPlace::Device);
 // An adapter on every linear layer, on the model's base; with as many score heads of its own.
 std::unique_ptr<Session> add_tiny_adapter(Session& model, Stream& stream, int64_t score_heads = 0);
 

@@ -40,6 +40,18 @@ describe("the command line", () => {
     }
   });
 
+  it("offers to keep frozen models in the host's memory where there are some", async () => {
+    const offered = async (command: string) => {
+      const { stdout } = await commandLine([command, "--help"]);
+      return ["--reference-offload", "--reward-offload"].filter((flag) => stdout.includes(flag));
+    };
+    for (const command of ["dpo", "kto"])
+      expect(await offered(command), command).to.deep.equal(["--reference-offload"]);
+    for (const command of ["ppo", "rloo", "grpo", "online-dpo"])
+      expect(await offered(command), command).to.deep.equal(["--reference-offload", "--reward-offload"]);
+    for (const command of ["sft", "reward"]) expect(await offered(command), command).to.deep.equal([]);
+  });
+
   const names = Object.keys(commandSchemas) as (keyof typeof commandSchemas)[];
   for (const command of names) {
     it(`explains ${command} by \`help ${command}\` as by --help, with an example`, async () => {

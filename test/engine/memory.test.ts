@@ -29,7 +29,8 @@ const use = (parts: Partial<MemoryUse>): MemoryUse => {
     head: 0,
     ...parts,
   };
-  return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
+  const total = Object.values(all).reduce((sum, bytes) => sum + bytes, 0);
+  return { weightsHost: 0, ...all, total: total - (parts.weightsHost ?? 0) };
 };
 
 describe("available memory", () => {
@@ -106,6 +107,29 @@ describe("requireMemory", () => {
       "reference snapshot 2.15 GB",
     ])
       expect(error.message).to.contain(part);
+  });
+
+  it("counts a copy whose layers the host keeps where each part of it lies", async () => {
+    const kept = {
+      ...model,
+      plan: ({ training, weights }: { training: boolean; weights?: string }) =>
+        weights === "host" ? use({ weightsFp32: GIB, weightsHost: 8 * GIB }) : model.plan({ training }),
+    };
+    const space = workspaceBytes({ activations: 0 });
+    const need = (hostBytes: number) =>
+      requireMemory({
+        model: kept,
+        rows: 8,
+        targets: 8,
+        snapshots: 1,
+        snapshotWeights: "host",
+        available: available(7 * GIB + space),
+        hostAvailable: available(hostBytes),
+      });
+    need(8 * GIB);
+    const error = await failureOf(() => need(8 * GIB - 1));
+    expect(error.code).to.equal("ATTUNE_MEMORY");
+    expect(error.message).to.contain("weights that the host keeps 8.59 GB");
   });
 
   it("refuses to load weights that do not fit", async () => {

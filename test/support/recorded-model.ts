@@ -98,8 +98,8 @@ export class RecordedModel implements TrainableModel {
     return this.#inner.memory();
   }
 
-  plan(options: { readonly rows: number; readonly targets: number; readonly training: boolean }) {
-    return this.#inner.plan(options);
+  plan(...rest: Parameters<TrainableModel["plan"]>) {
+    return this.#inner.plan(...rest);
   }
 
   forward(...rest: Parameters<FrozenModel["forward"]>) {
@@ -151,8 +151,8 @@ export class RecordedModel implements TrainableModel {
     return this.#inner.clearGradients();
   }
 
-  snapshot() {
-    return this.#inner.snapshot();
+  snapshot(...rest: Parameters<TrainableModel["snapshot"]>) {
+    return this.#inner.snapshot(...rest);
   }
 
   save(...rest: Parameters<TrainableModel["save"]>) {

@@ -20,6 +20,7 @@ const noMemory: MemoryUse = {
   optimizer: 0,
   activations: 0,
   head: 0,
+  weightsHost: 0,
   total: 0,
 };
 

@@ -16,9 +16,9 @@ import { type Place, pairs, temporaryPlace } from "./training-rows.js";
 class CountedModel extends RecordedModel {
   snapshots = 0;
 
-  override snapshot() {
+  override snapshot(...rest: Parameters<RecordedModel["snapshot"]>) {
     this.snapshots += 1;
-    return super.snapshot();
+    return super.snapshot(...rest);
   }
 }
 

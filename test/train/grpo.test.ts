@@ -14,9 +14,9 @@ import { timelessMetrics } from "./same-run.js";
 class CountedModel extends RecordedModel {
   copies = 0;
 
-  override async snapshot() {
+  override async snapshot(...rest: Parameters<RecordedModel["snapshot"]>) {
     this.copies += 1;
-    return await super.snapshot();
+    return await super.snapshot(...rest);
   }
 }
 

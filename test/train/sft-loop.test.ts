@@ -219,7 +219,7 @@ describe("the sft loop", () => {
 
   it("is refused before it writes anything when it would not fit the memory, with the numbers", async () => {
     const use = { weightsBf16: 0, weightsFp32: 0, gradients: 4e15, optimizer: 8e15, activations: 0, head: 0 };
-    model.plan = () => ({ ...use, total: 12e15 });
+    model.plan = () => ({ ...use, weightsHost: 0, total: 12e15 });
     const error = await failureOf(() => start().result);
     expect([error.code, error.exitCode]).to.deep.equal(["ATTUNE_MEMORY", 1]);
     expect(error.message).to.include("gradients 4000000.00 GB");

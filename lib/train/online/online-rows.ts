@@ -73,7 +73,8 @@ export async function openOnlineRows<Metrics extends SharedMetrics>(
   opened: OpenedModel,
 ): Promise<Material<OnlineRows>> {
   const { settings } = request;
-  const roles = new Roles({ policy: opened.model, settings, job: { signal: opened.signal } });
+  const { model: policy, signal, warn } = opened;
+  const roles = new Roles({ policy, settings, warn, job: { signal } });
   const closers: (() => void)[] = [];
   const close = async () => {
     for (const one of closers.splice(0)) one();

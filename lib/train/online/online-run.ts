@@ -5,12 +5,14 @@ import type { z } from "zod";
 import type { FrozenModel } from "../../engine/contract.js";
 import { logprobsOfRollout, type Numbers } from "../../rollout/index.js";
 import type { BetweenSteps, OwnState } from "../between-steps.js";
+import { frozenStart, refuseOffloadOf } from "../frozen-start.js";
 import type { SharedMetrics } from "../metrics.js";
 import { systemClock } from "../run-types.js";
 import type { StepLog } from "../step-log.js";
 import type { OpenWorkplace, Place } from "../workplace.js";
 import { type OnlineRows, type OpenOnlineRows, openOnlineRows } from "./online-rows.js";
 import type { OnlineSettings, SeparatedOnline } from "./online-settings.js";
+import { checkRewardOffload } from "./option-needs.js";
 import { type NextRollout, Rollouts } from "./rollouts.js";
 import { rolloutMetrics, ScoreTreatment } from "./scored-rollout.js";
 import { Watch } from "./watch.js";
@@ -33,6 +35,9 @@ export function onlineWorkplace<Metrics extends SharedMetrics>(
   const { command, schema, compares, settings, separated, ...own } = request;
   const { inputs, values } = separated;
   const { reference } = inputs;
+  const { referenceOffload } = settings;
+  refuseOffloadOf(reference, referenceOffload);
+  checkRewardOffload(settings);
   return {
     command,
     schema,
@@ -42,6 +47,7 @@ export function onlineWorkplace<Metrics extends SharedMetrics>(
     lengthGiven: values.maxLength !== undefined,
     snapshots: reference === undefined && (compares || inputs.evalData !== undefined) ? 1 : 0,
     reference,
+    referenceOffload,
   };
 }
 
@@ -120,10 +126,11 @@ export class OnlineRun {
 
   /** Takes the copy of the start that the policy is compared with: before later weights are put into the model. */
   static async open(options: OnlineRunOptions): Promise<OnlineRun> {
-    const { reference, model, evaluation } = options.place;
+    const { reference, model, evaluation, warn } = options.place;
     if (reference !== undefined) return new OnlineRun(options, reference.model, undefined);
     if (!options.compares && evaluation === undefined) return new OnlineRun(options, undefined, undefined);
-    const snapshot = await model.snapshot();
+    const { referenceOffload: offload } = options.settings;
+    const snapshot = await frozenStart({ model, offload, warn });
     return new OnlineRun(options, snapshot, snapshot);
   }
 

@@ -4,7 +4,7 @@ import { fail } from "../../errors/index.js";
 import type { OnlineSettings } from "./online-settings.js";
 
 export interface ReferenceNeeds {
-  readonly settings: Pick<OnlineSettings, "reference" | "stopOn">;
+  readonly settings: Pick<OnlineSettings, "reference" | "referenceOffload" | "stopOn">;
   /** Whether training compares with a reference. */
   readonly compares: boolean;
   /** Whether there are evaluation prompts, whose answers are compared with it in any case. */
@@ -14,15 +14,15 @@ export interface ReferenceNeeds {
 /** Throws ATTUNE_OPTION where something would wait for a KL that nothing measures. */
 export function checkReference({ settings, compares, evaluates }: ReferenceNeeds): void {
   if (compares || evaluates) return;
-  const option =
-    settings.reference !== undefined
-      ? "reference"
-      : settings.stopOn?.includes("kl-budget") === true
-        ? "stop-on"
-        : undefined;
+  const asked = {
+    reference: settings.reference !== undefined,
+    "reference-offload": settings.referenceOffload,
+    "stop-on": settings.stopOn?.includes("kl-budget") === true,
+  };
+  const option = Object.entries(asked).find(([, given]) => given)?.[0];
   if (option === undefined) return;
-  const found = option === "reference" ? "no reference" : "no kl-budget in stop-on";
-  const text = `Expected ${found} here: neither the loss nor an evaluation compares with a reference.`;
+  const found = option === "stop-on" ? "kl-budget in stop-on" : option;
+  const text = `Expected no ${found} here: neither the loss nor an evaluation compares with a reference.`;
   throw fail("ATTUNE_OPTION", `${text} Give eval-data, or a loss or beta that compares.`, {
     details: { option },
   });
@@ -61,4 +61,16 @@ export function checkGold({ settings, evaluates, gold }: GoldNeeds): void {
       "missing-eos-value",
       "Expected no missing-eos-value beside missing-eos none, which treats no answer.",
     );
+}
+
+/** Throws ATTUNE_OPTION where there is nothing whose layers could be kept elsewhere. */
+export function checkRewardOffload({
+  rewardOffload,
+  rewardModel = [],
+  goldModel = [],
+}: Pick<OnlineSettings, "rewardOffload" | "rewardModel" | "goldModel">): void {
+  if (!rewardOffload || rewardModel.length + goldModel.length > 0) return;
+  const text =
+    "Expected reward-model or gold-model beside reward-offload: it is of models that are loaded by path.";
+  throw fail("ATTUNE_OPTION", `${text} Leave it out.`, { details: { option: "reward-offload" } });
 }

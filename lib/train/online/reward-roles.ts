@@ -4,16 +4,18 @@
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AdapterOptions, JobOptions, TrainableModel } from "../../engine/contract.js";
+import type { AdapterOptions, JobOptions, TrainableModel, WeightPlace } from "../../engine/contract.js";
 import { createEngine, type Engine, isPeftFolder, type Model } from "../../engine/index.js";
 import { peftBase } from "../../engine/peft-folder.js";
 import { fail } from "../../errors/index.js";
+import { warnUnlessOffloaded } from "../frozen-start.js";
 import { hashOfFiles } from "../open-model.js";
 import { adapterOf, type SharedSettings } from "../settings.js";
 
 export interface RolesOptions {
   readonly policy: TrainableModel;
-  readonly settings: SharedSettings;
+  readonly settings: SharedSettings & { readonly rewardOffload: boolean };
+  readonly warn: (message: string) => void;
   readonly job: JobOptions;
 }
 
@@ -35,10 +37,15 @@ export class Roles {
     this.#options = options;
   }
 
-  /** A reward model. Throws ATTUNE_MODEL for one that predicts tokens, and what loading throws. */
+  /** A reward model, whose layers the host keeps where that was asked for. Throws ATTUNE_MODEL for one that predicts tokens, and what loading throws. */
   async scorer(path: string): Promise<Role> {
+    const { rewardOffload } = this.#options.settings;
+    return this.#scorer(path, rewardOffload ? "host" : "device");
+  }
+
+  async #scorer(path: string, weights: WeightPlace): Promise<Role> {
     const known = this.#scorers.get(path);
-    const model = known ?? (await this.#load(path));
+    const model = known ?? (await this.#load(path, weights));
     this.#scorers.set(path, model);
     if (model.scoreHeads === 0) {
       const text = `Expected a model that scores answers (attune reward) but ${path} predicts tokens.`;
@@ -50,14 +57,15 @@ export class Roles {
   /** A value network that starts as a reward model: an adapter beside an adapter of the policy, else a whole copy. */
   async valueFrom(path: string): Promise<Role> {
     const scores = this.#scorers.has(path);
-    const scorer = await this.scorer(path);
+    // What is trained in full is not kept elsewhere.
+    const scorer = await this.#scorer(path, "device");
     const adapter = this.#newAdapter();
     if (adapter === undefined && !scores) {
       // Nobody scores with it: it can be trained itself.
       this.#scorers.delete(path);
       return scorer;
     }
-    if (adapter === undefined) return { model: await this.#load(path), hash: scorer.hash };
+    if (adapter === undefined) return { model: await this.#load(path, "device"), hash: scorer.hash };
     const fromFolder = await isPeftFolder(path);
     return { model: await this.#add(scorer.model, fromFolder ? path : adapter), hash: scorer.hash };
   }
@@ -91,14 +99,19 @@ export class Roles {
     await this.#engine?.dispose();
   }
 
-  async #load(path: string): Promise<Model> {
-    const { policy, job } = this.#options;
+  async #load(path: string, weights: WeightPlace): Promise<Model> {
+    const { policy, job, warn } = this.#options;
     const shared =
       policy.adapter !== undefined && (await isPeftFolder(path)) && (await sameBase(path, policy));
-    if (shared) return this.#add(asModel(policy), path);
+    if (shared) {
+      const model = await this.#add(asModel(policy), path);
+      if (weights === "host") warnUnlessOffloaded(model, `reward-offload of ${path}`, warn, shared);
+      return model;
+    }
     const engine = await this.#engineOf();
-    const model = await engine.loadModel(path, { dtype: policy.dtype, ...job });
+    const model = await engine.loadModel(path, { dtype: policy.dtype, weights, ...job });
     this.#opened.push(model);
+    if (weights === "host") warnUnlessOffloaded(model, `reward-offload of ${path}`, warn);
     return model;
   }
 

@@ -8,10 +8,10 @@
 #include <mutex>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "cuda/runtime.h"
 #include "cuda/simt/tensor_map.h"
+#include "cuda/simt/work_queue.h"
 
 namespace attune {
 
@@ -19,10 +19,6 @@ namespace {
 
 constexpr int64_t kDeviceBytes = int64_t{4} << 30;
 constexpr int64_t kUnit = 512;
-
-struct Queue {
-    std::vector<std::function<void()>> work;
-};
 
 // First fit over the free stretches, by address.
 struct DeviceMemory {
@@ -83,7 +79,7 @@ thread_local std::string error_text;
 namespace simt {
 
 void enqueue(void* queue, std::function<void()> work) {
-    static_cast<Queue*>(queue)->work.push_back(std::move(work));
+    static_cast<WorkQueue*>(queue)->add(std::move(work));
 }
 
 bool on_device(const void* pointer) {
@@ -113,12 +109,31 @@ Status use_device(int) {
 }
 
 Status make_queue(void** queue) {
-    *queue = new Queue;
+    *queue = new simt::WorkQueue;
     return Status::Ok;
 }
 
 void end_queue(void* queue) {
-    delete static_cast<Queue*>(queue);
+    delete static_cast<simt::WorkQueue*>(queue);
+}
+
+Status make_event(void** event) {
+    *event = new simt::Event;
+    return Status::Ok;
+}
+
+void end_event(void* event) {
+    delete static_cast<simt::Event*>(event);
+}
+
+Status record(void* event, void* queue) {
+    static_cast<simt::WorkQueue*>(queue)->record(*static_cast<simt::Event*>(event));
+    return Status::Ok;
+}
+
+Status follow(void* queue, void* event) {
+    static_cast<simt::WorkQueue*>(queue)->follow(*static_cast<simt::Event*>(event));
+    return Status::Ok;
 }
 
 Status allocate(void** out, int64_t bytes) {
@@ -170,10 +185,12 @@ Status clear(void* device, int64_t bytes, void* queue) {
     return Status::Ok;
 }
 
+// One engine's thread at a time: the memory is open to all of them meanwhile.
 Status wait(void* queue) {
-    std::vector<std::function<void()>> work = std::exchange(static_cast<Queue*>(queue)->work, {});
+    static std::mutex turns;
+    const std::scoped_lock turn(turns);
     memory().protect(PROT_READ | PROT_WRITE);
-    for (const std::function<void()>& step : work) step();
+    static_cast<simt::WorkQueue*>(queue)->run();
     memory().protect(PROT_NONE);
     return Status::Ok;
 }
