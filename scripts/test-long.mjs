@@ -1,5 +1,5 @@
-// Runs everything that takes long: the usual tests, those below test/long, and the oracles under every instruction
-// set. Its summary belongs into docs/test-long.md. Must not hide a run that failed: the exit code is theirs together.
+// Runs everything that takes long: the usual tests, those below test/long, the oracles under every instruction set, and
+// the oracles and invariants on CUDA's kernels over fibers. Its summary belongs into docs/test-long.md. Must not hide a run that failed: the exit code is theirs together.
 
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
@@ -43,6 +43,9 @@ const results = [step("all tests with test/long", ["scripts/test.mjs", "--long"]
 for (const isa of instructionSets()) {
   results.push(step(`oracles, ATTUNE_ISA=${isa}`, ["scripts/test.mjs", "--oracle"], { ATTUNE_ISA: isa }));
 }
+const cuda = { ATTUNE_TEST_DEVICE: "cuda" };
+results.push(step("oracles, CUDA over fibers", ["scripts/test.mjs", "--oracle"], cuda));
+results.push(step("invariants, CUDA over fibers", ["scripts/test.mjs", "test/invariant"], cuda));
 const passed = results.reduce((sum, { line }) => sum + Number(/^\d+/.exec(line)?.[0]), 0);
 const failed = results.reduce((sum, { line }) => sum + Number(/(\d+) failed/.exec(line)?.[1]), 0);
 console.log("\n| run | result | seconds |\n| --- | --- | --- |");

@@ -1,7 +1,8 @@
-// Engines on a CUDA device: here the library whose kernels run on the CPU over fibers, in memory that the host cannot touch.
+// Engines on a CUDA device: without ATTUNE_CUDA the one whose kernels run on the CPU over fibers, in memory that the host
+// cannot touch.
 // And how far opening a library goes, stage by stage.
 
-import { copyFileSync, existsSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,24 +10,12 @@ import { expect } from "chai";
 import { findCudaLibrary } from "../../lib/engine/cuda-library.js";
 import { createEngine, type Engine, listBackends, type Model } from "../../lib/engine/index.js";
 import { failureOf } from "../errors/expect-failure.js";
+import { simulatedCuda, testedCuda, withCuda } from "../support/cuda-library.js";
 import { demonstrations } from "../support/packed-rows.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const simulated = join(root, "build-cmake", "Release", "libattune-cuda-simt.so");
-
-/** Runs with ATTUNE_CUDA set. */
-async function withCuda<Result>(path: string, work: () => Result | Promise<Result>): Promise<Result> {
-  const before = process.env.ATTUNE_CUDA;
-  process.env.ATTUNE_CUDA = path;
-  try {
-    return await work();
-  } finally {
-    if (before === undefined) delete process.env.ATTUNE_CUDA;
-    else process.env.ATTUNE_CUDA = before;
-  }
-}
 
 const cudaBackend = (path: string) =>
   withCuda(path, () => listBackends().find(({ name }) => name === "cuda"));
@@ -57,9 +46,12 @@ describe("opening the library of CUDA kernels", () => {
   });
 
   it("shows the device that it found", async () => {
-    const backend = await cudaBackend(simulated);
-    expect(backend?.stage).to.equal("ok");
-    expect(backend?.devices?.map(({ capability }) => capability)).to.deep.equal(["8.0"]);
+    const { stage, devices = [] } = (await cudaBackend(testedCuda())) ?? {};
+    expect(stage).to.equal("ok");
+    expect(devices).to.not.be.empty;
+    for (const { capability } of devices) expect(Number(capability)).to.be.at.least(8);
+    if (testedCuda() === simulatedCuda)
+      expect(devices.map(({ capability }) => capability)).to.deep.equal(["8.0"]);
   });
 
   it("looks in the package of this platform", () => {
@@ -88,9 +80,8 @@ describe("an engine on a CUDA device", () => {
   let cuda: Engine;
   let cpu: Engine;
   before(async () => {
-    expect(existsSync(simulated), `${simulated} (npm run build)`).to.equal(true);
     writeTinyModel({ folder: at("tiny") });
-    cuda = await withCuda(simulated, () => createEngine({ device: "cuda", threads: 1 }));
+    cuda = await withCuda(testedCuda(), () => createEngine({ device: "cuda", threads: 1 }));
     cpu = await createEngine({ device: "cpu", threads: 1, isa: "scalar" });
   });
   after(async () => {

@@ -29,6 +29,7 @@ struct DeviceMemory {
     std::map<int64_t, int64_t> free{{0, kDeviceBytes}};  // offset -> bytes
     std::map<int64_t, int64_t> used;
     std::mutex mutex;
+    std::mutex running;  // queues of several engines take turns: the first to end locks the memory again
 
     DeviceMemory() {
         void* memory =
@@ -171,6 +172,8 @@ Status clear(void* device, int64_t bytes, void* queue) {
 
 Status wait(void* queue) {
     std::vector<std::function<void()>> work = std::exchange(static_cast<Queue*>(queue)->work, {});
+    if (work.empty()) return Status::Ok;
+    const std::scoped_lock lock(memory().running);
     memory().protect(PROT_READ | PROT_WRITE);
     for (const std::function<void()>& step : work) step();
     memory().protect(PROT_NONE);
