@@ -35,8 +35,7 @@ describe("oracle: trainer", () => {
       }
       run += 1;
       const tests = algorithm === "reward" ? rewardTrainerTests : trainerCaseTests;
-      for (const isa of nextIsas())
-        describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => tests(one, isa));
+      for (const isa of nextIsas()) describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => tests(one, isa));
     }
   }
 
