@@ -1,4 +1,5 @@
-// A deque, a count of what happened to it, and one thread that sleeps while the count stays. Must not throw once it runs.
+// A deque, a count of what happened to it, and one thread that sleeps while the count stays. Must not throw
+// once it runs.
 #include "core/job_queue.h"
 
 #include <system_error>
