@@ -20,6 +20,7 @@
       "cflags_cc": ["<!@(node native/list.cjs core_flags)"],
       "ldflags": ["-Wl,-rpath,'$$ORIGIN'", "-Wl,-z,nodelete"],
       "conditions": [
+        ["OS=='linux'", { "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/binding/exports.map"] }],
         ["target_arch=='x64'", {
           "dependencies": ["cpu_avx2", "cpu_avx512", "cpu_avx512bf16"],
           "conditions": [["with_emulated==1", { "dependencies": ["cpu_emulated"], "defines": ["ATTUNE_EMULATED"] }]]

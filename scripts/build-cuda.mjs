@@ -1,20 +1,24 @@
-// `npm run build:cuda [-- --release]`: compiles the CUDA kernels into build-cuda/libattune-cuda.so wherever nvcc is, GPU or not.
-// For compute capabilities 8.0 and 9.0a; --release for all that the package has, and PTX for newer ones. Every warning is an
-// error, and so is a kernel whose registers spill or that keeps an array in local memory. Must not need a GPU.
+// `npm run build:cuda [-- --release] [--if-needed]`: compiles the CUDA kernels into build-cuda/libattune-cuda.so wherever nvcc
+// is, GPU or not. For compute capabilities 8.0 and 9.0a; --release for all that the package has, and PTX for newer ones;
+// --if-needed keeps a library that is newer than its sources and has all of them. Every warning is an error, and so is a
+// kernel whose registers spill or that keeps an array in local memory. Must not need a GPU.
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { root } from "../native/build.mjs";
+import { cudaLibraryIsFresh, cudaRecord } from "./cuda-record.mjs";
 
 const lists = JSON.parse(readFileSync(join(root, "native", "sources.json"), "utf8"));
 const folder = join(root, "build-cuda");
 const library = join(folder, "libattune-cuda.so");
 
+const architectures = (release) => (release ? lists.gencode_release : lists.gencode);
+
 /** Flags of nvcc for each architecture; a release has PTX too, for processors that come later. */
 function targets(release) {
-  const list = release ? lists.gencode_release : lists.gencode;
+  const list = architectures(release);
   const flags = list.map((arch) => `-gencode=arch=compute_${arch},code=sm_${arch}`);
   return release ? [...flags, "-gencode=arch=compute_90,code=compute_90", "-Xfatbin=-compress-all"] : flags;
 }
@@ -61,13 +65,26 @@ async function compile(source, flags) {
   return object;
 }
 
-async function main(args) {
-  const unknown = args.find((arg) => arg !== "--release");
-  if (unknown !== undefined) throw new Error(`Unknown flag ${unknown}. Known: --release.`);
-  if (spawnSync("nvcc", ["--version"]).status !== 0)
+/** Such as "13.0". */
+function toolkitVersion() {
+  const { status, stdout } = spawnSync("nvcc", ["--version"], { encoding: "utf8" });
+  const version = /release ([0-9.]+)/.exec(stdout ?? "")?.[1];
+  if (status !== 0 || version === undefined)
     throw new Error("Expected nvcc (CUDA 12 or 13) on PATH but there is none.");
+  return version;
+}
+
+async function main(args) {
+  const unknown = args.find((arg) => !["--release", "--if-needed"].includes(arg));
+  if (unknown !== undefined) throw new Error(`Unknown flag ${unknown}. Known: --release, --if-needed.`);
+  const release = args.includes("--release");
+  if (args.includes("--if-needed") && cudaLibraryIsFresh(library, architectures(release)))
+    return console.error(`${library}: nothing to do`);
+  const cuda = toolkitVersion();
   mkdirSync(folder, { recursive: true });
-  const flags = targets(args.includes("--release"));
+  // A build that fails must not leave yesterday's library behind.
+  for (const file of [library, cudaRecord(library)]) rmSync(file, { force: true });
+  const flags = targets(release);
   const waiting = [...lists.cuda, ...lists.cuda_runtime, ...lists.cuda_host, ...lists.cuda_entry];
   const objects = [];
   const worker = async () => {
@@ -75,8 +92,18 @@ async function main(args) {
       objects.push(await compile(source, flags));
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  const { status, text } = await nvcc(["-shared", "-cudart=static", "-o", library, ...objects.toSorted()]);
+  const shown = ["-Xlinker", "--version-script=native/cuda/exports.map"];
+  const { status, text } = await nvcc([
+    "-shared",
+    "-cudart=static",
+    ...shown,
+    "-o",
+    library,
+    ...objects.toSorted(),
+  ]);
   if (status !== 0) throw new Error(text);
+  const record = { cuda, architectures: architectures(release), ptx: release };
+  writeFileSync(cudaRecord(library), `${JSON.stringify(record)}\n`);
   console.error(`${library}: ${(statSync(library).size / 2 ** 20).toFixed(1)} MiB`);
 }
 

@@ -1,14 +1,16 @@
 // Makes the tarballs that npm would publish, in dist-packages/: `attune` and its platform packages, at one exact version.
 // The optional dependencies on those are written here only: in the repository npm would look them up.
 // Flags: --addon=FILE packs an addon that is already built instead of building one without the emulated kernels,
-// --cuda=FILE a library of CUDA kernels instead of building one for every architecture (needs nvcc), --cuda=off none,
-// --target=DIR writes the tarballs there.
+// --cuda=FILE a library of CUDA kernels instead of that of `npm run build:cuda -- --release`, which is built where it is
+// older than its sources (needs nvcc), --cuda=off none, --target=DIR writes the tarballs there.
+// Prints sizes, and what each binary needs of the system.
 // Must not publish anything.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildNative, root } from "../native/build.mjs";
+import { expectPackable, floorsOf, floorsText } from "./package-floors.mjs";
 
 const flag = (name) => process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
 const target = resolve(flag("target") ?? join(root, "dist-packages"));
@@ -46,13 +48,20 @@ function stagePlatform({ name, file, binary, version }) {
 function cudaKernels(given) {
   if (given === "off") return undefined;
   if (given !== undefined) return resolve(given);
-  run(process.execPath, ["scripts/build-cuda.mjs", "--release"]);
-  const built = join(root, "build-cuda", cudaLibrary);
-  if (statSync(built).size > mostCudaBytes)
-    throw new Error(
-      `${built}: expected less than ${mostCudaBytes / 1e6} MB, found ${statSync(built).size / 1e6}`,
-    );
-  return built;
+  run(process.execPath, ["scripts/build-cuda.mjs", "--release", "--if-needed"]);
+  return join(root, "build-cuda", cudaLibrary);
+}
+
+/** What goes into the platform packages. */
+function binariesOf({ addon, cuda, version }) {
+  expectPackable(addon, ["napi_register_module_v1", "node_api_module_get_api_version_v1"]);
+  const binaries = [{ name: platform, file: "attune.node", binary: addon, version }];
+  if (cuda === undefined) return binaries;
+  expectPackable(cuda, ["attune_backend_entry"]);
+  const { size } = statSync(cuda);
+  if (size > mostCudaBytes)
+    throw new Error(`${cuda}: expected less than ${mostCudaBytes / 1e6} MB, found ${size / 1e6}`);
+  return [...binaries, { name: cudaPackage, file: cudaLibrary, binary: cuda, version }];
 }
 
 /** What `files` names, with a package.json that has the platform packages and no scripts of the repository. */
@@ -93,18 +102,17 @@ function main() {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
   const { version } = description;
-  const binaries = [
-    { name: platform, file: "attune.node", binary: addon, version },
-    ...(cuda === undefined ? [] : [{ name: cudaPackage, file: cudaLibrary, binary: cuda, version }]),
-  ];
+  const binaries = binariesOf({ addon, cuda, version });
   const names = binaries.map(({ name }) => name);
   const folders = [stageMain(description, names), ...binaries.map(stagePlatform)];
   for (const folder of folders) {
     const [packed] = JSON.parse(run("npm", ["pack", folder, "--json", "--pack-destination", target]));
     const tarball = join(target, packed.filename);
     check(tarball);
-    console.log(`${packed.filename}: ${packed.entryCount} files, ${(packed.size / 1e6).toFixed(2)} MB`);
+    const [size, whole] = [packed.size, packed.unpackedSize].map((bytes) => (bytes / 1e6).toFixed(2));
+    console.log(`${packed.filename}: ${size} MB, ${packed.entryCount} files of ${whole} MB`);
   }
+  for (const { file, binary } of binaries) console.log(`${file} needs ${floorsText(floorsOf(binary))}`);
   rmSync(stage, { recursive: true });
 }
 

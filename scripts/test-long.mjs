@@ -1,26 +1,14 @@
-// Runs everything that takes long: the usual tests, those below test/long, and the oracles under every instruction
-// set. Its summary belongs into docs/test-long.md. Must not hide a run that failed: the exit code is theirs together.
+// Runs everything that takes long: the usual tests, those below test/long, the oracles under every instruction set, and
+// the oracles and invariants on CUDA's kernels over fibers. Its summary belongs into docs/test-long.md. Must not hide a run
+// that failed: the exit code is theirs together.
 
 import { spawnSync } from "node:child_process";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../native/build.mjs";
+import { countedStep, totalOf } from "./counted-steps.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-
-function step(name, args, environment = {}) {
-  const started = Date.now();
-  const result = spawnSync(process.execPath, args, {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  process.stdout.write(result.stdout);
-  const line = /^\d+ passed, \d+ failed$/m.exec(result.stdout.trimEnd().split("\n").at(-1) ?? "")?.[0];
-  const seconds = Math.round((Date.now() - started) / 1000);
-  return { name, seconds, line: line ?? "0 passed, 1 failed", ok: result.status === 0 && line !== undefined };
-}
+const step = (name, args, environment) => countedStep({ name, args, environment });
 
 /** Instruction sets that this machine can run, native and emulated, as the addon lists them. */
 function instructionSets() {
@@ -34,6 +22,13 @@ function instructionSets() {
     .map((isa) => isa.name);
 }
 
+/** Not the derivatives of every loss, which no device computes and which fibers would need hours for. */
+function invariants() {
+  const folder = join("test", "invariant");
+  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.ts"));
+  return files.filter((name) => name !== "every-loss.test.ts").map((name) => join(folder, name));
+}
+
 const build = spawnSync(process.execPath, ["scripts/build.mjs", "--if-needed"], {
   cwd: root,
   stdio: "inherit",
@@ -43,9 +38,11 @@ const results = [step("all tests with test/long", ["scripts/test.mjs", "--long"]
 for (const isa of instructionSets()) {
   results.push(step(`oracles, ATTUNE_ISA=${isa}`, ["scripts/test.mjs", "--oracle"], { ATTUNE_ISA: isa }));
 }
-const passed = results.reduce((sum, { line }) => sum + Number(/^\d+/.exec(line)?.[0]), 0);
-const failed = results.reduce((sum, { line }) => sum + Number(/(\d+) failed/.exec(line)?.[1]), 0);
+const cuda = { ATTUNE_TEST_DEVICE: "cuda" };
+results.push(step("oracles, CUDA over fibers", ["scripts/test.mjs", "--oracle"], cuda));
+results.push(step("invariants, CUDA over fibers", ["scripts/test.mjs", "--long", ...invariants()], cuda));
+const { passed, failed, ok } = totalOf(results);
 console.log("\n| run | result | seconds |\n| --- | --- | --- |");
 for (const { name, line, seconds } of results) console.log(`| ${name} | ${line} | ${seconds} |`);
 console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
+process.exitCode = ok ? 0 : 1;

@@ -37,11 +37,19 @@ export type Checks = { readonly [Name in keyof NativeChecks]: Rest<NativeChecks[
   dispose(): Promise<void>;
 };
 
-/** Runs the checks on one instruction set (empty: the best one). */
-export function openChecks(options: { readonly isa?: string; readonly threads?: number } = {}): Checks {
+export interface ChecksOptions {
+  /** Empty: the best one. */
+  readonly isa?: string;
+  /** Path of a library of CUDA kernels, which then compute. */
+  readonly cuda?: string;
+  readonly threads?: number;
+}
+
+/** Runs the checks on one instruction set, or on a CUDA device. */
+export function openChecks(options: ChecksOptions = {}): Checks {
   const addon: NativeAddon = loadAddon();
-  const { isa = process.env.ATTUNE_ISA ?? "", threads = availableParallelism() } = options;
-  const { handle, isa: name } = callNative(() => addon.createEngine(threads, isa, ""));
+  const { isa = process.env.ATTUNE_ISA ?? "", cuda = "", threads = availableParallelism() } = options;
+  const { handle, isa: name } = callNative(() => addon.createEngine(threads, isa, cuda));
   const run = <Result>(work: (job: JobNumber) => Promise<Result>): Promise<Result> => runJob({ addon }, work);
   const { checks } = addon;
   return {

@@ -163,8 +163,10 @@ function chosenCuda(device: "auto" | "cuda", logger: Logger | undefined): string
     const text = `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
     throw fail("ATTUNE_BACKEND", text, { details: { stage, reason, devices } });
   }
-  // Without a GPU there is nothing to say.
-  if (existsSync("/dev/nvidiactl")) logger?.warn?.(`Using the CPU: CUDA backend ${stage}: ${reason}.`);
+  const text = `Using the CPU: CUDA backend ${stage}: ${reason}.`;
+  // Where there is a GPU, somebody expects it to be used.
+  if (existsSync("/dev/nvidiactl")) logger?.warn?.(text);
+  else logger?.info?.(text);
   return "";
 }
 

@@ -1,4 +1,5 @@
-// A deque, a condition variable and one thread. Must not throw once it runs.
+// A deque, a count of what happened to it, and one thread that sleeps while the count stays. Must not throw
+// once it runs.
 #include "core/job_queue.h"
 
 #include <system_error>
@@ -27,8 +28,13 @@ bool JobQueue::push(std::shared_ptr<Job> job) {
         if (closing_) return false;
         waiting_.push_back(std::move(job));
     }
-    wake_.notify_one();
+    wake();
     return true;
+}
+
+void JobQueue::wake() {
+    events_.fetch_add(1, std::memory_order_release);
+    events_.notify_one();
 }
 
 void JobQueue::cancel_all() {
@@ -43,14 +49,20 @@ void JobQueue::close() {
         closing_ = true;
     }
     cancel_all();
-    wake_.notify_one();
+    wake();
     if (thread_.joinable()) thread_.join();
 }
 
 void JobQueue::serve() {
     std::unique_lock lock(mutex_);
     while (true) {
-        wake_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+        while (!closing_ && waiting_.empty()) {
+            // Read before the lock is given up: whatever comes then changes it.
+            const uint32_t seen = events_.load(std::memory_order_acquire);
+            lock.unlock();
+            events_.wait(seen, std::memory_order_acquire);
+            lock.lock();
+        }
         if (waiting_.empty()) return;
         running_ = std::move(waiting_.front());
         waiting_.pop_front();

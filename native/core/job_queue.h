@@ -3,7 +3,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -34,9 +34,11 @@ class JobQueue {
 
   private:
     void serve();
+    void wake();
 
     std::mutex mutex_;
-    std::condition_variable wake_;
+    // std::condition_variable would need the C++ runtime of GCC 12, which RHEL 9 lacks.
+    std::atomic<uint32_t> events_{0};
     std::deque<std::shared_ptr<Job>> waiting_;
     std::shared_ptr<Job> running_;
     bool closing_ = false;

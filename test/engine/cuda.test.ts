@@ -1,4 +1,5 @@
-// Engines on a CUDA device: here the library whose kernels run on the CPU over fibers, in memory that the host cannot touch.
+// Engines on a CUDA device: without ATTUNE_CUDA the one whose kernels run on the CPU over fibers, in memory that the host
+// cannot touch.
 // And how far opening a library goes, stage by stage.
 
 import { copyFileSync, writeFileSync } from "node:fs";
@@ -9,8 +10,8 @@ import { expect } from "chai";
 import { findCudaLibrary } from "../../lib/engine/cuda-library.js";
 import { createEngine, type Engine, listBackends, type Model } from "../../lib/engine/index.js";
 import { failureOf } from "../errors/expect-failure.js";
+import { simulatedCuda, testedCuda, withCuda } from "../support/cuda-library.js";
 import { demonstrations } from "../support/packed-rows.js";
-import { expectSimulated, simulated, withCuda } from "../support/simulated-cuda.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
@@ -45,9 +46,12 @@ describe("opening the library of CUDA kernels", () => {
   });
 
   it("shows the device that it found", async () => {
-    const backend = await cudaBackend(simulated);
-    expect(backend?.stage).to.equal("ok");
-    expect(backend?.devices?.map(({ capability }) => capability)).to.deep.equal(["9.0"]);
+    const { stage, devices = [] } = (await cudaBackend(testedCuda())) ?? {};
+    expect(stage).to.equal("ok");
+    expect(devices).to.not.be.empty;
+    for (const { capability } of devices) expect(Number(capability)).to.be.at.least(8);
+    if (testedCuda() === simulatedCuda)
+      expect(devices.map(({ capability }) => capability)).to.deep.equal(["9.0"]);
   });
 
   it("looks in the package of this platform", () => {
@@ -76,9 +80,8 @@ describe("an engine on a CUDA device", () => {
   let cuda: Engine;
   let cpu: Engine;
   before(async () => {
-    expectSimulated();
     writeTinyModel({ folder: at("tiny") });
-    cuda = await withCuda(simulated, () => createEngine({ device: "cuda", threads: 1 }));
+    cuda = await withCuda(testedCuda(), () => createEngine({ device: "cuda", threads: 1 }));
     cpu = await createEngine({ device: "cpu", threads: 1, isa: "scalar" });
   });
   after(async () => {

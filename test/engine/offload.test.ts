@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { createEngine, type Engine, type EngineMemory, type Model } from "../../lib/engine/index.js";
 import { failureOf } from "../errors/expect-failure.js";
 import { demonstrations } from "../support/packed-rows.js";
-import { expectSimulated, simulated, withCuda } from "../support/simulated-cuda.js";
+import { testedCuda, withCuda } from "../support/cuda-library.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
@@ -18,12 +18,11 @@ describe("a model whose layers the host keeps", () => {
   const at = suiteFolder();
   const layers = 6;
   before(() => {
-    expectSimulated();
     writeTinyModel({ folder: at("tiny"), layers, width: 64, mlpWidth: 512 });
   });
 
   const onDevice = async <Result>(work: (engine: Engine) => Promise<Result>): Promise<Result> => {
-    await using engine = await withCuda(simulated, () => createEngine({ device: "cuda", threads: 1 }));
+    await using engine = await withCuda(testedCuda(), () => createEngine({ device: "cuda", threads: 1 }));
     return await work(engine);
   };
   /** What an engine of its own holds once a model has scored the rows, and their log-probs. */

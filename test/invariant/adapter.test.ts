@@ -2,8 +2,9 @@
 // is, and cutting into micro-batches leaves the gradients. Tiny models; must not compare with any other program.
 
 import { expect } from "chai";
-import { createEngine, type Model } from "../../lib/engine/index.js";
+import type { Model } from "../../lib/engine/index.js";
 import { at } from "../support/oracle-compare.js";
+import { testedEngine } from "../support/oracle-engines.js";
 import { expectSameBits, expectSameTensors, firstDifference, relativeDistance } from "./same-bits.js";
 import { pairRows } from "./tiny-rows.js";
 import { forEachModel, withModel } from "./tiny-suite.js";
@@ -59,7 +60,7 @@ describe("invariant: adapters", () => {
 
     it("train to the same bits with one thread and again", async () => {
       const expected = await withModel(load, trained);
-      const single = await createEngine({ device: "cpu", isa: isa.name, threads: 1 });
+      const single = await testedEngine({ isa, threads: 1 });
       try {
         expectSameTensors(
           await withModel(() => single.loadModel(folder, { dtype, adapter }), trained),

@@ -2,7 +2,7 @@
 // Tiny models; must not compare with any other program.
 
 import { expect } from "chai";
-import { createEngine } from "../../lib/engine/index.js";
+import { testedEngine } from "../support/oracle-engines.js";
 import { expectSameTensors, firstTensorDifference, type NamedTensors } from "./same-bits.js";
 import { pairRows } from "./tiny-rows.js";
 import { forEachModel, type InvariantSubject, withModel } from "./tiny-suite.js";
@@ -16,7 +16,7 @@ interface Training {
 
 async function train({ isa, dtype, folder }: InvariantSubject, training: Training): Promise<NamedTensors> {
   const { threads, kind = "dpo", learningRate = 1e-3 } = training;
-  const engine = await createEngine({ device: "cpu", isa: isa.name, threads });
+  const engine = await testedEngine({ isa, threads });
   try {
     const load = () => engine.loadModel(folder, { dtype });
     return await withModel(load, (model) =>

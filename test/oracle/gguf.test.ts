@@ -20,7 +20,7 @@ interface GgufCase {
 describe("oracle: gguf", () => {
   const files = oracleEntries("gguf").filter((name) => name.endsWith(".json"));
 
-  for (const isa of testedIsas()) {
+  for (const isa of testedIsas({ withCuda: true })) {
     describe(isaTitle(isa), () => {
       const checks = suiteChecks({ isa });
       for (const file of files) {

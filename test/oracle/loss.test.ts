@@ -130,7 +130,7 @@ function registerCases({ content, group, cases }: Registered): void {
   if (plain !== undefined) for (const one of cases) it(`${one.case}: values`, () => plain(one, content));
   const check = onEverySet[key];
   if (check === undefined) return;
-  for (const isa of testedIsas()) {
+  for (const isa of testedIsas({ withCuda: true })) {
     describe(isaTitle(isa), () => {
       const checks = suiteChecks({ isa });
       for (const one of cases)

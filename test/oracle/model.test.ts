@@ -18,17 +18,21 @@ import { realModelCase } from "./real-model-case.js";
 import { rewardModelCase } from "./reward-model-case.js";
 
 describe("oracle: model", () => {
-  const isas = testedIsas();
   let cases = 0;
   for (const name of oracleEntries("model")) {
     const kind = modelCaseKind(name);
     if (kind === "none") continue;
     cases += 1;
+    const isas = testedIsas({ withCuda: kind !== "real" });
     if (kind === "adapter") {
       const expected = new ExpectedModel<AdapterFigures>(name);
       for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => adapterCase(expected, isa));
     } else if (kind === "real") {
-      for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => realModelCase(name, isa));
+      for (const isa of isas) {
+        const title = `${name}, ${isaTitle(isa)}`;
+        if (isa.cuda !== undefined && !isa.native) it(`${title}: hours of fibers, for a GPU alone`);
+        else describe(title, () => realModelCase(name, isa));
+      }
     } else if (kind === "reward") {
       const expected = new ExpectedModel<RewardFigures>(name);
       for (const isa of isas) describe(`${name}, ${isaTitle(isa)}`, () => rewardModelCase(expected, isa));

@@ -255,7 +255,9 @@ function failedTests(family: string, folder: string): readonly string[] {
   const report = join(folder, "report.json");
   const mocha = join(repository, "node_modules/mocha/bin/mocha.js");
   const flags = ["--import=tsx", "--timeout=60000", "--reporter=json", `--reporter-option=output=${report}`];
-  const env = { ...process.env, ATTUNE_ORACLE: folder, ATTUNE_ISA: testedIsas()[0]?.name ?? "" };
+  const [isa] = testedIsas();
+  const own = isa?.cuda === undefined ? { ATTUNE_ISA: isa?.name ?? "" } : {};
+  const env = { ...process.env, ATTUNE_ORACLE: folder, ...own };
   const file = join(repository, `test/oracle/${family}.test.ts`);
   const { stderr } = spawnSync(process.execPath, [mocha, ...flags, file], {
     cwd: repository,

@@ -1,4 +1,4 @@
-// Every training run of the oracle, step by step, on every instruction set.
+// Every training run of the oracle, step by step, on every instruction set; one of each algorithm on CUDA's kernels.
 // Must not name a case: whatever the folder holds is run or listed as pending, and an empty folder fails.
 
 import { expect } from "chai";
@@ -14,10 +14,16 @@ describe("oracle: trainer", () => {
   let run = 0;
   for (const algorithm of oracleEntries("trainer")) {
     const files = oracleEntries("trainer", algorithm).filter((name) => name.endsWith(".json"));
+    let withCuda = true;
+    const nextIsas = () => {
+      const isas = testedIsas({ withCuda });
+      withCuda = false;
+      return isas;
+    };
     for (const file of files) {
       if (algorithm === "ppo") {
         run += 1;
-        for (const isa of testedIsas())
+        for (const isa of nextIsas())
           describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => ppoTrainerTests(ppoCase(file), isa));
         continue;
       }
@@ -29,8 +35,7 @@ describe("oracle: trainer", () => {
       }
       run += 1;
       const tests = algorithm === "reward" ? rewardTrainerTests : trainerCaseTests;
-      for (const isa of testedIsas())
-        describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => tests(one, isa));
+      for (const isa of nextIsas()) describe(`${algorithm}/${file}, ${isaTitle(isa)}`, () => tests(one, isa));
     }
   }
 

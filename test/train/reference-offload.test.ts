@@ -8,7 +8,7 @@ import { type DpoOptions, dpo, kto } from "../../lib/train/index.js";
 import { Roles } from "../../lib/train/online/reward-roles.js";
 import type { SharedSettings } from "../../lib/train/settings.js";
 import { failureOf } from "../errors/expect-failure.js";
-import { expectSimulated, simulated, withCuda } from "../support/simulated-cuda.js";
+import { testedCuda, withCuda } from "../support/cuda-library.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { timelessMetrics } from "./same-run.js";
 import { type Place, pairs, temporaryPlace } from "./training-rows.js";
@@ -18,10 +18,9 @@ describe("a reference that the host keeps", () => {
   let engine: Engine;
   let model: Model;
   beforeEach(async () => {
-    expectSimulated();
     place = temporaryPlace();
     writeTinyModel({ folder: place.model, layers: 4 });
-    engine = await withCuda(simulated, () => createEngine({ device: "cuda", threads: 1 }));
+    engine = await withCuda(testedCuda(), () => createEngine({ device: "cuda", threads: 1 }));
     model = await engine.loadModel(place.model);
   });
   afterEach(async () => {
@@ -65,7 +64,7 @@ describe("a reference that the host keeps", () => {
     const other = join(place.folder, "other");
     writeTinyModel({ folder: other, layers: 3, seed: 2 });
     const run = (name: string, referenceOffload: boolean) =>
-      withCuda(simulated, async () => {
+      withCuda(testedCuda(), async () => {
         const own = {
           model: place.model,
           device: "cuda",
@@ -134,7 +133,7 @@ describe("a reference that the host keeps", () => {
       const warn = (text: string) => expect.fail(text);
       return new Roles({ policy: model, settings, warn, job: {} });
     };
-    await withCuda(simulated, async () => {
+    await withCuda(testedCuda(), async () => {
       const rows = [{ prompt: "One two", completion: " three" }];
       const scores: Float32Array[] = [];
       for (const offload of [true, false]) {

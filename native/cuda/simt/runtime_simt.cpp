@@ -26,6 +26,7 @@ struct DeviceMemory {
     std::map<int64_t, int64_t> free{{0, kDeviceBytes}};  // offset -> bytes
     std::map<int64_t, int64_t> used;
     std::mutex mutex;
+    std::mutex running;  // queues of several engines take turns: the first to end locks the memory again
 
     DeviceMemory() {
         void* memory =
@@ -187,8 +188,7 @@ Status clear(void* device, int64_t bytes, void* queue) {
 
 // One engine's thread at a time: the memory is open to all of them meanwhile.
 Status wait(void* queue) {
-    static std::mutex turns;
-    const std::scoped_lock turn(turns);
+    const std::scoped_lock turn(memory().running);
     memory().protect(PROT_READ | PROT_WRITE);
     static_cast<simt::WorkQueue*>(queue)->run();
     memory().protect(PROT_NONE);
