@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import { createEngine, type Engine, type EngineMemory, type Model } from "../../lib/engine/index.js";
 import { failureOf } from "../errors/expect-failure.js";
-import { demonstrations } from "../support/packed-rows.js";
 import { testedCuda, withCuda } from "../support/cuda-library.js";
+import { demonstrations } from "../support/packed-rows.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
