@@ -11,7 +11,8 @@ namespace {
 
 // What the device said, where it was the device that failed.
 Error with_device_reason(const Error& error, const OpenDevice& device) {
-    if (error.code != Code::Backend && error.code != Code::Memory) return error;
+    if (error.code != Code::Backend && error.code != Code::Memory && error.code != Code::DeviceLost)
+        return error;
     const std::string reason = device.last_error();
     return reason.empty() ? error : Error(error.code, error.text + " The device said: " + reason + ".");
 }
