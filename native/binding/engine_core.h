@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/backend.h"
@@ -68,7 +69,8 @@ struct EngineCore {
     const Ops* ops;
     OpenDevice device;
     std::shared_ptr<ThreadPool> pool;
-    Scratch scratch;  // command thread only
+    Scratch scratch;            // command thread only
+    std::optional<Error> lost;  // likewise: how the device was lost, which every later job reports
     std::atomic<int64_t> scratch_bytes{0};
     JobQueue queue;  // last: its destructor joins the thread before the rest goes
 };

@@ -91,7 +91,7 @@ Napi::Value available_memory(const Napi::CallbackInfo& info) {
 // releaseMemory(engine, job): what no tensor uses goes back to the GPU
 Napi::Value release_memory(const Napi::CallbackInfo& info) {
     EngineCore& core = *engine_of(info[0]).core;
-    return run(
+    return run_freeing(
         info.Env(), integer_from(info[1], "job"), core,
         [&ops = *core.ops](Stream& stream, Job&) {
             check(ops.memory_trim(&stream), "memory_trim");
@@ -107,7 +107,7 @@ Napi::Value dispose_engine(const Napi::CallbackInfo& info) {
     const int64_t number = integer_from(info[1], "job");
     handle.core->queue.cancel_all();
     const std::weak_ptr<EngineCore> weak = handle.core;
-    return run(
+    return run_freeing(
         info.Env(), number, *handle.core,
         [&ops = *handle.core->ops](Stream& stream, Job&) {
             ops.memory_trim(&stream);

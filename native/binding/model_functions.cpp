@@ -322,7 +322,7 @@ Napi::Value base_fingerprint(const Napi::CallbackInfo& info) {
 Napi::Value dispose_model(const Napi::CallbackInfo& info) {
     ModelHandle& handle = model_of(info[0]);
     const std::shared_ptr<ModelCore> model = handle.model;
-    return run(
+    return run_freeing(
         info.Env(), integer_from(info[1], "job"), *handle.engine,
         [model](Stream&, Job&) {
             model->release().reset();

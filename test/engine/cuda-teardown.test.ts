@@ -1,6 +1,8 @@
 // Processes and workers that end while kernels run on a GPU, here one whose kernels take long.
 
+import { writeFileSync } from "node:fs";
 import { expect } from "chai";
+import { runProgram } from "../cli/program-process.js";
 import { runChild } from "../support/run-child.js";
 import { withMachine } from "../support/simulated-gpu.js";
 import { suiteFolder } from "../support/temporary-folder.js";
@@ -39,5 +41,24 @@ describe("ending in the middle of a kernel", function () {
       );
       expect(ended).to.deep.equal({ code: null, signal: "SIGINT", output: "on cuda\n", errors: "" });
       expect(Number(process.hrtime.bigint() - started) / 1e9).to.be.below(30);
+    }));
+
+  it("Ctrl-C saves what a training run has, and exits with 130", () =>
+    withMachine("devices=1", async () => {
+      const rows = [{ prompt: "a?", completion: " one" }];
+      writeFileSync(at("rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+      const words = ["sft", "--device", "cuda", "--model", at("tiny"), "--data", at("rows.jsonl")];
+      let sent = false;
+      const { code, signal, stderr } = await runProgram(
+        [...words, "--output", at("run"), "--epochs", "100000"],
+        {
+          onText: (text, child) => {
+            if (sent || !text.includes("step 2/")) return;
+            sent = true;
+            child.kill("SIGINT");
+          },
+        },
+      );
+      expect([code, signal], stderr).to.deep.equal([130, null]);
     }));
 });
