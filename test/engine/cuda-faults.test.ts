@@ -168,7 +168,7 @@ describe("a GPU that is lost", () => {
         for (let i = 0; i < 3; i++) await lossOf(model);
       };
       await expectFailure(steps, code, "cudaErrorECCUncorrectable");
-      await withMachine("devices=1 capability=80", async () => {
+      await withMachine("devices=1 memory=512", async () => {
         await using engine = await onGpu();
         expect(await lossOf(await engine.loadModel(at("tiny")))).to.be.a("number");
       });

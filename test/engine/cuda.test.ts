@@ -4,7 +4,7 @@
 
 import { copyFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { expect } from "chai";
 import { findCudaLibrary } from "../../lib/engine/cuda-library.js";
 import { createEngine, type Engine, listBackends, type Model } from "../../lib/engine/index.js";
@@ -36,7 +36,7 @@ describe("opening the library of CUDA kernels", () => {
   });
 
   it("ends at the symbol for another library", async () => {
-    copyFileSync(join(buildFolder, "attune.node"), at("other.so"));
+    copyFileSync(join(dirname(simulatedCuda), "attune.node"), at("other.so"));
     const backend = await cudaBackend(at("other.so"));
     expect(backend?.stage).to.equal("symbol");
     expect(backend?.reason).to.contain("attune_backend_entry");
