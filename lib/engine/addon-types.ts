@@ -51,6 +51,8 @@ export interface IsaInfo {
 export type CudaStage = "missing" | "dlopen" | "symbol" | "abi" | "probe" | "ok";
 
 export interface CudaDevice {
+  /** `device: "cuda:<index>"` takes it. */
+  readonly index: number;
   readonly name: string;
   /** Compute capability: "9.0". */
   readonly capability: string;
@@ -172,14 +174,19 @@ export interface NativeAddon {
   isas(): IsaInfo[];
   /** Opens the library, once for the process. */
   cuda(path: string): CudaFound;
-  /** `isa` empty = the best one; `cuda`: path of the library to compute on its first device, empty = on the CPU. */
+  /** `isa` empty = the best one; `cuda`: path of the library to compute on its device `index`, empty = on the CPU. */
   createEngine(
     threads: number,
     isa: string,
     cuda: string,
+    index?: number,
   ): { handle: EngineHandle; isa: string; threads: number };
-  /** Bytes: of scratch memory after the last job; reserved on the GPU, and what it could still give, -1 on the CPU. */
-  engineMemory(engine: EngineHandle): { scratch: number; device: number; available: number };
+  /** Bytes: of scratch memory after the last job; reserved on the GPU. */
+  engineMemory(engine: EngineHandle): { scratch: number; device: number };
+  /** Bytes that the GPU could still give. Of an engine on one. */
+  availableMemory(engine: EngineHandle): number;
+  /** What no tensor uses goes back to the GPU. */
+  releaseMemory(engine: EngineHandle, job: JobNumber): Promise<void>;
   /** Cancels what runs; resolves when the command thread has ended. Models must be disposed before. */
   disposeEngine(engine: EngineHandle, job: JobNumber): Promise<void>;
   lossTables(): LossTables;
@@ -208,6 +215,15 @@ export interface NativeAddon {
   /** What models on the same base hold together; `base` tells bases apart. */
   baseMemoryOf(model: ModelHandle): MemoryUse & { readonly base: number };
   plan(model: ModelHandle, rows: number, targets: number, training: boolean, host?: boolean): MemoryUse;
+  /** On a GPU takes so much more memory at once, and what such a plan needs out of it; on the CPU nothing. */
+  prepareModel(
+    model: ModelHandle,
+    job: JobNumber,
+    bytes: number,
+    rows: number,
+    targets: number,
+    training: boolean,
+  ): Promise<void>;
   forward(
     model: ModelHandle,
     job: JobNumber,

@@ -255,6 +255,15 @@ export interface Generation {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+export interface ReservedRoom {
+  readonly bytes: number;
+  /** Trunk rows and targets of the largest batch. */
+  readonly rows: number;
+  readonly targets: number;
+  /** The batches are for `step`: gradients and optimiser state too. */
+  readonly training: boolean;
+}
+
 /** A model that can be evaluated but not trained: what `snapshot()` gives. */
 export interface FrozenModel {
   readonly dtype: DType;
@@ -266,6 +275,11 @@ export interface FrozenModel {
   memory(): MemoryUse;
   /** What the machine, or the GPU that the model is on, could still give; absent: that of the machine. */
   availableMemory?(): AvailableMemory;
+  /**
+   * Takes memory of the GPU now, so that what is missing shows before the first batch and not in the middle; on the CPU
+   * it does nothing. `bytes`: all that will be needed beyond what is held. Throws ATTUNE_MEMORY.
+   */
+  reserve?(room: ReservedRoom): Promise<void>;
   /** The loss and sums that `step` would report; no gradient. */
   evaluate(batch: PackedBatch, loss: LossSpec, options?: JobOptions): Promise<StepResult>;
   /** Starts sampling after prompts given as ids, [prompts][tokens]. Text and streaming: `Model.generate`. */

@@ -44,8 +44,8 @@ export interface Logger {
 }
 
 export interface EngineOptions {
-  /** Default "auto": the best device that works. */
-  readonly device?: "auto" | "cpu" | "cuda";
+  /** Default "auto": the best device that works. "cuda" is the first GPU that can be used, "cuda:1" that of this number. */
+  readonly device?: "auto" | "cpu" | "cuda" | `cuda:${number}`;
   /** CPU threads; default ATTUNE_THREADS, else all the process may use. Engines with the same number share them. */
   readonly threads?: number;
   /** Instruction set (see `backends`); default ATTUNE_ISA, else the best the processor has. */
@@ -102,11 +102,13 @@ export interface Engine {
   /**
    * Loads a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file; a PEFT folder with the
    * model that it names.
-   * Throws ATTUNE_FILE, ATTUNE_FORMAT, ATTUNE_MODEL, ATTUNE_NOT_FINITE, ATTUNE_MEMORY.
+   * Throws ATTUNE_FILE, ATTUNE_FORMAT, ATTUNE_MODEL, ATTUNE_NOT_FINITE, ATTUNE_MEMORY, ATTUNE_DEVICE_LOST.
    */
   loadModel(path: string, options?: LoadModelOptions): Promise<Model>;
   /** Bytes held by all models of this engine. */
   memory(): EngineMemory;
+  /** Gives back to the GPU what is kept for the next use; on the CPU nothing is kept. */
+  releaseMemory(): Promise<void>;
   /** Cancels what runs, disposes the models, ends the threads. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -145,29 +147,64 @@ export function describeAddon(): AddonDescription {
 /** Throws ATTUNE_OPTION, ATTUNE_BACKEND, ATTUNE_ADDON_LOAD. */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   expectKeys("createEngine", options, ["device", "threads", "isa", "logger"]);
-  const device = expectOneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]);
+  const { kind, index } = chosenDevice(options.device ?? "auto");
   const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
   const addon = loadAddon();
-  const cuda = device === "cpu" ? "" : chosenCuda(device, options.logger);
+  const gpu = kind === "cpu" ? undefined : chosenGpu(kind, index, options.logger);
   const isa = options.isa ?? process.env.ATTUNE_ISA ?? "";
-  const made = callNative(() => addon.createEngine(threads, isa, cuda));
+  const onCpu = () => callNative(() => addon.createEngine(threads, isa, ""));
+  const onGpu = ({ path, index }: Gpu) => callNative(() => addon.createEngine(threads, isa, path, index));
+  let made: ReturnType<typeof onCpu> | undefined;
+  try {
+    made = gpu === undefined ? undefined : onGpu(gpu);
+  } catch (error) {
+    if (kind === "cuda") throw error;
+    options.logger?.warn?.(`Using the CPU: ${reasonOf(error)}`);
+  }
+  const device = made === undefined ? "cpu" : "cuda";
+  made ??= onCpu();
   options.logger?.debug?.(`engine with ${made.threads} threads, ${made.isa}`);
-  return new NativeEngine(addon, made, cuda === "" ? "cpu" : "cuda", options.logger);
+  return new NativeEngine(addon, made, device, options.logger);
 }
 
-/** Path of the library; empty where "auto" falls back to the CPU. Throws ATTUNE_BACKEND. */
-function chosenCuda(device: "auto" | "cuda", logger: Logger | undefined): string {
+interface ChosenDevice {
+  readonly kind: "auto" | "cpu" | "cuda";
+  /** Of a GPU; undefined = the first that can be used. */
+  readonly index: number | undefined;
+}
+
+function chosenDevice(device: string): ChosenDevice {
+  const number = /^cuda:(\d+)$/.exec(device)?.[1];
+  if (number !== undefined) return { kind: "cuda", index: Number(number) };
+  return { kind: expectOneOf("device", device, ["auto", "cpu", "cuda"]), index: undefined };
+}
+
+interface Gpu {
+  readonly path: string;
+  readonly index: number;
+}
+
+/** Undefined where "auto" falls back to the CPU. Throws ATTUNE_BACKEND. */
+function chosenGpu(
+  kind: "auto" | "cuda",
+  index: number | undefined,
+  logger: Logger | undefined,
+): Gpu | undefined {
   const { stage, reason, devices, path } = cudaState();
-  if (stage === "ok") return path;
-  if (device === "cuda") {
-    const text = `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
+  const found = devices.find((device) => index === undefined || device.index === index);
+  if (stage === "ok" && found !== undefined) return { path, index: found.index };
+  if (kind === "cuda") {
+    const text =
+      stage === "ok"
+        ? `Expected the CUDA device ${index} but there are ${devices.map((device) => device.index).join(", ")}.`
+        : `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
     throw fail("ATTUNE_BACKEND", text, { details: { stage, reason, devices } });
   }
   const text = `Using the CPU: CUDA backend ${stage}: ${reason}.`;
   // Where there is a GPU, somebody expects it to be used.
   if (existsSync("/dev/nvidiactl")) logger?.warn?.(text);
   else logger?.info?.(text);
-  return "";
+  return undefined;
 }
 
 class NativeEngine implements Engine {
@@ -275,7 +312,8 @@ class NativeEngine implements Engine {
   #adopt<Loaded extends LoadedFrozenModel>(handle: ModelHandle, make: (jobs: ModelJobs) => Loaded): Loaded {
     const onDisposed = (): void => void this.#models.delete(reference);
     const available = () => this.#available();
-    const model = make(new ModelJobs({ addon: this.#addon, handle, available, onDisposed }));
+    const onGpu = this.device === "cuda";
+    const model = make(new ModelJobs({ addon: this.#addon, handle, available, onGpu, onDisposed }));
     const reference = new WeakRef<LoadedFrozenModel>(model);
     this.#models.add(reference);
     return model;
@@ -292,8 +330,8 @@ class NativeEngine implements Engine {
   /** What the machine or the GPU could still give. */
   #available(): AvailableMemory {
     if (this.device === "cpu") return availableMemory();
-    const { available } = callNative(() => this.#addon.engineMemory(this.#handle));
-    return { bytes: available, limit: "free memory of the GPU" };
+    const bytes = callNative(() => this.#addon.availableMemory(this.#handle));
+    return { bytes, limit: "free memory of the GPU" };
   }
 
   /** Models still held by somebody; forgets the others. */
@@ -324,6 +362,11 @@ class NativeEngine implements Engine {
       device,
       total: sum("total") + scratch,
     };
+  }
+
+  async releaseMemory(): Promise<void> {
+    this.#expectOpen();
+    await runJob({ addon: this.#addon }, (job) => this.#addon.releaseMemory(this.#handle, job));
   }
 
   dispose(): Promise<void> {

@@ -16,6 +16,7 @@ import type {
   KlResult,
   LossSpec,
   MemoryUse,
+  ReservedRoom,
   SamplingOptions,
   StepResult,
 } from "./contract.js";
@@ -74,6 +75,10 @@ export class LoadedFrozenModel implements FrozenModel {
 
   availableMemory(): AvailableMemory {
     return this.jobs.available();
+  }
+
+  reserve(room: ReservedRoom): Promise<void> {
+    return this.jobs.reserve(room);
   }
 
   /** The part of `memory()` that models on the same base hold together. */

@@ -22,7 +22,7 @@ export interface StartGenerationOptions {
 const PREFILL_ROWS = 2048;
 
 /** Throws ATTUNE_OPTION, ATTUNE_DATA and, when it would not fit, ATTUNE_MEMORY with the numbers. */
-export function startGeneration(request: StartGenerationOptions): NativeGeneration {
+export async function startGeneration(request: StartGenerationOptions): Promise<NativeGeneration> {
   const { jobs, prompts, maxPositions } = request;
   const { addon, handle } = jobs;
   const sampling = resolveSampling(request);
@@ -30,12 +30,14 @@ export function startGeneration(request: StartGenerationOptions): NativeGenerati
   const lengths = Int32Array.from(prompts, ({ length }) => length);
   if (prompts.length > 0) {
     const rows = mostRows(lengths, sampling, maxPositions);
-    requireGenerationMemory({
+    const targets = atOnce(lengths, sampling);
+    const bytes = requireGenerationMemory({
       cache: callNative(() => addon.planGeneration(handle, lengths, sampling)),
-      planned: callNative(() => addon.plan(handle, rows, atOnce(lengths, sampling), false)),
+      planned: callNative(() => addon.plan(handle, rows, targets, false)),
       held: callNative(() => addon.memoryOf(handle)),
       available: jobs.available(),
     });
+    await jobs.reserve({ bytes, rows, targets, training: false });
   }
   const tokens = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));
   let at = 0;

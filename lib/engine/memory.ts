@@ -109,13 +109,16 @@ export function workspaceBytes({ activations }: Pick<MemoryUse, "activations">):
   return 2 ** 25 + Math.ceil(activations / 20);
 }
 
-/** Before training: throws ATTUNE_MEMORY with the numbers by purpose when the run would not fit. */
-export function requireMemory(need: MemoryNeed): void {
+/**
+ * Before training: throws ATTUNE_MEMORY with the numbers by purpose when the run would not fit. Returns the bytes that it
+ * needs beyond what is held.
+ */
+export function requireMemory(need: MemoryNeed): number {
   const { model, rows, targets, snapshots = 0, snapshotWeights: weights = "device", further = [] } = need;
   const planned = model.plan({ rows, targets, training: true });
   const frozen = model.plan({ rows, targets, training: false, weights });
   const parts = purposes.map(([key, name]) => [name, planned[key]] as const);
-  refuseBeyond({
+  return refuseBeyond({
     parts: [
       ...parts,
       ["reference snapshot", snapshots * frozen.total],
@@ -149,9 +152,9 @@ export interface GenerationMemory {
   readonly available?: AvailableMemory;
 }
 
-/** Before sampling: throws ATTUNE_MEMORY with the numbers when its keys and values would not fit. */
-export function requireGenerationMemory({ cache, planned, held, available }: GenerationMemory): void {
-  refuseBeyond({
+/** Before sampling: throws ATTUNE_MEMORY with the numbers when its keys and values would not fit; else what is needed. */
+export function requireGenerationMemory({ cache, planned, held, available }: GenerationMemory): number {
+  return refuseBeyond({
     parts: [
       ["keys and values", cache],
       ["activations", planned.activations],
@@ -194,9 +197,10 @@ interface Need {
 
 const TRAINING_ADVICE = "Use dtype bf16, smaller micro-batches, shorter rows, or a machine with more memory.";
 
-function refuseBeyond({ parts, held, available, advice = TRAINING_ADVICE }: Need): void {
+/** The bytes that are needed beyond what is held. */
+function refuseBeyond({ parts, held, available, advice = TRAINING_ADVICE }: Need): number {
   const total = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
-  if (total - held <= available.bytes) return;
+  if (total - held <= available.bytes) return Math.max(0, total - held);
   const listed = parts.filter(([, bytes]) => bytes > 0).map(([name, bytes]) => `${name} ${sizeText(bytes)}`);
   const message =
     `Expected ${sizeText(total - held)} of further memory but only ${sizeText(available.bytes)} are left (${available.limit}). ` +

@@ -3,7 +3,7 @@
 
 import { fail } from "../errors/index.js";
 import type { JobNumber, ModelHandle, NativeAddon, NativeProgress } from "./addon-types.js";
-import type { AvailableMemory } from "./contract.js";
+import type { AvailableMemory, ReservedRoom } from "./contract.js";
 import { nativeError, type RunJobOptions, runJob } from "./native-job.js";
 
 export interface ModelCall {
@@ -17,6 +17,7 @@ export interface ModelJobsOptions {
   readonly addon: NativeAddon;
   readonly handle: ModelHandle;
   readonly available: () => AvailableMemory;
+  readonly onGpu: boolean;
   readonly onDisposed: () => void;
 }
 
@@ -26,6 +27,7 @@ export class ModelJobs {
   readonly addon: NativeAddon;
   /** Memory that the model's device could still give. */
   readonly available: () => AvailableMemory;
+  readonly #onGpu: boolean;
   readonly #handle: ModelHandle;
   readonly #running = new Set<JobNumber>();
   readonly #onDisposed: () => void;
@@ -34,6 +36,7 @@ export class ModelJobs {
   constructor(options: ModelJobsOptions) {
     this.addon = options.addon;
     this.available = options.available;
+    this.#onGpu = options.onGpu;
     this.#handle = options.handle;
     this.#onDisposed = options.onDisposed;
   }
@@ -51,6 +54,14 @@ export class ModelJobs {
     const { handle, addon } = this;
     return runJob({ addon, running: this.#running, ...options }, (job, progress) =>
       work({ addon, handle, job, progress }),
+    );
+  }
+
+  /** The processor's memory costs nothing before it is touched: there is nothing to do for it. */
+  async reserve({ bytes, rows, targets, training }: ReservedRoom): Promise<void> {
+    if (!this.#onGpu) return;
+    await this.run({}, ({ addon, handle, job }) =>
+      addon.prepareModel(handle, job, bytes, rows, targets, training),
     );
   }
 

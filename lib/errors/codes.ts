@@ -43,6 +43,7 @@ export const errorCodes = {
   ATTUNE_ABORTED: failure("the work was cancelled"),
   ATTUNE_ADDON_LOAD: failure("the native addon could not be loaded"),
   ATTUNE_BACKEND: failure("a device backend could not be used"),
+  ATTUNE_DEVICE_LOST: failure("the GPU stopped working for this process"),
   ATTUNE_INTERNAL: failure("an error in attune itself; please report it"),
 } as const satisfies Record<string, CodeEntry>;
 

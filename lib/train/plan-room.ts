@@ -18,14 +18,15 @@ export interface RoomRequest {
   readonly offload: boolean;
 }
 
-/** @throws ATTUNE_MEMORY, ATTUNE_OUTPUT */
+/** Takes the memory where it is a GPU's. @throws ATTUNE_MEMORY, ATTUNE_OUTPUT */
 export async function requireRoom(request: RoomRequest): Promise<void> {
   const { settings, model, material, steps, snapshots, offload } = request;
   const { largest, further = [], stateBytes: beside = 0 } = material;
   // A frozen view of an adapter shares its base; what it copies is beside the activations nothing.
   const copies = model.adapter === undefined ? snapshots : 0;
   const snapshotWeights = offload ? "host" : "device";
-  requireMemory({ model, ...largest, snapshots: copies, snapshotWeights, further });
+  const needed = requireMemory({ model, ...largest, snapshots: copies, snapshotWeights, further });
+  await model.reserve?.({ bytes: needed, ...largest, training: true });
   const { output, saveEvery, keepCheckpoints, earlyStop } = settings;
   const bytes = model.trainableParameters * (model.dtype === "bf16" && model.adapter === undefined ? 2 : 4);
   const saves = saveEvery === 0 ? 0 : Math.floor((steps - 1) / saveEvery);

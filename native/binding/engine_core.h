@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/backend.h"
@@ -39,8 +40,12 @@ class OpenDevice {
     int64_t reserved_bytes() const {
         return device_ == nullptr ? 0 : library_->table.reserved_bytes(device_);
     }
+    // On a GPU. Throws Code::DeviceLost where it is lost.
     int64_t available_bytes() const {
-        return device_ == nullptr ? -1 : library_->table.available_bytes(device_);
+        char text[512] = "";
+        const int64_t bytes = library_->table.available_bytes(device_, text, sizeof(text));
+        require(bytes >= 0, Code::DeviceLost, "Expected to ask the GPU for its free memory but: ", text, ".");
+        return bytes;
     }
     // Why the command thread's last op failed; empty on the CPU.
     std::string last_error() const {
@@ -64,7 +69,8 @@ struct EngineCore {
     const Ops* ops;
     OpenDevice device;
     std::shared_ptr<ThreadPool> pool;
-    Scratch scratch;  // command thread only
+    Scratch scratch;            // command thread only
+    std::optional<Error> lost;  // likewise: how the device was lost, which every later job reports
     std::atomic<int64_t> scratch_bytes{0};
     JobQueue queue;  // last: its destructor joins the thread before the rest goes
 };

@@ -1,4 +1,5 @@
-// Functions on engines and jobs: isas, cuda, createEngine, engineMemory, disposeEngine, newJob, cancel.
+// Functions on engines and jobs: isas, cuda, createEngine, engineMemory, availableMemory, releaseMemory,
+// disposeEngine, newJob, cancel.
 #include <utility>
 
 #include "binding/arguments.h"
@@ -25,7 +26,8 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
     return list;
 }
 
-// cuda(path): { stage, reason, devices: { name, capability, driver, multiprocessors, memory, free }[] }
+// cuda(path): { stage, reason, devices: { index, name, capability, driver, multiprocessors, memory, free }[]
+// }
 Napi::Value cuda(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const CudaLibrary& library = cuda_library(text_from(info[0], "path"));
@@ -33,6 +35,7 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
     for (size_t i = 0; i < library.devices.size(); ++i) {
         const BackendDevice& found = library.devices[i];
         Napi::Object device = Napi::Object::New(env);
+        device.Set("index", found.index);
         device.Set("name", found.name);
         device.Set("capability", std::to_string(found.major) + "." + std::to_string(found.minor));
         device.Set("driver", std::to_string(found.driver_version / 1000) + "." +
@@ -49,7 +52,8 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
     return result;
 }
 
-// createEngine(threads, isa, cuda): { handle, isa, threads }; cuda: path of the library, empty = the CPU
+// createEngine(threads, isa, cuda, index?): { handle, isa, threads }; cuda: path of the library, empty = the
+// CPU; index: of the device
 Napi::Value create_engine(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const int64_t threads = integer_from(info[0], "threads");
@@ -57,8 +61,10 @@ Napi::Value create_engine(const Napi::CallbackInfo& info) {
             threads, ".");
     const std::string path = text_from(info[2], "cuda");
     const int count = static_cast<int>(threads);
-    auto core = path.empty() ? std::make_shared<EngineCore>(count, text_from(info[1], "isa"))
-                             : std::make_shared<EngineCore>(count, cuda_library(path), 0);
+    const int64_t index = info[3].IsUndefined() ? 0 : integer_from(info[3], "index");
+    auto core = path.empty()
+                    ? std::make_shared<EngineCore>(count, text_from(info[1], "isa"))
+                    : std::make_shared<EngineCore>(count, cuda_library(path), static_cast<int32_t>(index));
     AddonState::of(env).remember(core);
     Napi::Object result = Napi::Object::New(env);
     result.Set("isa", core->ops->name);
@@ -67,15 +73,31 @@ Napi::Value create_engine(const Napi::CallbackInfo& info) {
     return result;
 }
 
-// engineMemory(engine): { scratch: bytes after the last job, device: bytes reserved on the GPU, available:
-// what it could still give, -1 on the CPU }
+// engineMemory(engine): { scratch: bytes after the last job, device: bytes reserved on the GPU }
 Napi::Value engine_memory(const Napi::CallbackInfo& info) {
     const EngineCore& core = *engine_of(info[0]).core;
     Napi::Object memory = Napi::Object::New(info.Env());
     memory.Set("scratch", static_cast<double>(core.scratch_bytes.load(std::memory_order_relaxed)));
     memory.Set("device", static_cast<double>(core.device.reserved_bytes()));
-    memory.Set("available", static_cast<double>(core.device.available_bytes()));
     return memory;
+}
+
+// availableMemory(engine): bytes that the engine's GPU could still give
+Napi::Value available_memory(const Napi::CallbackInfo& info) {
+    const EngineCore& core = *engine_of(info[0]).core;
+    return Napi::Number::New(info.Env(), static_cast<double>(core.device.available_bytes()));
+}
+
+// releaseMemory(engine, job): what no tensor uses goes back to the GPU
+Napi::Value release_memory(const Napi::CallbackInfo& info) {
+    EngineCore& core = *engine_of(info[0]).core;
+    return run_freeing(
+        info.Env(), integer_from(info[1], "job"), core,
+        [&ops = *core.ops](Stream& stream, Job&) {
+            check(ops.memory_trim(&stream), "memory_trim");
+            return Nothing{};
+        },
+        undefined_of);
 }
 
 // disposeEngine(engine, job): resolves when the running jobs have been cancelled and the command thread is
@@ -85,8 +107,12 @@ Napi::Value dispose_engine(const Napi::CallbackInfo& info) {
     const int64_t number = integer_from(info[1], "job");
     handle.core->queue.cancel_all();
     const std::weak_ptr<EngineCore> weak = handle.core;
-    return run(
-        info.Env(), number, *handle.core, [](Stream&, Job&) { return Nothing{}; },
+    return run_freeing(
+        info.Env(), number, *handle.core,
+        [&ops = *handle.core->ops](Stream& stream, Job&) {
+            ops.memory_trim(&stream);
+            return Nothing{};
+        },
         [weak](Napi::Env env, Nothing&) -> Napi::Value {
             // The queue is empty here, so joining its thread does not keep JavaScript waiting.
             if (const std::shared_ptr<EngineCore> core = weak.lock()) core->queue.close();
@@ -112,6 +138,8 @@ void export_engine_functions(Napi::Env env, Napi::Object exports) {
     export_function<cuda>(env, exports, "cuda");
     export_function<create_engine>(env, exports, "createEngine");
     export_function<engine_memory>(env, exports, "engineMemory");
+    export_function<available_memory>(env, exports, "availableMemory");
+    export_function<release_memory>(env, exports, "releaseMemory");
     export_function<dispose_engine>(env, exports, "disposeEngine");
     export_function<new_job>(env, exports, "newJob");
     export_function<cancel>(env, exports, "cancel");

@@ -42,12 +42,19 @@ void export_function(Napi::Env env, Napi::Object& target, const char* name) {
 // `undo` runs when it fails or is cancelled, also before it began.
 template <class Work, class Convert>
 Napi::Value run(Napi::Env env, int64_t number, EngineCore& engine, Work work, Convert convert,
-                Napi::Value progress = {}, std::function<void(Stream&)> undo = {}) {
+                Napi::Value progress = {}, std::function<void(Stream&)> undo = {}, bool frees = false) {
     AddonState& state = AddonState::of(env);
     auto job = std::make_shared<TypedJob<Work, Convert>>(number, &engine, state.channel(), std::move(work),
                                                          std::move(convert));
     job->undo = std::move(undo);
+    job->frees = frees;
     return state.start(env, engine, std::move(job), progress);
+}
+
+// Work that only gives something back: also on a device that is lost.
+template <class Work, class Convert>
+Napi::Value run_freeing(Napi::Env env, int64_t number, EngineCore& engine, Work work, Convert convert) {
+    return run(env, number, engine, std::move(work), std::move(convert), {}, {}, true);
 }
 
 }  // namespace attune::binding

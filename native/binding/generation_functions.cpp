@@ -194,7 +194,7 @@ Napi::Value generation_counts(const Napi::CallbackInfo& info) {
 // disposeGeneration(generation, job): frees the caches on the command thread
 Napi::Value dispose_generation(const Napi::CallbackInfo& info) {
     const GenerationHandle& handle = generation_of(info[0]);
-    return run(
+    return run_freeing(
         info.Env(), integer_from(info[1], "job"), *handle.engine,
         [core = handle.core](Stream&, Job&) {
             core->generation.reset();

@@ -11,7 +11,8 @@ namespace {
 
 // What the device said, where it was the device that failed.
 Error with_device_reason(const Error& error, const OpenDevice& device) {
-    if (error.code != Code::Backend && error.code != Code::Memory) return error;
+    if (error.code != Code::Backend && error.code != Code::Memory && error.code != Code::DeviceLost)
+        return error;
     const std::string reason = device.last_error();
     return reason.empty() ? error : Error(error.code, error.text + " The device said: " + reason + ".");
 }
@@ -34,9 +35,12 @@ void Job::run() noexcept {
     try {
         require(!cancelled.load(std::memory_order_relaxed), Code::Aborted,
                 "The work was cancelled before it began.");
+        if (engine_->lost && !frees) throw Error(*engine_->lost);
         work(stream);
     } catch (const Error& error) {
-        failure_.emplace(with_device_reason(error, engine_->device));
+        const bool known = engine_->lost && error.code == Code::DeviceLost;
+        failure_.emplace(known ? *engine_->lost : with_device_reason(error, engine_->device));
+        if (failure_->code == Code::DeviceLost) engine_->lost = failure_;
     } catch (const std::bad_alloc&) {
         failure_.emplace(
             Code::Memory,

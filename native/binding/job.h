@@ -42,6 +42,8 @@ class Job : public JobQueue::Job, public std::enable_shared_from_this<Job> {
     // Runs on the command thread when the job fails or is cancelled, also before it began; not while the
     // environment closes.
     std::function<void(Stream&)> undo;
+    // It has nothing to do with whether the device still works.
+    bool frees = false;
 
   protected:
     virtual void work(Stream& stream) = 0;

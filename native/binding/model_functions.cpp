@@ -294,6 +294,19 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info) {
         [](Napi::Env env, std::vector<float>& values) { return float32_value(env, std::move(values)); });
 }
 
+// prepareModel(model, job, bytes, rows, targets, training): on a GPU takes the memory of such a plan
+Napi::Value prepare_model(const Napi::CallbackInfo& info) {
+    return run_on_model(
+        info,
+        [bytes = integer_from(info[2], "bytes"), rows = integer_from(info[3], "rows"),
+         targets = integer_from(info[4], "targets"),
+         training = boolean_from(info[5], "training")](Session& session, Stream& stream, Job&) {
+            session.prepare(bytes, rows, targets, training, stream);
+            return Nothing{};
+        },
+        undefined_of);
+}
+
 // baseFingerprint(model, job): 16 hexadecimal digits
 Napi::Value base_fingerprint(const Napi::CallbackInfo& info) {
     return run_on_model(
@@ -309,7 +322,7 @@ Napi::Value base_fingerprint(const Napi::CallbackInfo& info) {
 Napi::Value dispose_model(const Napi::CallbackInfo& info) {
     ModelHandle& handle = model_of(info[0]);
     const std::shared_ptr<ModelCore> model = handle.model;
-    return run(
+    return run_freeing(
         info.Env(), integer_from(info[1], "job"), *handle.engine,
         [model](Stream&, Job&) {
             model->release().reset();
@@ -346,6 +359,7 @@ void export_model_functions(Napi::Env env, Napi::Object exports) {
     // parameter(model, job, name), gradient(model, job, name): Float32Array
     export_function<read_tensor<&Session::parameter>>(env, exports, "parameter");
     export_function<read_tensor<&Session::gradient>>(env, exports, "gradient");
+    export_function<prepare_model>(env, exports, "prepareModel");
     export_function<base_fingerprint>(env, exports, "baseFingerprint");
     export_function<dispose_model>(env, exports, "disposeModel");
 }

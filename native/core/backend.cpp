@@ -15,6 +15,8 @@ void check(Status status, const char* op) {
             raise(Code::Memory, op, ": not enough memory for its workspace.");
         case Status::Backend:
             raise(Code::Backend, op, ": the device reported an error.");
+        case Status::Lost:
+            raise(Code::DeviceLost, op, ": the device is lost to this engine, which can only be disposed.");
     }
 }
 

@@ -14,6 +14,7 @@ constexpr uint32_t kBackendAbi = 2;
 constexpr const char* kBackendEntry = "attune_backend_entry";
 
 struct BackendDevice {
+    int32_t index;  // by which it is opened
     char name[256];
     int32_t major, minor;    // compute capability
     int32_t driver_version;  // 13000: what CUDA 13.0 needs
@@ -37,9 +38,9 @@ struct BackendTable {
     void (*close)(void* device);
     // Of the device's memory, in use or kept for the next use.
     int64_t (*reserved_bytes)(void* device);
-    // That the device could still give, what is kept included.
-    int64_t (*available_bytes)(void* device);
-    // Of the calling thread's last op that returned Memory or Backend.
+    // That the device could still give, what is kept included; -1 with a text where it is lost.
+    int64_t (*available_bytes)(void* device, char* error, size_t size);
+    // Of the calling thread's last op that returned Memory, Backend or Lost.
     void (*last_error)(char* error, size_t size);
 };
 

@@ -39,8 +39,7 @@ std::string capability_text(const BackendDevice& device) {
 void probe(CudaLibrary& library) {
     char text[kTextBytes] = "";
     const int32_t count = library.table.device_count(text, sizeof(text));
-    if (count <= 0)
-        return fail(library, "probe", text_of(text) + "; a driver of version 580 or newer is needed");
+    if (count <= 0) return fail(library, "probe", text_of(text));
     std::string refused;
     for (int32_t i = 0; i < count; ++i) {
         BackendDevice device{};

@@ -19,6 +19,8 @@ const char* code_name(Code code) noexcept {
             return "MEMORY";
         case Code::Backend:
             return "BACKEND";
+        case Code::DeviceLost:
+            return "DEVICE_LOST";
         case Code::NotFinite:
             return "NOT_FINITE";
         case Code::Aborted:

@@ -18,6 +18,7 @@ enum class Code {
     Model,
     Memory,
     Backend,
+    DeviceLost,
     NotFinite,
     Aborted,
     Disposed,

@@ -21,7 +21,8 @@
 
 namespace attune {
 
-enum class Status : int32_t { Ok = 0, Shape = 1, Memory = 2, Backend = 3 };
+// Lost: the device works no more for this process, and every later op of the same stream returns it.
+enum class Status : int32_t { Ok = 0, Shape = 1, Memory = 2, Backend = 3, Lost = 4 };
 
 // Row-major activations; stride in elements between rows (>= cols).
 struct Mat {
@@ -208,6 +209,11 @@ struct Ops {
     Status (*memory_grow)(MemoryBlock* block, int64_t bytes, Stream* stream);
     // From any thread. `device` is that of the stream it came from.
     void (*memory_release)(MemoryBlock block, void* device);
+    // Takes so much more than is in use from the device now, so that later blocks come out of it. On the CPU
+    // nothing: untouched memory costs nothing there.
+    Status (*memory_reserve)(int64_t bytes, Stream* stream);
+    // Gives back to the device what nothing uses, also after it was lost.
+    Status (*memory_trim)(Stream* stream);
     // host = memory;  memory = host
     Status (*memory_read)(void* host, const void* memory, int64_t bytes, Stream* stream);
     Status (*memory_write)(void* memory, const void* host, int64_t bytes, Stream* stream);

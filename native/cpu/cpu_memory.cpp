@@ -26,6 +26,14 @@ void memory_release(MemoryBlock block, void*) {
     AlignedDelete{static_cast<size_t>(block.bytes)}(static_cast<std::byte*>(block.data));
 }
 
+Status memory_reserve(int64_t, Stream*) {
+    return Status::Ok;
+}
+
+Status memory_trim(Stream*) {
+    return Status::Ok;
+}
+
 Status copy_bytes(void* target, const void* source, int64_t bytes, Stream*) {
     if (bytes > 0) std::memcpy(target, source, static_cast<size_t>(bytes));
     return Status::Ok;
@@ -40,6 +48,8 @@ Status finish(Stream*) {
 void fill_memory(Ops& ops) {
     ops.memory_grow = memory_grow;
     ops.memory_release = memory_release;
+    ops.memory_reserve = memory_reserve;
+    ops.memory_trim = memory_trim;
     ops.memory_read = copy_bytes;
     ops.memory_write = copy_bytes;
     ops.finish = finish;

@@ -4,7 +4,7 @@
 
 #include <new>
 
-#include "cuda/runtime.h"
+#include "cuda/fault.h"
 
 namespace attune::gpu {
 
@@ -17,7 +17,7 @@ constexpr int kTurnFirst = 3, kTurnSecond = 4;
 constexpr int kMostWorkspace = 1;
 
 Status failed(const char* call, int status) {
-    set_last_error(std::string(call) + ": status " + std::to_string(status));
+    set_failure(Status::Backend, "%s: status %d", call, status);
     return Status::Backend;
 }
 

@@ -44,7 +44,7 @@ struct CublasLtFunctions {
                     void* d_layout, const CublasLtAlgorithm* algorithm, void* workspace,
                     size_t workspace_bytes, void* queue);
 };
-// False with last_error() where there is none. cublaslt_library.cpp, or simt/cublaslt_simt.cpp for checks.
+// False with last_failure() where there is none. cublaslt_library.cpp, or simt/cublaslt_simt.cpp for checks.
 bool find_cublaslt(CublasLtFunctions& functions);
 
 // A row-major matrix c [M, N] fp32 = scale * op(a) op(b) (+ c): a, b bf16 as they lie, turned over where
@@ -61,7 +61,7 @@ class CublasLt {
   public:
     static constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
 
-    // Null with last_error() where the library cannot be used.
+    // Null with last_failure() where the library cannot be used.
     static CublasLt* open();
     ~CublasLt();
     CublasLt(const CublasLt&) = delete;

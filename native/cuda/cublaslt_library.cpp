@@ -1,8 +1,10 @@
 // Finds cublasLt's functions in the library that the system or the process has.
 #include <dlfcn.h>
 
+#include <string>
+
 #include "cuda/cublaslt.h"
-#include "cuda/runtime.h"
+#include "cuda/fault.h"
 
 namespace attune::gpu {
 
@@ -15,14 +17,14 @@ void* open_library() {
         const char* reason = dlerror();
         reasons += (reasons.empty() ? "" : "; ") + std::string(reason == nullptr ? name : reason);
     }
-    set_last_error("ATTUNE_CUDA_GEMM=cublaslt: " + reasons);
+    set_failure(Status::Backend, "ATTUNE_CUDA_GEMM=cublaslt: %s", reasons.c_str());
     return nullptr;
 }
 
 template <class Function>
 bool find(void* library, const char* name, Function*& function) {
     function = reinterpret_cast<Function*>(dlsym(library, name));
-    if (function == nullptr) set_last_error(std::string("libcublasLt has no ") + name);
+    if (function == nullptr) set_failure(Status::Backend, "libcublasLt has no %s", name);
     return function != nullptr;
 }
 

@@ -3,35 +3,43 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <new>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 namespace attune::gpu {
 
 namespace {
 
-constexpr int64_t kUnit = 512;
 constexpr int64_t kStagingBytes = int64_t{4} << 20;
 constexpr int64_t kTransferBytes = int64_t{8} << 20;
+constexpr int64_t kMebibyte = int64_t{1} << 20;
 
-int64_t rounded(int64_t bytes) {
-    return std::max(kUnit, (bytes + kUnit - 1) / kUnit * kUnit);
+// The runtime remembers a device per thread, and asking it costs more than this.
+thread_local int current_device = -1;
+
+Status enter_device(int index) {
+    if (current_device == index) return Status::Ok;
+    const Status status = use_device(index);
+    current_device = status == Status::Ok ? index : -1;
+    return status;
 }
 
 }  // namespace
 
 // ---- staging
 
-namespace {
-void release_place(const Staging::Place& place) {
-    release(place.device);
-    release_pinned(place.pinned);
+void Staging::release_place(const Place& place) {
+    if (place.device != nullptr) device_.give_back_piece(place.device);
+    if (place.pinned != nullptr) release_pinned(place.pinned);
 }
-}  // namespace
 
-Staging::~Staging() {
+void Staging::drop() {
     release_place(memory_);
     for (const Place& place : retired_) release_place(place);
+    retired_.clear();
+    memory_ = {};
+    size_ = used_ = 0;
 }
 
 Status Staging::grow(int64_t size) {
@@ -40,25 +48,29 @@ Status Staging::grow(int64_t size) {
     if (size_ > 0) retired_.push_back(memory_);
     memory_ = {};
     size_ = 0;
-    void *pinned = nullptr, *device = nullptr;
-    if (allocate_pinned(&pinned, size) != Status::Ok) return Status::Memory;
-    memory_.pinned = static_cast<std::byte*>(pinned);
-    if (allocate(&device, size) != Status::Ok) return Status::Memory;
-    memory_.device = static_cast<std::byte*>(device);
+    void* pinned = nullptr;
+    MemoryBlock block;
+    Status status = allocate_pinned(&pinned, size);
+    if (status == Status::Ok) status = device_.take_piece(block, size);
+    if (status != Status::Ok) {
+        if (pinned != nullptr) release_pinned(pinned);
+        return status;
+    }
+    memory_ = {static_cast<std::byte*>(pinned), static_cast<std::byte*>(block.data)};
     size_ = size;
     return Status::Ok;
 }
 
 Status Staging::take(Place& place, int64_t bytes) {
     constexpr int64_t kArrays = 16;
-    const int64_t size = rounded(bytes);
+    const int64_t size = Arena::rounded(bytes);
     Status status = Status::Ok;
     if (used_ + size > size_) {
-        status = wait(queue_);
+        status = wait(device_.queue());
         used_ = 0;
     }
     if (status == Status::Ok && kArrays * size > size_) {
-        status = wait(queue_);
+        status = wait(device_.queue());
         if (status == Status::Ok) status = grow(std::max(kStagingBytes, 2 * kArrays * size));
         used_ = 0;
     }
@@ -71,26 +83,29 @@ Status Staging::take(Place& place, int64_t bytes) {
 // ---- device
 
 Device* Device::open(int index) {
-    auto* device = new (std::nothrow) Device;
-    if (device == nullptr) return nullptr;
+    std::unique_ptr<Device> device(new Device);
     device->index_ = index;
-    if (use_device(index) != Status::Ok || gpu::properties(device->properties_, index) != Status::Ok ||
-        make_queue(&device->queue_) != Status::Ok ||
-        allocate_pinned(&device->transfer_, kTransferBytes) != Status::Ok ||
-        device->choose_gemm() != Status::Ok) {
-        delete device;
-        return nullptr;
-    }
-    device->staging_ = new (std::nothrow) Staging(device->queue_);
-    return device;
+    if (device->open() == Status::Ok) return device.release();
+    const Failure failure = last_failure();  // closing it may meet others
+    device.reset();
+    restore_failure(failure);
+    return nullptr;
+}
+
+Status Device::open() {
+    Status status = enter_device(index_);
+    if (status == Status::Ok) status = gpu::properties(properties_, index_);
+    if (status == Status::Ok) status = make_queue(&queue_);
+    if (status == Status::Ok) status = allocate_pinned(&transfer_, kTransferBytes);
+    return status == Status::Ok ? choose_gemm() : status;
 }
 
 Status Device::choose_gemm() {
     const char* value = std::getenv("ATTUNE_CUDA_GEMM");
     const std::string_view wanted = value == nullptr || *value == 0 ? "auto" : value;
     if (wanted != "auto" && wanted != "mma" && wanted != "cublaslt") {
-        set_last_error("Expected ATTUNE_CUDA_GEMM of auto, mma or cublaslt but received \"" +
-                       std::string(wanted) + "\"");
+        set_failure(Status::Backend,
+                    "Expected ATTUNE_CUDA_GEMM of auto, mma or cublaslt but received \"%s\"", value);
         return Status::Backend;
     }
     has_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";
@@ -99,88 +114,142 @@ Status Device::choose_gemm() {
     return cublaslt_ == nullptr ? Status::Backend : Status::Ok;
 }
 
+// Also of a device that is lost: nothing here waits for it then.
 Device::~Device() {
-    if (queue_ != nullptr) wait(queue_);
+    drop_unused();
     delete transfers_;
-    delete staging_;
-    release_pinned(transfer_);
-    for (const MemoryBlock& block : workspaces_) release(block.data);
-    for (const auto& [size, block] : spare_) release(block);
+    if (transfer_ != nullptr) release_pinned(transfer_);
     if (queue_ != nullptr) end_queue(queue_);
 }
 
-// The smallest block that is large enough, and not twice too large. Reuse is in the queue's order, so that
-// what still reads the old contents comes first.
+// Reuse is in the queue's order, so that what still reads the old contents comes first.
 Status Device::take(MemoryBlock& block, int64_t bytes) {
-    const int64_t size = rounded(bytes);
-    {
-        const std::scoped_lock lock(mutex_);
-        const auto found = spare_.lower_bound(size);
-        if (found != spare_.end() && found->first <= 2 * size) {
-            block = {found->second, found->first};
-            spare_.erase(found);
-        }
+    if (const Status status = take_piece(block, bytes); status != Status::Ok) return status;
+    if (const Status status = clear(block.data, block.bytes, queue_); status != Status::Ok) {
+        give_back_piece(std::exchange(block, {}).data);
+        return status;
     }
-    if (block.data == nullptr) {
-        void* memory = nullptr;
-        if (allocate(&memory, size) != Status::Ok) {
-            // What is kept for later may be what is missing.
-            wait(queue_);
-            const std::scoped_lock lock(mutex_);
-            for (const auto& [length, kept] : spare_) {
-                release(kept);
-                reserved_ -= length;
-            }
-            spare_.clear();
-            if (allocate(&memory, size) != Status::Ok) return Status::Memory;
-        }
-        block = {memory, size};
-        const std::scoped_lock lock(mutex_);
-        reserved_ += size;
-    }
-    return clear(block.data, block.bytes, queue_);
+    const std::scoped_lock lock(mutex_);
+    ++tensors_;
+    return Status::Ok;
 }
 
 void Device::give_back(MemoryBlock block) {
     const std::scoped_lock lock(mutex_);
-    spare_.emplace(block.bytes, block.data);
+    arena_.give_back(block.data);
+    --tensors_;
+}
+
+void Device::give_back_piece(void* data) {
+    const std::scoped_lock lock(mutex_);
+    arena_.give_back(data);
+}
+
+void Device::release_tensor(MemoryBlock block) {
+    give_back(block);
+    // An op of another thread has need of work space and may leave tensors behind.
+    const std::unique_lock turn(operation_, std::try_to_lock);
+    if (!turn.owns_lock()) return;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (tensors_ > 0) return;
+    }
+    drop_unused();
+}
+
+void Device::give_back_pinned(MemoryBlock block) {
+    const std::scoped_lock turn(operation_);
+    const Failure earlier = last_failure();
+    transfers()->finish();
+    restore_failure(earlier);
+    release_pinned(block.data);
+}
+
+void Device::trim() {
+    const std::scoped_lock turn(operation_);
+    drop_unused();
+}
+
+// Whatever fails here, nothing that is said of an earlier failure changes.
+void Device::drop_unused() {
+    const Failure earlier = last_failure();
+    enter_device(index_);
+    if (transfers_ != nullptr) transfers_->finish();
+    if (queue_ != nullptr) wait(queue_);
+    restore_failure(earlier);
+    staging_.drop();
+    const std::scoped_lock lock(mutex_);
+    for (MemoryBlock& block : workspaces_)
+        if (block.data != nullptr) arena_.give_back(std::exchange(block, {}).data);
+    arena_.release_free_slabs();
+}
+
+Status Device::take_piece(MemoryBlock& block, int64_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    if (arena_.take(block, bytes)) return Status::Ok;
+    if (const Status status = grow_arena(bytes); status != Status::Ok) return status;
+    return arena_.take(block, bytes) ? Status::Ok : Status::Memory;
+}
+
+Status Device::grow_arena(int64_t bytes) {
+    Status status = arena_.grow(bytes);
+    if (status != Status::Memory) return status;
+    // What is kept for later may be what is missing.
+    status = wait(queue_);
+    if (status != Status::Ok) return status;
+    arena_.release_free_slabs();
+    status = arena_.grow(bytes);
+    if (status == Status::Memory) say_refusal(bytes);
+    return status;
+}
+
+void Device::say_refusal(int64_t bytes) {
+    int64_t free = 0;
+    const Failure failure = take_failure();
+    if (free_memory(free) != Status::Ok) return;  // it says why
+    set_failure(
+        Status::Memory,
+        "%s: %lld MiB were asked for, of the GPU's %lld MiB %lld are free, and %lld of the %lld MiB that "
+        "this engine holds",
+        failure.text, static_cast<long long>((bytes + kMebibyte - 1) / kMebibyte),
+        static_cast<long long>(properties_.memory_bytes / kMebibyte),
+        static_cast<long long>(free / kMebibyte), static_cast<long long>(arena_.free_bytes() / kMebibyte),
+        static_cast<long long>(arena_.reserved_bytes() / kMebibyte));
+}
+
+Status Device::reserve(int64_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    if (arena_.largest_free() >= bytes) return Status::Ok;
+    const Status status = grow_arena(bytes);
+    if (status != Status::Memory) return status;
+    // In one piece there is not so much: in several there may be.
+    const int64_t missing = bytes - arena_.free_bytes();
+    return missing <= 0 ? Status::Ok : grow_arena(missing);
 }
 
 int64_t Device::reserved_bytes() {
     const std::scoped_lock lock(mutex_);
-    return reserved_;
+    return arena_.reserved_bytes();
 }
 
 int64_t Device::available_bytes() {
-    Properties now;
-    if (gpu::properties(now, index_) != Status::Ok) return 0;
+    int64_t free = 0;
+    if (enter_device(index_) != Status::Ok || free_memory(free) != Status::Ok) return -1;
     const std::scoped_lock lock(mutex_);
-    int64_t kept = 0;
-    for (const auto& [size, block] : spare_) kept += size;
-    return now.free_bytes + kept;
+    return free + arena_.free_bytes();
 }
 
 void* Device::workspace_bytes(int slot, int64_t bytes) {
     if (workspaces_.size() <= static_cast<size_t>(slot)) workspaces_.resize(static_cast<size_t>(slot) + 1);
     MemoryBlock& block = workspaces_[static_cast<size_t>(slot)];
     if (block.bytes >= bytes && block.data != nullptr) return block.data;
-    if (block.data != nullptr) {
-        wait(queue_);
-        release(block.data);
-        block = {};
-    }
-    const int64_t size = rounded(bytes);
-    if (allocate(&block.data, size) != Status::Ok) {
-        block = {};
-        return nullptr;
-    }
-    block.bytes = size;
-    return block.data;
+    if (block.data != nullptr) give_back_piece(std::exchange(block, {}).data);
+    return take_piece(block, bytes) == Status::Ok ? block.data : nullptr;
 }
 
 const void* Device::stage_bytes(const void* host, int64_t bytes) {
     Staging::Place place;
-    if (bytes == 0 || staging_->take(place, bytes) != Status::Ok) return nullptr;
+    if (bytes == 0 || staging_.take(place, bytes) != Status::Ok) return nullptr;
     std::memcpy(place.pinned, host, static_cast<size_t>(bytes));
     return copy_in(place.device, place.pinned, bytes, queue_) == Status::Ok ? place.device : nullptr;
 }
@@ -219,7 +288,7 @@ Status Device::write(void* device, const void* host, int64_t bytes) {
 void* Results::place_bytes(void* host, int64_t bytes) {
     if (host == nullptr || bytes == 0 || status_ != Status::Ok) return nullptr;
     Array array{host, {}, bytes};
-    status_ = device_.staging_->take(array.place, bytes);
+    status_ = device_.staging_.take(array.place, bytes);
     if (status_ != Status::Ok) return nullptr;
     arrays_[count_++] = array;
     return array.place.device;
@@ -233,6 +302,28 @@ Status Results::collect() {
     for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
         std::memcpy(arrays_[i].host, arrays_[i].place.pinned, static_cast<size_t>(arrays_[i].bytes));
     return status_;
+}
+
+// ---- operation
+
+Operation::Operation(Device& device) : device_(device), turn_(device.operation_) {
+    if (device.lost_.status != Status::Ok) {
+        status_ = device.lost_.status;
+        restore_failure(device.lost_);
+        return;
+    }
+    take_failure();
+    status_ = ended(enter_device(device.index_));
+}
+
+// Ops that got no memory cannot tell whether it is missing or a call before it failed.
+Status Operation::ended(Status status) {
+    const Failure& met = last_failure();
+    if (met.status == Status::Lost) {
+        device_.lost_ = met;
+        return Status::Lost;
+    }
+    return status == Status::Memory && met.status == Status::Backend ? Status::Backend : status;
 }
 
 }  // namespace attune::gpu

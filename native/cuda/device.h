@@ -1,29 +1,32 @@
-// One GPU as an engine uses it: a queue of work, memory, and what passes between host and device. One
-// command thread at a time, except for give_back().
+// One GPU as an engine uses it: a queue of work, memory, and what passes between host and device. One op at a
+// time (Operation); what may be called beside it says so.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "core/ops.h"
+#include "cuda/arena.h"
 #include "cuda/cublaslt.h"
+#include "cuda/fault.h"
 #include "cuda/runtime.h"
 #include "cuda/transfer.h"
 
 namespace attune::gpu {
+
+class Device;
 
 // Memory on both sides through which small arrays pass, one behind the other; at its end the queue is waited
 // for and it begins again. It holds sixteen arrays of the largest size that was asked for, so that the eight
 // of one op never overlap.
 class Staging {
   public:
-    explicit Staging(void* queue) : queue_(queue) {}
-    ~Staging();
+    explicit Staging(Device& device) : device_(device) {}
+    ~Staging() { drop(); }
     Staging(const Staging&) = delete;
     Staging& operator=(const Staging&) = delete;
 
@@ -31,13 +34,16 @@ class Staging {
         std::byte* pinned = nullptr;
         std::byte* device = nullptr;
     };
-    // Null pointers and a status where there is no memory.
+    // A status where there is no memory.
     Status take(Place& place, int64_t bytes);
+    // Gives all of it back; the queue must be empty.
+    void drop();
 
   private:
     Status grow(int64_t size);
+    void release_place(const Place& place);
 
-    void* queue_;
+    Device& device_;
     Place memory_;
     std::vector<Place> retired_;  // an op may still be about to use them
     int64_t size_ = 0;
@@ -46,7 +52,7 @@ class Staging {
 
 class Device {
   public:
-    // Null where it cannot be opened: last_error() says why.
+    // Null where it cannot be opened: last_failure() says why.
     static Device* open(int index);
     ~Device();
     Device(const Device&) = delete;
@@ -65,12 +71,21 @@ class Device {
         return transfers_;
     }
 
-    // Blocks of zeros for tensors, kept for the next one when they are given back.
+    // Blocks of zeros for tensors, out of the arena.
     Status take(MemoryBlock& block, int64_t bytes);
     void give_back(MemoryBlock block);
-    // Of all blocks, in use or not.
+    // From any thread: give_back(), and all memory goes back to the device once no tensor is left.
+    void release_tensor(MemoryBlock block);
+    // From any thread, between ops: memory that transfers() read, once they do no more.
+    void give_back_pinned(MemoryBlock block);
+    // Another slab, unless a free piece is as large.
+    Status reserve(int64_t bytes);
+    // From any thread, between ops: work spaces, staging and free slabs go back to the device.
+    void trim();
+    // Of all slabs, in use or not.
     int64_t reserved_bytes();
-    // What take() could still give: free on the device, and kept for the next use.
+    // What take() could still give: free on the device, and kept for the next use. Negative: it cannot be
+    // asked.
     int64_t available_bytes();
 
     // Work space of an op, by number, until its next use. Null where there is no memory.
@@ -92,23 +107,55 @@ class Device {
 
   private:
     Device() = default;
+    Status open();
     Status choose_gemm();
+    // A piece of the arena, which grows where it must.
+    Status take_piece(MemoryBlock& block, int64_t bytes);
+    Status grow_arena(int64_t bytes);
+    void say_refusal(int64_t bytes);
+    void drop_unused();
+    void give_back_piece(void* data);
     void* workspace_bytes(int slot, int64_t bytes);
     const void* stage_bytes(const void* host, int64_t bytes);
+    friend class Operation;
     friend class Results;
+    friend class Staging;
 
     int index_ = 0;
     Properties properties_;
     bool has_wgmma_ = false;
     std::unique_ptr<CublasLt> cublaslt_;
     void* queue_ = nullptr;
-    Staging* staging_ = nullptr;
+    Staging staging_{*this};
     void* transfer_ = nullptr;  // pinned, for large copies
     Transfers* transfers_ = nullptr;
     std::vector<MemoryBlock> workspaces_;
-    std::mutex mutex_;
-    std::multimap<int64_t, void*> spare_;  // size -> block
-    int64_t reserved_ = 0;
+
+    std::mutex operation_;  // held while an op runs
+    Failure lost_;          // what every later op reports; under operation_
+
+    std::mutex mutex_;  // of what follows
+    Arena arena_;
+    int64_t tensors_ = 0;  // blocks of take() that are out
+};
+
+// An op's turn on a device: alone on it, which is the calling thread's device meanwhile. A device that is
+// lost stays so.
+class Operation {
+  public:
+    explicit Operation(Device& device);
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+
+    // Other than Ok: the op must not begin.
+    Status status() const { return status_; }
+    // What the op's status means, together with what it met underneath.
+    Status ended(Status status);
+
+  private:
+    Device& device_;
+    std::unique_lock<std::mutex> turn_;
+    Status status_ = Status::Ok;
 };
 
 // Where kernels put what the host waits for: device memory for each array, fetched together.

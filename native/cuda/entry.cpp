@@ -1,6 +1,7 @@
-// The one function that the library shows.
+// The one function that the library shows. Nothing is thrown from here.
 #include <cstdio>
-#include <cstring>
+#include <string>
+#include <type_traits>
 
 #include "core/backend_abi.h"
 #include "cuda/cuda_ops.h"
@@ -10,24 +11,67 @@ namespace attune::gpu {
 
 namespace {
 
-void say(const std::string& text, char* error, size_t size) {
-    if (size > 0) std::snprintf(error, size, "%s", text.c_str());
+void say(const char* text, char* error, size_t size) {
+    if (size > 0) std::snprintf(error, size, "%s", text);
 }
 
-int32_t count_devices(char* error, size_t size) {
-    const int count = device_count();
-    if (count == 0) say(last_error().empty() ? "the driver shows no device" : last_error(), error, size);
-    return count;
+// kFunction with a text in the place of an exception: in error[size], where its operands end with that.
+template <auto kFunction, auto kFailed>
+struct Shielded;
+template <class Result, class... Operands, Result (*kFunction)(Operands...), auto kFailed>
+struct Shielded<kFunction, kFailed> {
+    static Result call(Operands... operands) {
+        try {
+            return kFunction(operands...);
+        } catch (...) {
+            report_exception();
+            say_to(operands...);
+            return static_cast<Result>(kFailed);
+        }
+    }
+    static void say_to() {}
+    template <class First, class... Rest>
+    static void say_to(First first, Rest... rest) {
+        if constexpr (std::is_same_v<First, char*> && sizeof...(Rest) == 1)
+            say(take_failure().text, first, rest...);
+        else
+            say_to(rest...);
+    }
+};
+
+std::string text_of(int version) {
+    return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+int32_t device_count(char* error, size_t size) {
+    int count = 0;
+    if (count_devices(count) == Status::Ok) {
+        if (count == 0) say("the driver shows no GPU", error, size);
+        return count;
+    }
+    const int version = driver_version();
+    const std::string driver = version == 0 ? "no NVIDIA driver is installed: "
+                               : version < runtime_version()
+                                   ? "the driver knows CUDA " + text_of(version) + ", the library needs " +
+                                         text_of(runtime_version()) + ": "
+                                   : "";
+    say((driver + take_failure().text).c_str(), error, size);
+    return 0;
 }
 
 int32_t device_info(int32_t device, BackendDevice* out, char* error, size_t size) {
     Properties found;
-    if (properties(found, device) != Status::Ok) {
-        say(last_error(), error, size);
+    const Status status = properties(found, device);
+    const std::string capability = std::to_string(found.major) + "." + std::to_string(found.minor);
+    if (status != Status::Ok) {
+        const std::string name =
+            found.name.empty() ? "" : found.name + ", compute capability " + capability + ": ";
+        say((name + take_failure().text).c_str(), error, size);
         return 1;
     }
     *out = {};
-    say(found.name, out->name, sizeof(out->name));
+    out->index = device;
+    say(found.name.c_str(), out->name, sizeof(out->name));
     out->major = found.major;
     out->minor = found.minor;
     out->driver_version = found.driver_version;
@@ -39,8 +83,14 @@ int32_t device_info(int32_t device, BackendDevice* out, char* error, size_t size
 
 void* open_device(int32_t device, char* error, size_t size) {
     Device* opened = Device::open(device);
-    if (opened == nullptr) say(last_error(), error, size);
+    if (opened == nullptr) say(take_failure().text, error, size);
     return opened;
+}
+
+int64_t available_bytes(void* device, char* error, size_t size) {
+    const int64_t bytes = static_cast<Device*>(device)->available_bytes();
+    if (bytes < 0) say(take_failure().text, error, size);
+    return bytes;
 }
 
 void close_device(void* device) {
@@ -51,13 +101,8 @@ int64_t reserved_bytes(void* device) {
     return static_cast<Device*>(device)->reserved_bytes();
 }
 
-int64_t available_bytes(void* device) {
-    return static_cast<Device*>(device)->available_bytes();
-}
-
 void say_last_error(char* error, size_t size) {
-    say(last_error(), error, size);
-    set_last_error({});  // it belongs to that failure alone
+    say(take_failure().text, error, size);
 }
 
 }  // namespace
@@ -68,14 +113,21 @@ extern "C" __attribute__((visibility("default"))) int32_t attune_backend_entry(u
                                                                                attune::BackendTable* out,
                                                                                char* error, size_t size) {
     using namespace attune;
+    using namespace attune::gpu;
     if (host_abi != kBackendAbi) {
         std::snprintf(error, size, "backend built for ABI %u, engine needs %u", kBackendAbi, host_abi);
         return 1;
     }
-    static const Ops ops = gpu::make_ops("cuda");
-    *out = {kBackendAbi,        sizeof(BackendTable), &ops,
-            gpu::count_devices, gpu::device_info,     gpu::open_device,
-            gpu::close_device,  gpu::reserved_bytes,  gpu::available_bytes,
-            gpu::say_last_error};
+    static const Ops ops = make_ops("cuda");
+    *out = {kBackendAbi,
+            sizeof(BackendTable),
+            &ops,
+            Shielded<device_count, 0>::call,
+            Shielded<device_info, 1>::call,
+            Shielded<open_device, nullptr>::call,
+            Shielded<close_device, 0>::call,
+            Shielded<reserved_bytes, 0>::call,
+            Shielded<available_bytes, -1>::call,
+            Shielded<say_last_error, 0>::call};
     return 0;
 }

@@ -15,7 +15,16 @@ Status memory_grow(MemoryBlock* block, int64_t bytes, Stream* stream) {
 }
 
 void memory_release(MemoryBlock block, void* device) {
-    static_cast<Device*>(device)->give_back(block);
+    static_cast<Device*>(device)->release_tensor(block);
+}
+
+Status memory_reserve(int64_t bytes, Stream* stream) {
+    return device_of(stream).reserve(bytes);
+}
+
+Status memory_trim(Stream* stream) {
+    device_of(stream).trim();
+    return Status::Ok;
 }
 
 Status memory_read(void* host, const void* memory, int64_t bytes, Stream* stream) {
@@ -35,6 +44,8 @@ Status finish(Stream* stream) {
 void fill_memory(Ops& ops) {
     ops.memory_grow = memory_grow;
     ops.memory_release = memory_release;
+    ops.memory_reserve = memory_reserve;
+    ops.memory_trim = memory_trim;
     ops.memory_read = memory_read;
     ops.memory_write = memory_write;
     ops.finish = finish;

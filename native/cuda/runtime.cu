@@ -5,43 +5,90 @@
 #include <cudaTypedefs.h>
 #include <cuda_runtime.h>
 
+#include <cstddef>
 #include <cstring>
-#include <utility>
 
+#include "cuda/fault.h"
 #include "cuda/gpu_nvcc.h"
 
 namespace attune::gpu {
 
 namespace {
 
-thread_local std::string error_text;
+// The table of fault.h has cudart's numbers.
+static_assert(fault_of(cudaErrorMemoryAllocation) == Fault::Memory);
+static_assert(fault_of(cudaErrorInsufficientDriver) == Fault::Driver);
+static_assert(fault_of(cudaErrorStubLibrary) == Fault::Driver);
+static_assert(fault_of(cudaErrorCallRequiresNewerDriver) == Fault::Driver);
+static_assert(fault_of(cudaErrorUnsupportedPtxVersion) == Fault::Driver);
+static_assert(fault_of(cudaErrorSystemDriverMismatch) == Fault::Driver);
+static_assert(fault_of(cudaErrorCompatNotSupportedOnDevice) == Fault::Driver);
+static_assert(fault_of(cudaErrorInitializationError) == Fault::NoDevice);
+static_assert(fault_of(cudaErrorNoDevice) == Fault::NoDevice);
+static_assert(fault_of(cudaErrorInvalidDevice) == Fault::NoDevice);
+static_assert(fault_of(cudaErrorInvalidDeviceFunction) == Fault::Architecture);
+static_assert(fault_of(cudaErrorInvalidKernelImage) == Fault::Architecture);
+static_assert(fault_of(cudaErrorNoKernelImageForDevice) == Fault::Architecture);
+static_assert(fault_of(cudaErrorInvalidPtx) == Fault::Architecture);
+static_assert(fault_of(cudaErrorJitCompilerNotFound) == Fault::Architecture);
+static_assert(fault_of(cudaErrorJitCompilationDisabled) == Fault::Architecture);
+static_assert(fault_of(cudaErrorDevicesUnavailable) == Fault::Unavailable);
+static_assert(fault_of(cudaErrorDeviceAlreadyInUse) == Fault::Unavailable);
+static_assert(fault_of(cudaErrorSystemNotReady) == Fault::Unavailable);
+static_assert(fault_of(cudaErrorMpsConnectionFailed) == Fault::Unavailable);
+static_assert(fault_of(cudaErrorMpsServerNotReady) == Fault::Unavailable);
+static_assert(fault_of(cudaErrorMpsMaxClientsReached) == Fault::Unavailable);
+static_assert(fault_of(cudaErrorECCUncorrectable) == Fault::Lost);
+static_assert(fault_of(cudaErrorNvlinkUncorrectable) == Fault::Lost);
+static_assert(fault_of(cudaErrorIllegalAddress) == Fault::Lost);
+static_assert(fault_of(cudaErrorLaunchTimeout) == Fault::Lost);
+static_assert(fault_of(cudaErrorContextIsDestroyed) == Fault::Lost);
+static_assert(fault_of(cudaErrorAssert) == Fault::Lost);
+static_assert(fault_of(cudaErrorHardwareStackError) == Fault::Lost);
+static_assert(fault_of(cudaErrorIllegalInstruction) == Fault::Lost);
+static_assert(fault_of(cudaErrorMisalignedAddress) == Fault::Lost);
+static_assert(fault_of(cudaErrorInvalidAddressSpace) == Fault::Lost);
+static_assert(fault_of(cudaErrorInvalidPc) == Fault::Lost);
+static_assert(fault_of(cudaErrorLaunchFailure) == Fault::Lost);
+static_assert(fault_of(cudaErrorMpsClientTerminated) == Fault::Lost);
+static_assert(fault_of(cudaErrorExternalDevice) == Fault::Lost);
+static_assert(fault_of(cudaErrorUnknown) == Fault::Lost);
+static_assert(fault_of(cudaErrorInvalidValue) == Fault::Call);
+static_assert(fault_of(cudaErrorLaunchOutOfResources) == Fault::Call);
 
-// What an error means to the engine. Others than of memory stay with the device: every call after it fails.
-Status status_of(cudaError_t error, const char* call) {
+Status checked(cudaError_t error, const char* call) {
     if (error == cudaSuccess) return Status::Ok;
-    set_last_error(std::string(call) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) +
-                   ")");
-    return error == cudaErrorMemoryAllocation ? Status::Memory : Status::Backend;
+    cudaGetLastError();  // or the next launch would report it again; what stays with the device stays
+    return report(error, call, cudaGetErrorName(error), cudaGetErrorString(error));
 }
 
 cudaStream_t stream_of(void* queue) {
     return static_cast<cudaStream_t>(queue);
 }
 
+// Compiled for the same processors as every other kernel.
+__global__ void probe_kernel() {}
+
 }  // namespace
 
-#define CUDA_CHECK(call)                                                                         \
-    do {                                                                                         \
-        if (const Status status = status_of((call), #call); status != Status::Ok) return status; \
+#define CUDA_CHECK(call)                                                                       \
+    do {                                                                                       \
+        if (const Status status = checked((call), #call); status != Status::Ok) return status; \
     } while (false)
 
-int device_count() {
-    int count = 0;
-    if (status_of(cudaGetDeviceCount(&count), "cudaGetDeviceCount") != Status::Ok) {
-        cudaGetLastError();  // or the next call would report it again
-        return 0;
-    }
-    return count;
+int driver_version() {
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
+}
+
+int runtime_version() {
+    return CUDART_VERSION;
+}
+
+Status count_devices(int& count) {
+    count = 0;
+    CUDA_CHECK(cudaGetDeviceCount(&count));
+    return Status::Ok;
 }
 
 Status properties(Properties& out, int device) {
@@ -57,12 +104,21 @@ Status properties(Properties& out, int device) {
     out.memory_bytes = static_cast<int64_t>(total);
     out.free_bytes = static_cast<int64_t>(free);
     out.shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
-    CUDA_CHECK(cudaDriverGetVersion(&out.driver_version));
+    out.driver_version = driver_version();
+    cudaFuncAttributes code{};
+    CUDA_CHECK(cudaFuncGetAttributes(&code, probe_kernel));
     return Status::Ok;
 }
 
 Status use_device(int device) {
     CUDA_CHECK(cudaSetDevice(device));
+    return Status::Ok;
+}
+
+Status free_memory(int64_t& bytes) {
+    size_t free = 0, total = 0;
+    CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    bytes = static_cast<int64_t>(free);
     return Status::Ok;
 }
 
@@ -74,29 +130,26 @@ Status make_queue(void** queue) {
 }
 
 void end_queue(void* queue) {
-    cudaStreamDestroy(stream_of(queue));
+    if (cudaStreamDestroy(stream_of(queue)) != cudaSuccess) cudaGetLastError();
 }
 
 Status allocate(void** memory, int64_t bytes) {
-    const Status status =
-        status_of(cudaMalloc(memory, static_cast<size_t>(bytes == 0 ? 1 : bytes)), "cudaMalloc");
-    if (status == Status::Memory) cudaGetLastError();  // this one does not stay
-    return status;
+    CUDA_CHECK(cudaMalloc(memory, static_cast<size_t>(bytes == 0 ? 1 : bytes)));
+    return Status::Ok;
 }
 
+// Of a device that is lost nothing can be given back: it goes with the process.
 void release(void* memory) {
-    cudaFree(memory);
+    if (cudaFree(memory) != cudaSuccess) cudaGetLastError();
 }
 
 Status allocate_pinned(void** memory, int64_t bytes) {
-    const Status status =
-        status_of(cudaMallocHost(memory, static_cast<size_t>(bytes == 0 ? 1 : bytes)), "cudaMallocHost");
-    if (status == Status::Memory) cudaGetLastError();
-    return status;
+    CUDA_CHECK(cudaMallocHost(memory, static_cast<size_t>(bytes == 0 ? 1 : bytes)));
+    return Status::Ok;
 }
 
 void release_pinned(void* memory) {
-    cudaFreeHost(memory);
+    if (cudaFreeHost(memory) != cudaSuccess) cudaGetLastError();
 }
 
 Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue) {
@@ -135,7 +188,7 @@ Status make_event(void** event) {
 }
 
 void end_event(void* event) {
-    cudaEventDestroy(static_cast<cudaEvent_t>(event));
+    if (cudaEventDestroy(static_cast<cudaEvent_t>(event)) != cudaSuccess) cudaGetLastError();
 }
 
 Status record(void* event, void* queue) {
@@ -148,16 +201,8 @@ Status follow(void* queue, void* event) {
     return Status::Ok;
 }
 
-const std::string& last_error() {
-    return error_text;
-}
-
-void set_last_error(std::string text) {
-    error_text = std::move(text);
-}
-
 Status launched(const char* kernel) {
-    return status_of(cudaGetLastError(), kernel);
+    return checked(cudaGetLastError(), kernel);
 }
 
 // ---- tensor maps: the one function of the driver itself, found at run time
@@ -176,7 +221,7 @@ PFN_cuTensorMapEncodeTiled_v12000 find_encoder() {
 Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
     static const PFN_cuTensorMapEncodeTiled_v12000 encode = find_encoder();
     if (encode == nullptr) {
-        set_last_error("the driver has no cuTensorMapEncodeTiled");
+        set_failure(Status::Backend, "the driver has no cuTensorMapEncodeTiled");
         return Status::Backend;
     }
     static_assert(sizeof(CUtensorMap) == sizeof(out.bytes));
@@ -189,7 +234,7 @@ Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
                steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (result != CUDA_SUCCESS) {
-        set_last_error("cuTensorMapEncodeTiled: error " + std::to_string(static_cast<int>(result)));
+        set_failure(Status::Backend, "cuTensorMapEncodeTiled: error %d", static_cast<int>(result));
         return Status::Backend;
     }
     std::memcpy(out.bytes, &map, sizeof(map));

@@ -1,5 +1,5 @@
 // What the backend asks of the CUDA runtime, as plain functions: runtime.cu fills them in with cudart,
-// simt/runtime_simt.cpp on the CPU for checks. Nothing is thrown; last_error() says why something failed.
+// simt/runtime_simt.cpp on the CPU for checks. last_failure() of fault.h says why something failed.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,17 @@ struct Properties {
     int driver_version = 0;    // 13000: CUDA 13.0
 };
 
-// Devices that can be used; 0 with a text where there is no driver.
-int device_count();
+// What the driver can do, 0 where there is none; and what this library was built with.
+int driver_version();
+int runtime_version();
+Status count_devices(int& count);
+// Fails where the library has no code for the device.
 Status properties(Properties& out, int device);
 
-// The calling thread's device from now on.
+// The calling thread's device from now on: of what is allocated, and of queues that are made.
 Status use_device(int device);
-Status make_queue(void** queue);  // a CUDA stream
+Status free_memory(int64_t& bytes);  // of the thread's device
+Status make_queue(void** queue);     // a CUDA stream
 void end_queue(void* queue);
 
 Status allocate(void** memory, int64_t bytes);  // on the device
@@ -61,9 +65,5 @@ Status make_event(void** event);
 void end_event(void* event);
 Status record(void* event, void* queue);
 Status follow(void* queue, void* event);
-
-// Of the calling thread's last failure.
-const std::string& last_error();
-void set_last_error(std::string text);
 
 }  // namespace attune::gpu

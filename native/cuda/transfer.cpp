@@ -55,8 +55,7 @@ Status pinned_take(MemoryBlock* block, int64_t bytes, Stream* stream) {
 }
 
 void pinned_release(MemoryBlock block, void* device) {
-    static_cast<Device*>(device)->transfers()->finish();
-    release_pinned(block.data);
+    static_cast<Device*>(device)->give_back_pinned(block);
 }
 
 Status fetch(void* target, const void* pinned, int64_t bytes, Stream* stream) {

@@ -10,7 +10,7 @@ namespace attune::gpu {
 
 class Transfers {
   public:
-    // queue: that the device computes in. Null where there is no memory: last_error() says why.
+    // queue: that the device computes in. Null where there is no memory: last_failure() says why.
     static Transfers* open(void* queue);
     ~Transfers();
     Transfers(const Transfers&) = delete;

@@ -93,7 +93,7 @@ void Activations::prepare(const ModelConfig& config, DType dtype, int64_t rows, 
                           Stream& stream) {
     const size_t needed = lay_out(config, dtype, rows, keep, nullptr);
     arena_.grow(ops, stream, needed);
-    arena_bytes = std::max(arena_bytes, needed);
+    arena_bytes_ = std::max(arena_bytes_, needed);
     lay_out(config, dtype, rows, keep, arena_.data());
 }
 

@@ -45,11 +45,13 @@ struct Activations {
     Mat d_narrow;  // [T,max(F, H*D)] fp32
     Mat d_qkv;     // [T,(H+2G)D] fp32, only with q/k norm (gradient before the norm)
 
-    size_t arena_bytes = 0;
+    // Nothing where growing failed.
+    size_t allocated_bytes() const { return arena_ ? arena_bytes_ : 0; }
 
   private:
     size_t lay_out(const ModelConfig& config, DType dtype, int64_t rows, bool keep, std::byte* base);
     TensorMemory arena_;
+    size_t arena_bytes_ = 0;
 };
 
 }  // namespace attune

@@ -58,7 +58,7 @@ class Adapter {
     // Memory of h for `rows` trunk rows: of every map when backward will follow, else of one.
     void prepare(int64_t rows, bool keep, const Ops& ops, Stream& stream);
     int64_t planned_bytes(int64_t rows, bool keep) const;
-    int64_t allocated_bytes() const { return static_cast<int64_t>(arena_bytes_); }
+    int64_t allocated_bytes() const { return arena_ ? static_cast<int64_t>(arena_bytes_) : 0; }
 
     // The term of that map, or null where it has none.
     const LowRank* term(size_t layer, LinearMap map) const;

@@ -89,8 +89,10 @@ class Head {
     // Most targets of one chunk.
     int64_t chunk_rows() const;
 
-    int64_t allocated_bytes() const { return static_cast<int64_t>(bytes_); }
+    int64_t allocated_bytes() const { return arena_ ? static_cast<int64_t>(bytes_) : 0; }
     int64_t planned_bytes(int64_t targets, HeadKind kind) const;
+    // Lays the memory out for `targets`, growing it where needed; the calls above do.
+    void prepare(int64_t targets, HeadKind kind, Stream& stream);
 
   private:
     // Targets of a chunk where targets stand alone: about equal ones.
@@ -101,7 +103,6 @@ class Head {
         int64_t count;
     };
     int64_t logit_values(int64_t targets, HeadKind kind) const;
-    void prepare(int64_t targets, HeadKind kind, Stream& stream);
     Mat logits_of(Chunk chunk) const;
     Mat scores_of(int64_t heads) const;
     ConstMat normed_rows(Chunk chunk) const;

@@ -40,7 +40,7 @@ class HeadKl {
     void train(KlValues& values, TargetStats& stats, Head& policy, const Weights& weights,
                Gradients* gradients, const KlGradient& gradient, Stream& stream);
 
-    int64_t allocated_bytes() const { return static_cast<int64_t>(bytes_); }
+    int64_t allocated_bytes() const { return arena_ ? static_cast<int64_t>(bytes_) : 0; }
     // row_bytes: of one normed row of the reference. V: the vocabulary; chunk_rows: the policy's.
     static int64_t planned_bytes(int64_t targets, int64_t row_bytes, int64_t chunk_rows, int64_t V);
 

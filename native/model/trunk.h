@@ -36,6 +36,10 @@ class Trunk {
     ConstMat forward(const Weights& weights, const PackedBatch& batch, bool keep, Stream& stream,
                      TrunkRole role = {});
 
+    // Batches of up to `rows` will come: takes their memory now.
+    void reserve_rows(int64_t rows, bool keep, Stream& stream) {
+        memory_.prepare(config_, dtype_, rows, keep, ops_, stream);
+    }
     // Positions up to `count` will come: none of them lets forward() allocate.
     void reserve_positions(int64_t count, Stream& stream) { rope_.grow(count, ops_, stream); }
 
@@ -46,7 +50,7 @@ class Trunk {
     void backward(const Weights& weights, Gradients* gradients, const PackedBatch& batch, Stream& stream,
                   TrunkRole role = {});
 
-    int64_t allocated_bytes() const { return static_cast<int64_t>(memory_.arena_bytes); }
+    int64_t allocated_bytes() const { return static_cast<int64_t>(memory_.allocated_bytes()); }
     int64_t planned_bytes(int64_t rows, bool keep) const {
         return static_cast<int64_t>(Activations::bytes(config_, dtype_, rows, keep));
     }

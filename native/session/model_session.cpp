@@ -81,6 +81,20 @@ MemoryUse ModelSession::plan(int64_t rows, int64_t targets, bool training,
     return use;
 }
 
+void ModelSession::prepare(int64_t bytes, int64_t rows, int64_t targets, bool training, Stream& stream) {
+    if (stream.device == nullptr) return;  // untouched memory of the host costs nothing
+    const Status status = base_->ops.memory_reserve(bytes, &stream);
+    require(
+        status != Status::Memory, Code::Memory, "Expected to reserve ", bytes >> 20,
+        " MiB for the run but the GPU refused. Use dtype bf16, smaller micro-batches or shorter rows, or end "
+        "what else uses the GPU.");
+    check(status, "memory_reserve");
+    base_->trunk.reserve_rows(rows, training, stream);
+    if (adapter_) adapter_->prepare(rows, training, base_->ops, stream);
+    base_->head.prepare(targets, kind(), stream);
+    if (training) start_training(stream);
+}
+
 void ModelSession::check_batch(const PackedBatch& batch, bool scores) const {
     batch.check(base_->config.vocabulary, base_->config.max_positions);
     require_heads(scores);

@@ -32,6 +32,7 @@ class ModelSession final : public Session {
     uint64_t base_fingerprint(Stream& stream) const override;
     MemoryUse plan(int64_t rows, int64_t targets, bool training,
                    std::optional<WeightPlace> place) const override;
+    void prepare(int64_t bytes, int64_t rows, int64_t targets, bool training, Stream& stream) override;
     ModelView view() override;
     int64_t weights_version() const override { return version_; }
 

@@ -160,6 +160,10 @@ class Session {
     virtual MemoryUse plan(int64_t rows, int64_t targets, bool training,
                            std::optional<WeightPlace> place = {}) const = 0;
 
+    // Where the stream is a device's: takes `bytes` of its memory at once, and out of them what plan() says,
+    // so that what is missing shows now. Throws Code::Memory.
+    virtual void prepare(int64_t bytes, int64_t rows, int64_t targets, bool training, Stream& stream) = 0;
+
     // Log-probs and statistics of the batch's targets; no gradient. hidden: when not null receives
     // [targets][C] after the final norm; logits: when not null receives [targets][V].
     virtual ForwardResult forward(const PackedBatch& batch, float temperature, Stream& stream,

@@ -22,6 +22,15 @@ std::atomic<bool> counting{false};
 std::atomic<int64_t> calls{0};
 std::atomic<int64_t> first_bytes{0};
 
+thread_local bool refusing = false;
+thread_local int64_t granted_calls = 0;
+
+bool refused() {
+    if (!refusing || granted_calls-- > 0) return false;
+    errno = ENOMEM;
+    return true;
+}
+
 void note(size_t bytes) {
     if (!counting.load(std::memory_order_relaxed)) return;
     if (calls.fetch_add(1, std::memory_order_relaxed) == 0)
@@ -41,26 +50,31 @@ void* __libc_memalign(size_t alignment, size_t bytes) noexcept;
 
 void* malloc(size_t bytes) noexcept {
     note(bytes);
+    if (refused()) return nullptr;
     return __libc_malloc(bytes);
 }
 
 void* calloc(size_t items, size_t bytes) noexcept {
     note(items * bytes);
+    if (refused()) return nullptr;
     return __libc_calloc(items, bytes);
 }
 
 void* realloc(void* old, size_t bytes) noexcept {
     note(bytes);
+    if (refused()) return nullptr;
     return __libc_realloc(old, bytes);
 }
 
 void* aligned_alloc(size_t alignment, size_t bytes) noexcept {
     note(bytes);
+    if (refused()) return nullptr;
     return __libc_memalign(alignment, bytes);
 }
 
 int posix_memalign(void** result, size_t alignment, size_t bytes) noexcept {
     note(bytes);
+    if (refused()) return ENOMEM;
     void* memory = __libc_memalign(alignment, bytes);
     if (memory == nullptr) return ENOMEM;
     *result = memory;
@@ -97,6 +111,15 @@ Allocations stop_counting() {
     return {calls.load(), first_bytes.load()};
 }
 
+void refuse_allocations(int64_t granted) {
+    granted_calls = granted;
+    refusing = true;
+}
+
+void allow_allocations() {
+    refusing = false;
+}
+
 }  // namespace attune::tool
 
 #else
@@ -108,6 +131,9 @@ void start_counting() {}
 Allocations stop_counting() {
     return {-1, 0};
 }
+
+void refuse_allocations(int64_t) {}
+void allow_allocations() {}
 
 }  // namespace attune::tool
 

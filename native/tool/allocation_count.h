@@ -1,5 +1,5 @@
-// Counts what this program asks the system for: every malloc and its kin (operator new is built on it), every
-// mmap and mremap of the code that is linked in. Knows nothing of who asks.
+// Counts, or refuses, what this program asks the system for: every malloc and its kin (operator new is built
+// on it), every mmap and mremap of the code that is linked in. Knows nothing of who asks.
 #pragma once
 
 #include <cstdint>
@@ -14,5 +14,9 @@ struct Allocations {
 void start_counting();
 // By all threads since start_counting().
 Allocations stop_counting();
+
+// The calling thread's allocations fail, but for the next `granted`, until it allows them again.
+void refuse_allocations(int64_t granted);
+void allow_allocations();
 
 }  // namespace attune::tool

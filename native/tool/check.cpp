@@ -79,8 +79,18 @@ void Checks::expect(const std::string& name, bool ok, const std::string& detail)
                 detail.c_str());
 }
 
+namespace {
+std::string (*failure_of_device)() = nullptr;
+}
+
+void Checks::explain(std::string (*failure)()) {
+    failure_of_device = failure;
+}
+
 void Checks::expect_ok(const std::string& name, Status status) {
-    expect(name, status == Status::Ok, "status " + std::to_string(static_cast<int>(status)));
+    const bool ok = status == Status::Ok;
+    const std::string reason = ok || failure_of_device == nullptr ? "" : ": " + failure_of_device();
+    expect(name, ok, "status " + std::to_string(static_cast<int>(status)) + reason);
 }
 
 void Checks::expect_close(const std::string& name, std::span<const double> got, std::span<const double> want,

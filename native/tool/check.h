@@ -55,6 +55,8 @@ class Checks {
 
     void expect(const std::string& name, bool ok, const std::string& detail = "");
     void expect_ok(const std::string& name, Status status);
+    // What the device says of a status that is not Ok, for every run of checks.
+    static void explain(std::string (*failure)());
     // relative_error(got, want) <= bar
     void expect_close(const std::string& name, std::span<const double> got, std::span<const double> want,
                       double bar);

@@ -43,7 +43,7 @@ struct OpenedDevice {
         stream.scratch = &scratch;
         stream.device = gpu::Device::open(0);
         require(stream.device != nullptr, Code::Backend,
-                "Expected to open the device but: ", gpu::last_error(), ".");
+                "Expected to open the device but: ", gpu::last_failure().text, ".");
         staged = staged_ops(ops, &stream, before_op);
         table = {kName, &ops, &stream, &staged};
     }
@@ -53,6 +53,10 @@ struct OpenedDevice {
 
 int64_t DeviceTable::reserved_bytes() const {
     return static_cast<gpu::Device*>(stream->device)->reserved_bytes();
+}
+
+std::string device_failure() {
+    return gpu::last_failure().text;
 }
 
 const DeviceTable* device_table() {
@@ -68,6 +72,10 @@ namespace attune::tool {
 
 int64_t DeviceTable::reserved_bytes() const {
     return 0;
+}
+
+std::string device_failure() {
+    return "";
 }
 
 const DeviceTable* device_table() {

@@ -20,6 +20,9 @@ struct DeviceTable {
     int64_t reserved_bytes() const;
 };
 
+// What it said of the last failure; empty where there was none.
+std::string device_failure();
+
 // Null where the program has none. Throws Code::Backend where its device cannot be opened.
 const DeviceTable* device_table();
 

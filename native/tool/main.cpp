@@ -113,13 +113,14 @@ void run_family(const Family& family, Checks& checks) {
     try {
         family.body(checks);
     } catch (const Error& error) {
-        checks.expect(family.name, false, error.text);
+        checks.expect(family.name, false, error.text + " " + device_failure());
     } catch (const std::exception& error) {
         checks.expect(family.name, false, error.what());
     }
 }
 
 int run_checks(const Options& options) {
+    Checks::explain(device_failure);
     const std::vector<Family> chosen = chosen_families(options.names);
     int64_t passed = 0, failed = 0;
     const auto run = [&](const Ops* ops, Runs runs) {

@@ -4,8 +4,7 @@
 
 import { copyFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
 import { expect } from "chai";
 import { findCudaLibrary } from "../../lib/engine/cuda-library.js";
 import { createEngine, type Engine, listBackends, type Model } from "../../lib/engine/index.js";
@@ -14,8 +13,6 @@ import { simulatedCuda, testedCuda, withCuda } from "../support/cuda-library.js"
 import { demonstrations } from "../support/packed-rows.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const cudaBackend = (path: string) =>
   withCuda(path, () => listBackends().find(({ name }) => name === "cuda"));
@@ -39,7 +36,7 @@ describe("opening the library of CUDA kernels", () => {
   });
 
   it("ends at the symbol for another library", async () => {
-    copyFileSync(join(root, "build-cmake", "Release", "attune.node"), at("other.so"));
+    copyFileSync(join(dirname(simulatedCuda), "attune.node"), at("other.so"));
     const backend = await cudaBackend(at("other.so"));
     expect(backend?.stage).to.equal("symbol");
     expect(backend?.reason).to.contain("attune_backend_entry");

@@ -1,37 +1,12 @@
 // Processes and workers that end in the middle of native work: no crash, the exit code kept, nothing kept alive.
 
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { demonstrations } from "../support/packed-rows.js";
+import { runChild } from "../support/run-child.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
-interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-function run(child: string, ...args: string[]): Promise<Ended> {
-  const file = fileURLToPath(new URL(`children/${child}.ts`, import.meta.url));
-  return new Promise((resolve, reject) => {
-    const started = spawn(process.execPath, ["--expose-gc", "--import=tsx", file, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    let errors = "";
-    started.stdout.on("data", (chunk: Buffer) => {
-      output += chunk;
-    });
-    started.stderr.on("data", (chunk: Buffer) => {
-      errors += chunk;
-    });
-    started.on("error", reject);
-    started.on("close", (code, signal) => resolve({ code, signal, output, errors }));
-  });
-}
+const run = (child: string, ...args: string[]) => runChild(child, args);
 
 const TIMES = 20;
 

@@ -109,11 +109,10 @@ Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsign
               void* queue, Arguments... arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
     (simt::expect_device_pointer(name, arguments), ...);
-    simt::enqueue(queue, [=] {
+    return simt::enqueue_kernel(name, queue, [=] {
         simt::run_grid({grid.x, grid.y, grid.z}, {block, 1, 1}, shared,
                        [&] { kernel(static_cast<Parameters>(arguments)...); });
     });
-    return Status::Ok;
 }
 
 }  // namespace attune::gpu

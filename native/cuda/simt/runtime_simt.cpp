@@ -1,21 +1,32 @@
-// One stretch of addresses is the device's memory; it may be touched while a queue runs alone.
+// Each device's memory is one stretch of addresses, which may be touched while a queue of it runs alone.
 #include "cuda/simt/runtime_simt.h"
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
+#include "cuda/fault.h"
 #include "cuda/runtime.h"
+#include "cuda/simt/machine_simt.h"
 #include "cuda/simt/tensor_map.h"
 #include "cuda/simt/work_queue.h"
 
 namespace attune {
 
 namespace {
+
+using gpu::Fault;
+using simt::Call;
 
 constexpr int64_t kDeviceBytes = int64_t{4} << 30;
 constexpr int64_t kUnit = 512;
@@ -25,8 +36,8 @@ struct DeviceMemory {
     std::byte* base;
     std::map<int64_t, int64_t> free{{0, kDeviceBytes}};  // offset -> bytes
     std::map<int64_t, int64_t> used;
+    int64_t used_bytes = 0;
     std::mutex mutex;
-    std::mutex running;  // queues of several engines take turns: the first to end locks the memory again
 
     DeviceMemory() {
         void* memory =
@@ -34,15 +45,25 @@ struct DeviceMemory {
         if (memory == MAP_FAILED) throw std::runtime_error("simt: no memory for the device");
         base = static_cast<std::byte*>(memory);
     }
-    void* take(int64_t bytes) {
+    bool holds(const void* pointer) const {
+        const auto* at = static_cast<const std::byte*>(pointer);
+        return at >= base && at < base + kDeviceBytes;
+    }
+    int64_t free_bytes() {
         const std::scoped_lock lock(mutex);
+        return std::max(int64_t{0}, simt::machine_facts().memory_bytes - used_bytes);
+    }
+    void* take(int64_t bytes) {
         const int64_t size = (bytes + kUnit - 1) / kUnit * kUnit;
+        if (size > free_bytes()) return nullptr;
+        const std::scoped_lock lock(mutex);
         for (const auto& [offset, length] : free) {
             if (length < size) continue;
             const int64_t at = offset, rest = length - size;
             free.erase(at);
             if (rest > 0) free[at + size] = rest;
             used[at] = size;
+            used_bytes += size;
             return base + at;
         }
         return nullptr;
@@ -52,6 +73,7 @@ struct DeviceMemory {
         const int64_t at = static_cast<std::byte*>(memory) - base;
         int64_t size = used.at(at), offset = at;
         used.erase(at);
+        used_bytes -= size;
         if (const auto next = free.find(at + size); next != free.end()) {
             size += next->second;
             free.erase(next);
@@ -65,57 +87,154 @@ struct DeviceMemory {
         }
         free[offset] = size;
     }
-    void protect(int access) { mprotect(base, kDeviceBytes, access); }
 };
 
-DeviceMemory& memory() {
-    static DeviceMemory all;
-    return all;
+// Never destroyed: engines may be closed after statics are. Memory is there once a device has some.
+DeviceMemory& memory_of(int device) {
+    static std::mutex mutex;
+    static auto* all = new std::unique_ptr<DeviceMemory>[simt::kMostDevices];
+    const std::scoped_lock lock(mutex);
+    if (all[device] == nullptr) all[device] = std::make_unique<DeviceMemory>();
+    return *all[device];
 }
 
-thread_local std::string error_text;
+struct Queue : simt::WorkQueue {
+    explicit Queue(int of_device) : device(of_device) {}
+    int device;
+};
+
+Queue& queue_of(void* queue) {
+    return *static_cast<Queue*>(queue);
+}
+
+// The host may touch no memory of the device but meanwhile; queues of all engines take turns.
+class Running {
+  public:
+    explicit Running(DeviceMemory& memory) : memory_(memory), turn_(turns()) {
+        mprotect(memory_.base, kDeviceBytes, PROT_READ | PROT_WRITE);
+    }
+    ~Running() { mprotect(memory_.base, kDeviceBytes, PROT_NONE); }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+  private:
+    static std::mutex& turns() {
+        static std::mutex mutex;
+        return mutex;
+    }
+    DeviceMemory& memory_;
+    std::unique_lock<std::mutex> turn_;
+};
+
+thread_local int current = 0;
+std::atomic<int64_t> misplaced{0};
+
+Status failed(int error, const char* call) {
+    for (const gpu::KnownError& known : gpu::kKnownErrors)
+        if (known.number == error) return gpu::report(error, call, known.name, "simulated");
+    return gpu::report(error, call, ("cudaError_t " + std::to_string(error)).c_str(), "simulated");
+}
+
+Status asked(Call call, const char* name, int device = current) {
+    return failed(simt::error_of(call, device), name);
+}
 
 }  // namespace
 
 namespace simt {
 
 void enqueue(void* queue, std::function<void()> work) {
-    static_cast<WorkQueue*>(queue)->add(std::move(work));
+    const int device = queue_of(queue).device;
+    queue_of(queue).add([device, work = std::move(work)] {
+        if (lost_error(device) == 0) work();
+    });
+}
+
+Status enqueue_kernel(const char* kernel, void* queue, std::function<void()> work) {
+    constexpr int kInvalidResourceHandle = 400;
+    const int device = queue_of(queue).device;
+    if (current != device) return failed(kInvalidResourceHandle, kernel);
+    const int error = error_of(Call::Launch, device);
+    if (error != 0 && (gpu::fault_of(error) != Fault::Lost || lost_error(device) != 0))
+        return failed(error, kernel);
+    if (error != 0) work = [device, error] { lose_device(device, error); };
+    enqueue(queue, [work = std::move(work)] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(machine_facts().slow));
+        work();
+    });
+    return Status::Ok;
 }
 
 bool on_device(const void* pointer) {
-    const auto* at = static_cast<const std::byte*>(pointer);
-    return at >= memory().base && at < memory().base + kDeviceBytes;
+    return memory_of(current).holds(pointer);
+}
+
+int64_t misplaced_releases() {
+    return misplaced;
 }
 
 void refuse_host_pointer(const char* kernel, const void*) {
-    throw std::logic_error(std::string("simt: ") + kernel + " was given a pointer of the host");
+    throw std::logic_error(std::string("simt: ") + kernel + " was given a pointer that is not the device's");
 }
 
 }  // namespace simt
 
 namespace gpu {
 
-int device_count() {
-    return 1;
+int driver_version() {
+    return simt::machine_facts().driver;
 }
 
-Status properties(Properties& out, int) {
-    out = {"simt", 9, 0, 4, kDeviceBytes, kDeviceBytes, int64_t{227} << 10, 13000};
+int runtime_version() {
+    return 13000;
+}
+
+Status count_devices(int& count) {
+    simt::read_environment();
+    count = 0;
+    if (const Status status = asked(Call::Count, "cudaGetDeviceCount", 0); status != Status::Ok)
+        return status;
+    count = simt::machine_facts().devices;
     return Status::Ok;
 }
 
-Status use_device(int) {
+Status properties(Properties& out, int device) {
+    simt::read_environment();
+    const simt::MachineFacts facts = simt::machine_facts();
+    if (const Status status = use_device(device); status != Status::Ok) return status;
+    out = {"simt",
+           facts.capability / 10,
+           facts.capability % 10,
+           4,
+           facts.memory_bytes,
+           memory_of(device).free_bytes(),
+           int64_t{227} << 10,
+           facts.driver};
+    return asked(Call::Properties, "cudaFuncGetAttributes", device);
+}
+
+Status use_device(int device) {
+    constexpr int kInvalidDevice = 101;
+    if (device < 0 || device >= simt::machine_facts().devices) return failed(kInvalidDevice, "cudaSetDevice");
+    const Status status = asked(Call::Use, "cudaSetDevice", device);
+    if (status == Status::Ok) current = device;
+    return status;
+}
+
+Status free_memory(int64_t& bytes) {
+    if (const Status status = asked(Call::Free, "cudaMemGetInfo"); status != Status::Ok) return status;
+    bytes = memory_of(current).free_bytes();
     return Status::Ok;
 }
 
 Status make_queue(void** queue) {
-    *queue = new simt::WorkQueue;
+    if (const Status status = asked(Call::Queue, "cudaStreamCreate"); status != Status::Ok) return status;
+    *queue = new Queue(current);
     return Status::Ok;
 }
 
 void end_queue(void* queue) {
-    delete static_cast<simt::WorkQueue*>(queue);
+    delete static_cast<Queue*>(queue);
 }
 
 Status make_event(void** event) {
@@ -128,29 +247,32 @@ void end_event(void* event) {
 }
 
 Status record(void* event, void* queue) {
-    static_cast<simt::WorkQueue*>(queue)->record(*static_cast<simt::Event*>(event));
+    queue_of(queue).record(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
 Status follow(void* queue, void* event) {
-    static_cast<simt::WorkQueue*>(queue)->follow(*static_cast<simt::Event*>(event));
+    queue_of(queue).follow(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
 Status allocate(void** out, int64_t bytes) {
-    *out = memory().take(bytes == 0 ? 1 : bytes);
-    if (*out != nullptr) return Status::Ok;
-    set_last_error("out of memory");
-    return Status::Memory;
+    if (const Status status = asked(Call::Allocate, "cudaMalloc"); status != Status::Ok) return status;
+    *out = memory_of(current).take(bytes == 0 ? 1 : bytes);
+    return *out != nullptr ? Status::Ok : failed(2, "cudaMalloc");
 }
 
 void release(void* pointer) {
-    if (pointer != nullptr) memory().give_back(pointer);
+    if (pointer == nullptr) return;
+    if (!memory_of(current).holds(pointer)) ++misplaced;
+    for (int device = 0; device < simt::kMostDevices; ++device)
+        if (memory_of(device).holds(pointer)) memory_of(device).give_back(pointer);
 }
 
 Status allocate_pinned(void** out, int64_t bytes) {
-    *out = ::operator new(static_cast<size_t>(bytes == 0 ? 1 : bytes));
-    return Status::Ok;
+    if (const Status status = asked(Call::Pinned, "cudaMallocHost"); status != Status::Ok) return status;
+    *out = ::operator new(static_cast<size_t>(bytes == 0 ? 1 : bytes), std::nothrow);
+    return *out != nullptr ? Status::Ok : failed(2, "cudaMallocHost");
 }
 
 void release_pinned(void* pointer) {
@@ -159,6 +281,8 @@ void release_pinned(void* pointer) {
 
 namespace {
 Status copy_later(void* target, const void* source, int64_t bytes, void* queue) {
+    const Status status = asked(Call::Copy, "cudaMemcpyAsync", queue_of(queue).device);
+    if (status != Status::Ok) return status;
     simt::enqueue(queue, [=] { std::memcpy(target, source, static_cast<size_t>(bytes)); });
     return Status::Ok;
 }
@@ -182,24 +306,32 @@ Status copy_within(void* target, const void* source, int64_t bytes, void* queue)
 
 Status clear(void* device, int64_t bytes, void* queue) {
     simt::expect_device_pointer("clear", device);
+    const Status status = asked(Call::Copy, "cudaMemsetAsync", queue_of(queue).device);
+    if (status != Status::Ok) return status;
     simt::enqueue(queue, [=] { std::memset(device, 0, static_cast<size_t>(bytes)); });
     return Status::Ok;
 }
 
-// One engine's thread at a time: the memory is open to all of them meanwhile.
+// What is left of a lost device's queue does nothing.
 Status wait(void* queue) {
-    const std::scoped_lock turn(memory().running);
-    memory().protect(PROT_READ | PROT_WRITE);
-    static_cast<simt::WorkQueue*>(queue)->run();
-    memory().protect(PROT_NONE);
-    return Status::Ok;
+    const char* call = "cudaStreamSynchronize";
+    const int device = queue_of(queue).device;
+    const Status status = asked(Call::Wait, call, device);
+    if (status != Status::Ok && simt::lost_error(device) == 0) return status;
+    try {
+        const Running running(memory_of(device));
+        queue_of(queue).run();
+    } catch (...) {
+        return report_exception();  // a kernel's threads diverge
+    }
+    return failed(simt::lost_error(device), call);
 }
 
 Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
     const bool fits = reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.stride % 8 == 0 &&
                       matrix.rows > 0 && matrix.cols > 0 && box_rows > 0 && box_rows <= 256;
     if (!fits || matrix.dtype != DType::BF16) {
-        set_last_error("a matrix that TMA cannot read");
+        set_failure(Status::Backend, "a matrix that TMA cannot read");
         return Status::Backend;
     }
     const simt::MatrixBox box{static_cast<const bf16_t*>(matrix.data), matrix.rows, matrix.cols,
@@ -208,14 +340,6 @@ Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
     std::memcpy(out.bytes, &box, sizeof(box));
     out.data = matrix.data;
     return Status::Ok;
-}
-
-const std::string& last_error() {
-    return error_text;
-}
-
-void set_last_error(std::string text) {
-    error_text = std::move(text);
 }
 
 }  // namespace gpu

@@ -6,11 +6,18 @@
 #include <functional>
 #include <type_traits>
 
+#include "core/ops.h"
+
 namespace attune::simt {
 
 void enqueue(void* queue, std::function<void()> work);
+// A kernel: fails as the plan of machine_simt.h says.
+Status enqueue_kernel(const char* kernel, void* queue, std::function<void()> work);
 
+// Of the calling thread's device.
 bool on_device(const void* pointer);
+// Memory that was given back while another device was the thread's.
+int64_t misplaced_releases();
 // Throws std::logic_error naming the kernel.
 void refuse_host_pointer(const char* kernel, const void* pointer);
 

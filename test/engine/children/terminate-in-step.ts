@@ -1,5 +1,5 @@
 // Starts workers one after another and terminates each in the middle of a training step:
-// `terminate-in-step.ts FOLDER TIMES`. Run by teardown.test.ts, which reads the last line.
+// `terminate-in-step.ts FOLDER TIMES [ROWS]`. Run by teardown.test.ts, which reads the last line.
 
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
@@ -7,14 +7,12 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { createEngine } from "../../../lib/engine/index.js";
 import { demonstrations } from "../../support/packed-rows.js";
 
-const batch = demonstrations(60, 60, 60);
-
 if (isMainThread) {
-  const [folder, times = "1"] = process.argv.slice(2);
+  const [folder, times = "1", rows = "60"] = process.argv.slice(2);
   let terminated = 0;
   for (let i = 0; i < Number(times); i++) {
     const worker = new Worker(new URL("typescript-worker.mjs", import.meta.url), {
-      workerData: { file: import.meta.url, folder },
+      workerData: { file: import.meta.url, folder, rows: Number(rows) },
     });
     const messages: unknown[] = [];
     worker.on("message", (message: unknown) => messages.push(message));
@@ -31,8 +29,10 @@ if (isMainThread) {
   const { loss } = await model.step(small, { kind: "nll", normaliser: small.counts.targets });
   console.log(`terminated ${terminated}, then a loss of ${Number.isFinite(loss) ? "some" : "no"} value`);
 } else {
+  const { folder, rows } = workerData;
   const engine = await createEngine({ threads: 2 });
-  const model = await engine.loadModel(workerData.folder);
+  const model = await engine.loadModel(folder);
+  const batch = demonstrations(rows, rows, rows);
   const pending = model.step(batch, { kind: "nll", normaliser: batch.counts.targets });
   parentPort?.postMessage("stepping");
   await pending;
