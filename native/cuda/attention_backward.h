@@ -1,265 +1,209 @@
 // Flash attention, backward. Scores are made again from q, k and lse; with P the probabilities and delta[row]
 // = sum of dout * out: dP = dout v^T, dS = P (dP - delta), dq = scale dS k, dk = scale dS^T q, dv = P^T dout.
+//
+// A block takes a tile of keys, whose dk and dv stay in registers while it walks through the queries that see
+// them: five products, where a second pass for dq would make seven. What it finds of dq it adds to the
+// device's memory, in turn: the tiles of keys that a tile of queries sees, in ascending order. Blocks take
+// tiles of keys in an order in which whoever is waited for has begun, and walk from the last queries to the
+// first, so that each finds its turn come when the blocks before it are one step ahead.
+//
+// bf16, D = 128, per tile of 64 keys x 32 queries: 2.6 MFLOP of tensor cores; 16 KiB of queries and upstream
+// gradients from memory or L2, 16 KiB of dq added there; shared memory is read 208 KiB, written 20 KiB.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/attention_keys.h"
+#include "cuda/attention_product.h"
+#include "cuda/attention_steps.h"
 #include "cuda/attention_tile.h"
-#include "cuda/gemm.h"
 #include "cuda/gpu.h"
-#include "cuda/matrix.h"
 
 namespace attune::gpu {
 
-// Keys [first, first + kRows) of a segment.
-struct KeyTile {
-    int32_t segment;
-    int32_t first;
-};
-
-template <class T>
-struct Gradient {
-    PackedKeys<T> keys;
-    View<const float> dout;
-    const float* lse;    // [H, T]
-    const float* delta;  // [H, T]
-    View<float> dqkv;
-
-    template <class Visit>
-    void pointers(const Visit& visit) const {
-        keys.pointers(visit);
-        visit(dout.data), visit(lse), visit(delta), visit(dqkv.data);
-    }
-    // Of a (query, head) pair, at packed row `place`.
-    __device__ float upstream(int64_t place, int64_t head, int64_t d) const {
-        return dout.row(place)[head * keys.sizes.D + d];
-    }
-};
-
-// ---- dq: a block per tile of queries
-
-template <class T, int kWidth>
-struct QueryGradientShared {
-    static constexpr int kRows = kTileRows<T, kWidth>;
-    WordOf<T> queries[kTileWords<T, kWidth, kRows>];
-    WordOf<T> upstream[kTileWords<T, kWidth, kRows>];
-    union {
-        WordOf<T> keys[kTileWords<T, kWidth, kRows>];               // by width
-        WordOf<T> values[kTileWords<T, kWidth, kRows>];             // by width
-        WordOf<T> rows[kTileWords<T, kRows, kOutColumns<kWidth>>];  // keys, by their number
-    };
-    float held[kHeldFloats<T, kRows>];
-};
-
-template <class T, int kWidth>
-__global__ void __launch_bounds__(kAttentionThreads, 2)
-    query_gradient_kernel(Gradient<T> gradient, const QueryTile* tiles) {
-    constexpr int kRows = kTileRows<T, kWidth>;
-    auto& shared = *shared_memory<QueryGradientShared<T, kWidth>>();
-    const PackedKeys<T>& keys = gradient.keys;
-    const HeadSizes& sizes = keys.sizes;
-    const QueryTile tile = tiles[blockIdx.x];
-    constexpr int kColumns = kOutColumns<kWidth>;
-    const int64_t g = blockIdx.y, column0 = int64_t{blockIdx.z} * kColumns;
-    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int row0 = warp * kWarpRows, r = lane / 4, p = lane % 4;
-    const auto query_of = [&](int row) { return (tile.first + row) / sizes.repeat; };
-    const auto head_of = [&](int row) { return g * sizes.repeat + (tile.first + row) % sizes.repeat; };
-    const auto place_of = [&](int row) { return keys.query_row(tile.segment, query_of(row)); };
-    fill_tile<T, kWidth, kRows>(shared.queries, [&](int d, int row) {
-        return row < tile.rows && d < sizes.D ? keys.query(place_of(row), head_of(row), d) : 0.0f;
-    });
-    fill_tile<T, kWidth, kRows>(shared.upstream, [&](int d, int row) {
-        return row < tile.rows && d < sizes.D ? gradient.upstream(place_of(row), head_of(row), d) : 0.0f;
-    });
-    const int64_t first_position = keys.query_position(tile.segment, query_of(0));
-    const int64_t last_position = keys.query_position(tile.segment, query_of(tile.rows - 1));
-    const bool active = row0 < tile.rows;
-    int64_t positions[2];
-    float lse[2], delta[2];
+// Of 16 keys of the warp and a tile of queries: powers[key, query] = scores become probabilities, slopes =
+// dP become dS.
+template <class T, class Shape>
+__device__ inline void soften_turned(float (&powers)[1][Shape::kQueries / 8][4],
+                                     float (&slopes)[1][Shape::kQueries / 8][4], const RowStats* stats,
+                                     float rate) {
+    const int p = static_cast<int>(threadIdx.x) % 4;
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-        const int row = row0 + r + 8 * half;
-        const bool inside = row < tile.rows;
-        const int64_t at = inside ? head_of(row) * sizes.T + place_of(row) : 0;
-        positions[half] = inside ? keys.query_position(tile.segment, query_of(row)) : -1;
-        lse[half] = gradient.lse[at];
-        delta[half] = gradient.delta[at];
-    }
-    float dq[kColumns / 8][4] = {};
-    for (int run = 0; run < 2; ++run) {
-        const int64_t length = keys.length(tile.segment, run);
-        const int64_t offset = run == 0 ? 0 : keys.length(tile.segment, 0);
-        for (int64_t first = 0; first < length; first += kRows) {
-            const int64_t count = length - first < kRows ? length - first : kRows;
-            if (offset + first > last_position) break;
-            if (!meets(first_position, last_position, offset + first, count, sizes.window)) continue;
-            const auto key = [&](int j, int64_t d) {
-                return j < count && d < sizes.D ? keys.key(tile.segment, run, g, first + j, d) : 0.0f;
-            };
-            __syncthreads();
-            fill_tile<T, kWidth, kRows>(shared.keys, [&](int d, int j) { return key(j, d); });
-            __syncthreads();
-            float scores[kRows / 8][4] = {}, slopes[kRows / 8][4] = {};
-            if (active) TileProduct<T, kWidth, kRows, kRows>::run(scores, shared.queries, row0, shared.keys);
-            __syncthreads();
-            fill_tile<T, kWidth, kRows>(shared.values, [&](int d, int j) {
-                return j < count && d < sizes.D ? keys.value(tile.segment, run, g, first + j, d) : 0.0f;
-            });
-            __syncthreads();
-            if (active)
-                TileProduct<T, kWidth, kRows, kRows>::run(slopes, shared.upstream, row0, shared.values);
-            __syncthreads();
-            fill_tile<T, kRows, kColumns>(shared.rows, [&](int j, int d) { return key(j, column0 + d); });
-            __syncthreads();
-            if (!active) continue;
+    for (int x = 0; x < Shape::kQueries / 8; ++x)
 #pragma unroll
-            for (int x = 0; x < kRows / 8; ++x)
-#pragma unroll
-                for (int i = 0; i < 4; ++i) {
-                    const int64_t j = first + 8 * x + 2 * p + i % 2;
-                    const bool seen = j < length && sees(positions[i / 2], offset + j, sizes.window);
-                    const float probability = seen ? expf(scores[x][i] * sizes.scale - lse[i / 2]) : 0.0f;
-                    slopes[x][i] = seen ? probability * (slopes[x][i] - delta[i / 2]) : 0.0f;
-                }
-            TileProduct<T, kRows, kColumns, kRows>::run_held(dq, slopes, shared.rows,
-                                                             shared.held + warp * kHeldOfWarp<T, kRows>);
+        for (int i = 0; i < 4; ++i) {
+            const RowStats row = stats[8 * x + 2 * p + i % 2];
+            powers[0][x][i] = power_of_two<T>(fmaf(powers[0][x][i], rate, -row.high));
+            slopes[0][x][i] = powers[0][x][i] * (slopes[0][x][i] - row.delta);
         }
-    }
+}
+// Zeros where the query does not see the key.
+template <class T, class Shape>
+__device__ inline void mask_turned(float (&powers)[1][Shape::kQueries / 8][4],
+                                   float (&slopes)[1][Shape::kQueries / 8][4],
+                                   const QueryStep<T, Shape>& step, const KeyJob<T, Shape>& job,
+                                   const HeadSizes& sizes) {
+    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+    const int r = lane / 4, p = lane % 4;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        const int row = row0 + r + 8 * half;
-        if (row >= tile.rows) continue;
-        float* target = gradient.dqkv.row(place_of(row)) + head_of(row) * sizes.D;
+        const int j = warp * kStrip + r + 8 * half;
+        // Rows [from, to) of the tile see key j.
+        const int64_t query = int64_t{job.key0} + j - step.position0;
+        const int64_t from = query * sizes.repeat - step.row_first;
+        const int64_t to = j < job.count ? from + int64_t{sizes.window} * sizes.repeat : from;
 #pragma unroll
-        for (int x = 0; x < kColumns / 8; ++x)
+        for (int x = 0; x < Shape::kQueries / 8; ++x)
 #pragma unroll
-            for (int i = 0; i < 2; ++i)
-                if (const int64_t d = column0 + 8 * x + 2 * p + i; d < sizes.D)
-                    target[d] = dq[x][2 * half + i] * sizes.scale;
+            for (int i = 2 * half; i < 2 * half + 2; ++i) {
+                const int row = 8 * x + 2 * p + i % 2;
+                if (row < from || row >= to) powers[0][x][i] = slopes[0][x][i] = 0;
+            }
     }
 }
 
-// ---- dk, dv: a block per tile of keys, whose warps take 16 keys each; scores are transposed
-
-template <class T, int kWidth>
-struct KeyGradientShared {
-    static constexpr int kRows = kTileRows<T, kWidth>;
-    WordOf<T> keys[kTileWords<T, kWidth, kRows>];
-    WordOf<T> values[kTileWords<T, kWidth, kRows>];
-    static constexpr int kQueries = kQueriesAtOnce<T, kWidth>;
-    union {
-        WordOf<T> columns[kTileWords<T, kWidth, kQueries>];            // queries or upstream, by width
-        WordOf<T> rows[kTileWords<T, kQueries, kOutColumns<kWidth>>];  // the same, by row
-    };
-    float held[kHeldFloats<T, kQueries>];
-    float lse[kQueries];
-    float delta[kQueries];
-    int64_t positions[kQueries];
-};
-
-template <class T, int kWidth>
-__global__ void __launch_bounds__(kAttentionThreads, 2)
-    key_gradient_kernel(Gradient<T> gradient, const KeyTile* tiles, const int32_t* starts,
-                        const int32_t* viewers) {
-    constexpr int kRows = kTileRows<T, kWidth>;
-    auto& shared = *shared_memory<KeyGradientShared<T, kWidth>>();
-    const PackedKeys<T>& keys = gradient.keys;
-    const HeadSizes& sizes = keys.sizes;
-    const KeyTile tile = tiles[blockIdx.x];
-    constexpr int kColumns = kOutColumns<kWidth>, kQueries = kQueriesAtOnce<T, kWidth>;
-    const int64_t g = blockIdx.y, column0 = int64_t{blockIdx.z} * kColumns;
+// dS of the warp's keys, where all warps find it.
+template <class T, class Shape>
+__device__ inline void share_slopes(Tile<T, Shape::kKeys, Shape::kQueries>& tile,
+                                    const float (&slopes)[1][Shape::kQueries / 8][4]) {
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int row0 = warp * kWarpRows, r = lane / 4, p = lane % 4;
-    const int64_t length = keys.length(tile.segment, 1), first = tile.first;
-    const int64_t count = length - first < kRows ? length - first : kRows;
-    fill_tile<T, kWidth, kRows>(shared.keys, [&](int d, int j) {
-        return j < count && d < sizes.D ? keys.key(tile.segment, 1, g, first + j, d) : 0.0f;
-    });
-    fill_tile<T, kWidth, kRows>(shared.values, [&](int d, int j) {
-        return j < count && d < sizes.D ? keys.value(tile.segment, 1, g, first + j, d) : 0.0f;
-    });
-    // Keys stand behind their own prefix; whoever names this segment as its prefix sees it at 0.
-    const int64_t key0 = keys.length(tile.segment, 0) + first;
-    const bool active = row0 < count;
-    float* held = shared.held + warp * kHeldOfWarp<T, kQueries>;
-    float dk[kColumns / 8][4] = {}, dv[kColumns / 8][4] = {};
-    for (int32_t v = starts[tile.segment]; v < starts[tile.segment + 1]; ++v) {
-        const int32_t segment = viewers[v];
-        const int64_t rows = keys.length(segment, 1) * sizes.repeat;
-        for (int64_t row_first = 0; row_first < rows; row_first += kQueries) {
-            const int row_count = static_cast<int>(rows - row_first < kQueries ? rows - row_first : kQueries);
-            const auto query_of = [&](int row) { return (row_first + row) / sizes.repeat; };
-            const auto head_of = [&](int row) { return g * sizes.repeat + (row_first + row) % sizes.repeat; };
-            const auto place_of = [&](int row) { return keys.query_row(segment, query_of(row)); };
-            if (!meets(keys.query_position(segment, query_of(0)),
-                       keys.query_position(segment, query_of(row_count - 1)), key0, count, sizes.window))
-                continue;
-            const auto query = [&](int row, int64_t d) {
-                return row < row_count && d < sizes.D ? keys.query(place_of(row), head_of(row), d) : 0.0f;
-            };
-            const auto upstream = [&](int row, int64_t d) {
-                return row < row_count && d < sizes.D ? gradient.upstream(place_of(row), head_of(row), d)
-                                                      : 0.0f;
-            };
-            __syncthreads();
-            fill_tile<T, kWidth, kQueries>(shared.columns, [&](int d, int row) { return query(row, d); });
-            for (int row = static_cast<int>(threadIdx.x); row < kQueries; row += kAttentionThreads) {
-                const bool inside = row < row_count;
-                const int64_t at = inside ? head_of(row) * sizes.T + place_of(row) : 0;
-                shared.positions[row] = inside ? keys.query_position(segment, query_of(row)) : -1;
-                shared.lse[row] = gradient.lse[at];
-                shared.delta[row] = gradient.delta[at];
-            }
-            __syncthreads();
-            float powers[kQueries / 8][4] = {}, slopes[kQueries / 8][4] = {};
-            if (active)
-                TileProduct<T, kWidth, kQueries, kRows>::run(powers, shared.keys, row0, shared.columns);
-            __syncthreads();
-            fill_tile<T, kWidth, kQueries>(shared.columns, [&](int d, int row) { return upstream(row, d); });
-            __syncthreads();
-            if (active) {
-                TileProduct<T, kWidth, kQueries, kRows>::run(slopes, shared.values, row0, shared.columns);
 #pragma unroll
-                for (int x = 0; x < kQueries / 8; ++x)
+    for (int x = 0; x < Shape::kQueries / 8; ++x)
 #pragma unroll
-                    for (int i = 0; i < 4; ++i) {
-                        const int row = 8 * x + 2 * p + i % 2, j = row0 + r + i / 2 * 8;
-                        const bool seen = j < count && shared.positions[row] >= 0 &&
-                                          sees(shared.positions[row], key0 + j, sizes.window);
-                        powers[x][i] = seen ? expf(powers[x][i] * sizes.scale - shared.lse[row]) : 0.0f;
-                        slopes[x][i] = seen ? powers[x][i] * (slopes[x][i] - shared.delta[row]) : 0.0f;
-                    }
-            }
-            __syncthreads();
-            fill_tile<T, kQueries, kColumns>(shared.rows,
-                                             [&](int row, int d) { return upstream(row, column0 + d); });
-            __syncthreads();
-            if (active) TileProduct<T, kQueries, kColumns, kRows>::run_held(dv, powers, shared.rows, held);
-            __syncthreads();
-            fill_tile<T, kQueries, kColumns>(shared.rows,
-                                             [&](int row, int d) { return query(row, column0 + d); });
-            __syncthreads();
-            if (active) TileProduct<T, kQueries, kColumns, kRows>::run_held(dk, slopes, shared.rows, held);
+        for (int half = 0; half < 2; ++half)
+            store_numbers<2>(tile.at(warp * kStrip + lane / 4 + 8 * half, 8 * x + 2 * (lane % 4)),
+                             {slopes[0][x][2 * half], slopes[0][x][2 * half + 1]});
+}
+
+// Adds to dq of one row in turn, or sets it: columns `first` and the next of a head.
+template <class T>
+__device__ inline void add_pair(const Gradient<T>& gradient, float* head, int column, bool set, float first,
+                                float second) {
+    const int D = gradient.keys.sizes.D;
+    if (column >= D) return;
+    if (!set && gradient.pairs) return add_pair_in_turn(head + column, first, second);
+    const bool both = column + 1 < D;
+    if (set) {
+        head[column] = first;
+        if (both) head[column + 1] = second;
+    } else {
+        add_in_turn(head + column, first);
+        if (both) add_in_turn(head + column + 1, second);
+    }
+}
+
+// Adds what the job's keys give to dq, in turn: the first sets it.
+template <class T, class Shape>
+__device__ inline void add_query_gradient(const Gradient<T>& gradient, const QueryStep<T, Shape>& step,
+                                          const KeyJob<T, Shape>& job,
+                                          const BackwardShared<T, Shape>& shared) {
+    const HeadSizes& sizes = gradient.keys.sizes;
+    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+    const int row0 = warp % Shape::kStrips * kStrip;
+    const int column0 = job.part * Shape::kColumns + warp / Shape::kStrips * Shape::kDqOfWarp;
+#pragma unroll 1
+    for (int column = column0; column < column0 + Shape::kDqOfWarp; column += Shape::kDqColumns) {
+        float dq[1][Shape::kDqColumns / 8][4] = {};
+        multiply<T, Shape::kKeys>(dq, LeftTurned{shared.slopes, row0}, RightTurned{shared.keys, column});
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int row = row0 + lane / 4 + 8 * half;
+            if (row >= step.rows) continue;
+            float* head = gradient.dqkv.row(step.place(row)) + int64_t{step.pairs.head(row)} * sizes.D;
+#pragma unroll
+            for (int x = 0; x < Shape::kDqColumns / 8; ++x)
+                add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), step.turn == 0,
+                         dq[0][x][2 * half] * sizes.scale, dq[0][x][2 * half + 1] * sizes.scale);
         }
     }
+}
+
+// dk or dv of the job's keys =, at `column` of dqkv.
+template <class T, class Shape>
+__device__ inline void store_key_gradient(const Gradient<T>& gradient, const KeyJob<T, Shape>& job,
+                                          int64_t column, const float (&sum)[1][Shape::kColumns / 8][4],
+                                          float scale) {
+    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+    const int D = gradient.keys.sizes.D;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        const int64_t j = row0 + r + 8 * half;
-        if (j >= count) continue;
-        float* row = gradient.dqkv.row(keys.start(tile.segment, 1) + first + j);
-        float *key = row + (sizes.H + g) * sizes.D, *value = row + (sizes.H + sizes.G + g) * sizes.D;
+        const int j = warp * kStrip + lane / 4 + 8 * half;
+        if (j >= job.count) continue;
+        float* row = gradient.dqkv.row(gradient.keys.query_row(job.segment, job.first + j)) + column;
 #pragma unroll
-        for (int x = 0; x < kColumns / 8; ++x)
+        for (int x = 0; x < Shape::kColumns / 8; ++x)
 #pragma unroll
             for (int i = 0; i < 2; ++i)
-                if (const int64_t d = column0 + 8 * x + 2 * p + i; d < sizes.D) {
-                    key[d] = dk[x][2 * half + i] * sizes.scale;
-                    value[d] = dv[x][2 * half + i];
-                }
+                if (const int d = job.part * Shape::kColumns + 8 * x + 2 * (lane % 4) + i; d < D)
+                    row[d] = sum[0][x][2 * half + i] * scale;
     }
+}
+
+// What one tile of queries adds to dk and dv of the warp's keys; dS is left in shared memory.
+template <class T, class Shape>
+__device__ inline void add_step(float (&dk)[1][Shape::kColumns / 8][4],
+                                float (&dv)[1][Shape::kColumns / 8][4], BackwardShared<T, Shape>& shared,
+                                int stage, const QueryStep<T, Shape>& step, const KeyJob<T, Shape>& job,
+                                const HeadSizes& sizes) {
+    const int row0 = static_cast<int>(threadIdx.x) / kWarp * kStrip, column0 = job.part * Shape::kColumns;
+    const auto &queries = shared.queries[stage], &upstream = shared.upstream[stage];
+    float powers[1][Shape::kQueries / 8][4] = {}, slopes[1][Shape::kQueries / 8][4] = {};
+    multiply<T, Shape::kWidth>(powers, LeftRows{shared.keys, row0}, RightRows{queries});
+    multiply<T, Shape::kWidth>(slopes, LeftRows{shared.values, row0}, RightRows{upstream});
+    soften_turned<T, Shape>(powers, slopes, shared.stats[stage], sizes.scale * kLog2E);
+    if (step.masked) mask_turned(powers, slopes, step, job, sizes);
+    multiply<T, Shape::kQueries>(dv, LeftHeld{powers}, RightTurned{upstream, column0});
+    share_slopes<T, Shape>(shared.slopes, slopes);
+    multiply<T, Shape::kQueries>(dk, LeftHeld{slopes}, RightTurned{queries, column0});
+}
+
+// dqkv =
+template <class T, int kWidth>
+__global__ void __launch_bounds__(BackwardShape<T, kWidth>::kThreads, (BackwardShape<T, kWidth>::kBlocks))
+    attention_gradient_kernel(Gradient<T> gradient) {
+    using Shape = BackwardShape<T, kWidth>;
+    using Step = QueryStep<T, Shape>;
+    auto& shared = *shared_memory<BackwardShared<T, Shape>>();
+    const HeadSizes& sizes = gradient.keys.sizes;
+    const int thread = static_cast<int>(threadIdx.x);
+    if (thread == 0) shared.ticket = take_ticket(gradient.turns);
+    __syncthreads();
+    const KeyJob<T, Shape> job(gradient, static_cast<int>(shared.ticket));
+    const auto own = gradient.keys.run(job.segment, 1, job.g);
+    own.template copy_keys<Shape::kThreads>(shared.keys, job.first);
+    own.template copy_values<Shape::kThreads>(shared.values, job.first);
+    commit_copies();
+    QueryWalk<T, Shape> walk(gradient, job);
+    RowStats coming = Step(walk).fetch(shared, 0, gradient);
+    if (thread < Shape::kQueries) shared.stats[0][thread] = coming;
+    float dk[1][Shape::kColumns / 8][4] = {}, dv[1][Shape::kColumns / 8][4] = {};
+    int stage = 0;
+    int ended = 0;  // whose turn is over when all threads are there
+    uint32_t ended_turn = 0;
+    for (bool more = true; more; stage = (stage + 1) % Shape::kStages) {
+        const int following = (stage + 1) % Shape::kStages;
+        const Step step(walk);
+        walk.advance();
+        more = walk.more();
+        wait_for_copies<0>();
+        __syncthreads();
+        if (thread == 0 && ended != 0) end_turn(gradient.turns + ended, ended_turn);
+        if (more && following != stage) coming = Step(walk).fetch(shared, following, gradient);
+        add_step<T, Shape>(dk, dv, shared, stage, step, job, sizes);
+        if (thread == 0) wait_for_turn(gradient.turns + step.turn_at, step.turn);
+        if (more && following != stage && thread < Shape::kQueries) shared.stats[following][thread] = coming;
+        __syncthreads();
+        // With one stage its queries are done with only now.
+        if (more && following == stage) coming = Step(walk).fetch(shared, stage, gradient);
+        add_query_gradient(gradient, step, job, shared);
+        if (more && following == stage && thread < Shape::kQueries) shared.stats[stage][thread] = coming;
+        ended = step.turn_at, ended_turn = step.turn;
+    }
+    __syncthreads();
+    if (thread == 0) end_turn(gradient.turns + ended, ended_turn);
+    const int64_t column = int64_t{sizes.H + job.g} * sizes.D;
+    store_key_gradient<T, Shape>(gradient, job, column, dk, sizes.scale);
+    store_key_gradient<T, Shape>(gradient, job, column + int64_t{sizes.G} * sizes.D, dv, 1.0f);
 }
 
 }  // namespace attune::gpu

@@ -1,9 +1,9 @@
 // Caches of keys and values, and the attention of one new row over them: attention_forward's kernel, whose
-// bits it gives.
+// bits it gives. The row's own key and value are stored first, so that all it sees lies in caches.
 #include <algorithm>
 #include <vector>
 
-#include "cuda/attention_forward.h"
+#include "cuda/attention_launch.h"
 #include "cuda/matrix.h"
 #include "cuda/tables.h"
 
@@ -65,41 +65,43 @@ Status cache_store(const CachedSegment* targets, ConstMat qkv, AttentionDims dim
     return store_rows(rows, qkv, dims, device_of(stream));
 }
 
+// Tiles are copied in chunks of 16 bytes.
+bool in_whole_chunks(const CachedSegment& cache, DType dtype) {
+    return reinterpret_cast<uintptr_t>(cache.data) % 16 == 0 &&
+           cache.head_stride * dtype_size(dtype) % 16 == 0;
+}
+
 Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows, AttentionDims dims,
                         Stream* stream) {
     if (!cache_fits(dims, qkv) || !(dims.scale > 0) || !has_shape(out, qkv.rows, dims.H * dims.D))
         return Status::Shape;
     if (qkv.rows == 0) return Status::Ok;
     Device& device = device_of(stream);
-    const int64_t repeat = dims.H / dims.G, most = tile_rows(qkv.dtype, dims.D);
-    std::vector<QueryTile> tiles;
     std::vector<StoredRow> own;
     for (int64_t i = 0; i < qkv.rows; ++i) {
-        for (int64_t first = 0; first < repeat; first += most)
-            tiles.push_back(
-                {static_cast<int32_t>(i), static_cast<int32_t>(std::min(most, repeat - first)), first});
+        if (!in_whole_chunks(rows[i].own, qkv.dtype) || !in_whole_chunks(rows[i].prefix, qkv.dtype))
+            return Status::Shape;
         own.push_back({rows[i].own.data, rows[i].own.head_stride, rows[i].own.length, i});
     }
-    const QueryTile* staged = device.stage(tiles.data(), static_cast<int64_t>(tiles.size()));
-    const CachedRow* staged_rows = device.stage(rows, qkv.rows);
-    if (staged == nullptr || staged_rows == nullptr) return Status::Memory;
-    const Status status = with_element(qkv.dtype, [&](auto element) {
+    if (const Status status = store_rows(own, qkv, dims, device); status != Status::Ok) return status;
+    const CachedRow* staged = device.stage(rows, qkv.rows);
+    if (staged == nullptr) return Status::Memory;
+    const auto tiles = [&](int64_t most) {
+        std::vector<QueryTile> list;
+        for (int64_t i = 0; i < qkv.rows; ++i) append_tiles(list, i, dims.H / dims.G, most);
+        return list;
+    };
+    return with_element(qkv.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
-        const auto run = [&](auto width) {
-            constexpr int kWidth = decltype(width)::value;
-            const CachedKeys<T> keys{static_cast<const T*>(qkv.data),
-                                     qkv.stride,
-                                     staged_rows,
-                                     {qkv.rows, dims.H, dims.G, dims.D, repeat, dims.window, dims.scale}};
-            return launch("attention_cached", attention_kernel<T, kWidth, CachedKeys<T>>,
-                          {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G),
-                           kWidth / kOutColumns<kWidth>},
-                          kAttentionThreads, sizeof(ForwardShared<T, kWidth>), device.queue(), any_view(out),
-                          lse, keys, staged);
-        };
-        return dims.D <= 64 ? run(Count<64>{}) : dims.D <= 128 ? run(Count<128>{}) : run(Count<256>{});
+        const HeadSizes sizes = head_sizes(dims, qkv.rows);
+        const View<const T> queries = aligned_heads<T>(qkv, sizes, device);
+        if (queries.data == nullptr) return Status::Memory;
+        const CachedKeys<T> keys{queries.data, queries.stride, staged, sizes};
+        return with_width(dims.D, [&](auto width) {
+            return launch_forward<T, decltype(width)::value>("attention_cached", out, lse, keys, tiles,
+                                                             device);
+        });
     });
-    return status == Status::Ok ? store_rows(own, qkv, dims, device) : status;
 }
 
 }  // namespace

@@ -79,6 +79,54 @@ __device__ inline void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
 }
 
+// The same number, that the compiler takes for a new one: what is computed from it is computed here, not
+// before the loops around.
+__device__ inline unsigned computed_here(unsigned value) {
+    asm volatile("" : "+r"(value));
+    return value;
+}
+
+// 2^x with a relative error of about 2^-22.
+__device__ inline float quick_exp2(float x) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+
+// ---- order among blocks, so that those that add to the same place do it one after another. A block takes
+// its work by a ticket, and waits for blocks of lower tickets alone: those run already.
+
+// By one thread of the block.
+__device__ inline uint32_t take_ticket(uint32_t* tickets) {
+    return atomicAdd(tickets, 1u);
+}
+// Until `turn` blocks have ended their turns; then, behind a barrier, every thread sees what those added. By
+// one thread of the block.
+__device__ inline void wait_for_turn(const uint32_t* turns, uint32_t turn) {
+    uint32_t now;
+    do asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(turns) : "memory");
+    while (now != turn);
+}
+// What the block's threads added before a barrier is seen by whoever comes next. By one thread.
+__device__ inline void end_turn(uint32_t* turns, uint32_t turn) {
+    __threadfence();
+    asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(turns), "r"(turn + 1) : "memory");
+}
+// *at += value in the device's memory, without waiting for it. The order of sums is that of turns.
+__device__ inline void add_in_turn(float* at, float value) {
+    asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(at), "f"(value) : "memory");
+}
+// Two neighbours, at a multiple of 8 bytes.
+__device__ inline void add_pair_in_turn(float* at, float first, float second) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("red.relaxed.gpu.global.add.v2.f32 [%0], {%1, %2};" ::"l"(at), "f"(first), "f"(second)
+                 : "memory");
+#else
+    add_in_turn(at, first);
+    add_in_turn(at + 1, second);
+#endif
+}
+
 struct Grid {
     unsigned x = 1, y = 1, z = 1;
 };

@@ -43,6 +43,12 @@ struct Layout {
     }
 };
 
+// What lies between rows: odd numbers of elements, or whole chunks of 16 bytes, which some ops copy at once.
+struct Gaps {
+    int64_t qkv = 3, out = 5, dout = 1, dqkv = 7;
+};
+constexpr Gaps kWholeChunks{8, 8, 4, 4};
+
 // All tensors of one call, with gaps between rows, outputs NaN.
 struct Problem {
     Layout layout;
@@ -50,13 +56,14 @@ struct Problem {
     TestMatrix qkv, out, dout, dqkv;
     std::vector<float> lse;
 
-    Problem(const Layout& cut, const Shape& shape, DType dtype, double scale = 1, uint64_t seed = 7)
+    Problem(const Layout& cut, const Shape& shape, DType dtype, double scale = 1, uint64_t seed = 7,
+            const Gaps& gaps = {})
         : layout(cut),
           dims(layout.dims(shape)),
-          qkv(dtype, layout.rows(), (shape.H + 2 * shape.G) * shape.D, 3),
-          out(dtype, layout.rows(), shape.H * shape.D, 5),
-          dout(DType::F32, layout.rows(), shape.H * shape.D, 1),
-          dqkv(DType::F32, layout.rows(), (shape.H + 2 * shape.G) * shape.D, 7),
+          qkv(dtype, layout.rows(), (shape.H + 2 * shape.G) * shape.D, gaps.qkv),
+          out(dtype, layout.rows(), shape.H * shape.D, gaps.out),
+          dout(DType::F32, layout.rows(), shape.H * shape.D, gaps.dout),
+          dqkv(DType::F32, layout.rows(), (shape.H + 2 * shape.G) * shape.D, gaps.dqkv),
           lse(poisoned(shape.H * layout.rows())) {
         Random random(seed);
         qkv.randomise(random, scale);
@@ -101,6 +108,7 @@ struct Case {
     Shape shape;
     Layout layout;
     double scale = 1;
+    Gaps gaps = {};
 };
 
 std::vector<Case> cases() {
@@ -129,6 +137,14 @@ std::vector<Case> cases() {
         {"window of five, many heads on one", {13, 1, 9, 5}, {{40, -1}, {9, 0}}},
         {"window of three, eleven heads on one", {22, 2, 7, 3}, {{30, -1}, {9, 0}}},
         {"sharp probabilities", {2, 1, 32, 0}, {{90, -1}, {40, 0}}, 6},
+        // Lengths around tiles of 16, 32, 64 and 128, of keys and of (query, head) pairs.
+        {"whole chunks, 64", {6, 2, 64, 0}, {{43, -1}, {65, 0}, {1, 0}, {128, -1}}, 1, kWholeChunks},
+        {"whole chunks, 64, window", {2, 2, 64, 40}, {{127, -1}, {33, 0}, {64, 0}}, 1, kWholeChunks},
+        {"whole chunks, 80", {4, 2, 80, 33}, {{31, -1}, {65, 0}, {17, -1}}, 1, kWholeChunks},
+        {"whole chunks, 128", {3, 1, 128, 0}, {{43, -1}, {33, 0}, {16, 0}}, 1, kWholeChunks},
+        {"whole chunks, 256", {2, 1, 256, 0}, {{33, -1}, {17, 0}}, 1, kWholeChunks},
+        {"odd gaps, 80", {2, 1, 80, 0}, {{32, -1}, {15, 0}}},
+        {"odd gaps, 256", {2, 2, 256, 9}, {{17, -1}, {16, 0}}},
     };
 }
 
@@ -144,7 +160,7 @@ double backward_bar(DType dtype, const Case& one) {
 
 void compare_with_reference(Checks& checks, const Case& one, DType dtype) {
     const std::string name = std::string("attention ") + one.name + " " + dtype_name(dtype);
-    Problem problem(one.layout, one.shape, dtype, one.scale);
+    Problem problem(one.layout, one.shape, dtype, one.scale, 7, one.gaps);
     const Doubles qkv = problem.qkv.values();
     Doubles out, lse, dqkv;
     reference::attention_forward(out, lse, qkv, problem.dims, problem.rows());
@@ -261,6 +277,20 @@ void check_threads(Checks& checks, DType dtype) {
     }
 }
 
+// Where rows lie changes no bit.
+void check_gaps(Checks& checks, DType dtype) {
+    const Shape shape{6, 2, 24, 0};
+    const Layout layout{{70, -1}, {65, 0}, {9, -1}};
+    Problem odd(layout, shape, dtype), whole(layout, shape, dtype, 1, 7, kWholeChunks);
+    for (Problem* problem : {&odd, &whole}) {
+        checks.expect_ok("attention gaps forward", problem->forward(checks));
+        checks.expect_ok("attention gaps backward", problem->backward(checks));
+    }
+    const std::string name = std::string("attention ") + dtype_name(dtype) + " odd gaps = whole chunks, ";
+    checks.expect_same(name + "out", whole.all_rows(0, whole.rows()), odd.all_rows(0, odd.rows()));
+    checks.expect_same(name + "dqkv", whole.dqkv.values(), odd.dqkv.values());
+}
+
 void check_window_reaching_everything(Checks& checks) {
     const Layout layout{{70, -1}, {65, 0}};
     Problem open(layout, {2, 1, 16, 0}, DType::F32), wide(layout, {2, 1, 16, 135}, DType::F32);
@@ -326,6 +356,7 @@ void check_attention(Checks& checks) {
         for (const Case& one : cases()) compare_with_reference(checks, one, dtype);
         for (const int64_t window : {0, 50}) check_packing(checks, dtype, window);
         check_threads(checks, dtype);
+        check_gaps(checks, dtype);
         compare_parts(checks, dtype);
         check_shared_gradients(checks, dtype);
     }

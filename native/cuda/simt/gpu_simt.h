@@ -100,6 +100,32 @@ void wait_for_copies() {
     simt::wait_for_copies(kLater);
 }
 
+inline unsigned computed_here(unsigned value) {
+    return value;
+}
+inline float quick_exp2(float x) {
+    return std::exp2(x);
+}
+
+// Blocks run one after another, in the order of their tickets: every turn has come when it is waited for, or
+// never comes, and the launch fails.
+inline uint32_t take_ticket(uint32_t* tickets) {
+    return (*tickets)++;
+}
+inline void wait_for_turn(const uint32_t* turns, uint32_t turn) {
+    while (*turns != turn) simt::wait_for_change();
+}
+inline void end_turn(uint32_t* turns, uint32_t turn) {
+    *turns = turn + 1;
+}
+inline void add_in_turn(float* at, float value) {
+    *at += value;
+}
+inline void add_pair_in_turn(float* at, float first, float second) {
+    at[0] += first;
+    at[1] += second;
+}
+
 struct Grid {
     unsigned x = 1, y = 1, z = 1;
 };

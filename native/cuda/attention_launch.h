@@ -1,0 +1,73 @@
+// What the ops of attention share on the host: the choice of tiles by head width, rows whose heads begin at
+// whole chunks, and the launch of the forward kernel. Knows no gradient.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "cuda/attention_forward.h"
+#include "cuda/attention_keys.h"
+#include "cuda/device.h"
+#include "cuda/matrix.h"
+
+namespace attune::gpu {
+
+// Work space of the ops, by slot.
+constexpr int kStatsSlot = 0, kUpstreamSlot = 1, kTurnsSlot = 2, kAlignedSlot = 3;
+
+// body(Count<width>{}) with the least tile width that holds D.
+template <class Body>
+Status with_width(int64_t D, const Body& body) {
+    return D <= 64 ? body(Count<64>{}) : D <= 128 ? body(Count<128>{}) : body(Count<256>{});
+}
+
+// Heads of kChunk numbers and more begin at multiples of 16 bytes.
+inline bool in_whole_chunks(const ConstMat& m, int64_t D) {
+    return D % kChunk == 0 && in_chunks(m);
+}
+
+// to[rows, heads * pitch] = from[rows, heads * D], zeros between.
+template <class T>
+__global__ void align_heads_kernel(T* to, View<const T> from, int64_t rows, int64_t heads, int D, int pitch) {
+    const int64_t index = thread_index();
+    if (index >= rows * heads * pitch) return;
+    const int64_t d = index % pitch, head = index / pitch % heads, row = index / (pitch * heads);
+    store_number(to + index, d < D ? load_number(from.row(row) + head * D + d) : 0.0f);
+}
+
+// Rows that kernels copy in chunks: qkv where it allows that, else a copy of it. Null data: no memory.
+template <class T>
+View<const T> aligned_heads(const ConstMat& qkv, const HeadSizes& sizes, Device& device) {
+    if (in_whole_chunks(qkv, sizes.D)) return view_of<T>(qkv);
+    const int64_t heads = sizes.H + 2 * int64_t{sizes.G}, stride = heads * sizes.pitch;
+    T* copy = device.workspace<T>(kAlignedSlot, qkv.rows * stride);
+    if (copy == nullptr) return {nullptr, 0};
+    const Status status =
+        launch("attention_rows", align_heads_kernel<T>, {blocks_for(qkv.rows * stride)}, kThreads, 0,
+               device.queue(), copy, view_of<T>(qkv), qkv.rows, heads, sizes.D, sizes.pitch);
+    return {status == Status::Ok ? copy : nullptr, stride};
+}
+
+// Tiles of at most `most` rows of `rows` (query, head) pairs.
+inline void append_tiles(std::vector<QueryTile>& tiles, int64_t segment, int64_t rows, int64_t most) {
+    for (int64_t first = 0; first < rows; first += most)
+        tiles.push_back({static_cast<int32_t>(segment), static_cast<int32_t>(first),
+                         static_cast<int32_t>(std::min(most, rows - first))});
+}
+
+// list(most rows of a tile): the tiles of queries.
+template <class T, int kWidth, class Keys, class List>
+Status launch_forward(const char* name, const Mat& out, float* lse, const Keys& keys, const List& list,
+                      Device& device) {
+    using Shape = ForwardShape<T, kWidth>;
+    const std::vector<QueryTile> tiles = list(int64_t{Shape::kRows});
+    const QueryTile* staged = device.stage(tiles.data(), static_cast<int64_t>(tiles.size()));
+    if (staged == nullptr) return Status::Memory;
+    return launch(name, attention_kernel<T, kWidth, Keys>,
+                  {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(keys.sizes.G)}, Shape::kThreads,
+                  sizeof(ForwardShared<T, Shape, Keys::kTurned>), device.queue(), any_view(out), lse, keys,
+                  staged);
+}
+
+}  // namespace attune::gpu
