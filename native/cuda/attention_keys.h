@@ -1,5 +1,5 @@
-// Where attention finds queries, keys and values: in rows of packed qkv, and in caches of earlier rows. Knows
-// no arithmetic.
+// Where attention finds queries, keys and values: in rows of packed qkv (in caches of earlier rows:
+// cached_keys.h). Knows no arithmetic.
 //
 // What a query sees are two runs of keys, in order: of its prefix (empty without one), and of its own
 // segment. Rows of a tile are (query, head) pairs of one key/value head: row = query * repeat + r.
@@ -66,47 +66,6 @@ struct PackedKeys {
     }
     __device__ float value(int32_t segment, int run, int64_t g, int64_t j, int64_t d) const {
         return load_number(qkv + (start(segment, run) + j) * stride + (sizes.H + sizes.G + g) * sizes.D + d);
-    }
-};
-
-// A decode step: row i of qkv continues rows[i].own behind rows[i].prefix.
-template <class T>
-struct CachedKeys {
-    const T* qkv;
-    int64_t stride;
-    const CachedRow* rows;
-    HeadSizes sizes;
-
-    template <class Visit>
-    void pointers(const Visit& visit) const {
-        visit(qkv), visit(rows);
-    }
-    __device__ int64_t length(int32_t row, int run) const {
-        return run == 0 ? rows[row].prefix.length : rows[row].own.length + 1;
-    }
-    __device__ int64_t query_row(int32_t row, int64_t) const { return row; }
-    __device__ int64_t query_position(int32_t row, int64_t) const {
-        return rows[row].prefix.length + rows[row].own.length;
-    }
-    __device__ float query(int64_t row, int64_t head, int64_t d) const {
-        return load_number(qkv + row * stride + head * sizes.D + d);
-    }
-    __device__ const T* block(const CachedSegment& segment, int64_t g, int64_t j) const {
-        const int64_t width = (sizes.D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;
-        return static_cast<const T*>(segment.data) + g * segment.head_stride +
-               j / kCacheKeys * (2 * kCacheKeys * width);
-    }
-    __device__ float key(int32_t row, int run, int64_t g, int64_t j, int64_t d) const {
-        const CachedSegment& segment = run == 0 ? rows[row].prefix : rows[row].own;
-        if (j == segment.length) return load_number(qkv + row * stride + (sizes.H + g) * sizes.D + d);
-        return load_number(block(segment, g, j) + d * kCacheKeys + j % kCacheKeys);
-    }
-    __device__ float value(int32_t row, int run, int64_t g, int64_t j, int64_t d) const {
-        const CachedSegment& segment = run == 0 ? rows[row].prefix : rows[row].own;
-        if (j == segment.length)
-            return load_number(qkv + row * stride + (sizes.H + sizes.G + g) * sizes.D + d);
-        const int64_t width = (sizes.D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;
-        return load_number(block(segment, g, j) + kCacheKeys * width + j % kCacheKeys * width + d);
     }
 };
 

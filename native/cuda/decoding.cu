@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cuda/attention_forward.h"
+#include "cuda/cached_keys.h"
 #include "cuda/matrix.h"
 #include "cuda/tables.h"
 
@@ -11,39 +12,63 @@ namespace attune::gpu {
 
 namespace {
 
-// Where a packed row goes in its cache.
+// Arrays that are the same in every layer of a step.
+enum Staged { kStoredRows, kSeenRows, kPages, kTiles };
+
+// Where a packed row goes: behind `at` keys of a page.
 struct StoredRow {
-    void* data;
-    int64_t head_stride;
-    int64_t at;  // behind so many keys
-    int64_t row;
+    void* page;
+    int32_t at;
+    int32_t row;
 };
 
-template <class T>
-__global__ void store_kernel(const StoredRow* rows, View<const T> qkv, int64_t count, int64_t H, int64_t G,
-                             int64_t D) {
-    const int64_t index = thread_index();
-    if (index >= count * G * D) return;
-    const int64_t d = index % D, g = index / D % G;
-    const StoredRow stored = rows[index / (D * G)];
-    const int64_t width = (D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;
-    T* block = static_cast<T*>(stored.data) + g * stored.head_stride +
-               stored.at / kCacheKeys * (2 * kCacheKeys * width);
-    const T* from = qkv.row(stored.row) + g * D + d;
-    block[d * kCacheKeys + stored.at % kCacheKeys] = from[H * D];
-    block[kCacheKeys * width + stored.at % kCacheKeys * width + d] = from[(H + G) * D];
+// A chunk of kCount numbers of a key and of the value that goes with it per thread: 4 D G bytes are read and
+// written per row (bf16).
+template <class T, int kCount>
+__global__ void store_kernel(const StoredRow* rows, View<const T> qkv, int64_t count, HeadSizes sizes,
+                             int64_t offset, int64_t head_stride) {
+    const int64_t index = thread_index(), chunks = sizes.D / kCount;
+    if (index >= count * sizes.G * chunks) return;
+    const int64_t d = index % chunks * kCount, g = index / chunks % sizes.G;
+    const StoredRow stored = rows[index / (chunks * sizes.G)];
+    const int64_t width = cache_width(sizes.D);
+    T* key = static_cast<T*>(stored.page) + place_in_page(offset + g * head_stride, stored.at, width) + d;
+    const T* from = qkv.row(stored.row) + (sizes.H + g) * sizes.D + d;
+    using Numbers = Chunk<T, kCount>;
+    *reinterpret_cast<Numbers*>(key) = *reinterpret_cast<const Numbers*>(from);
+    *reinterpret_cast<Numbers*>(key + kCacheKeys * width) =
+        *reinterpret_cast<const Numbers*>(from + sizes.G * sizes.D);
 }
 
-Status store_rows(const std::vector<StoredRow>& rows, ConstMat qkv, const AttentionDims& dims,
-                  Device& device) {
-    if (rows.empty()) return Status::Ok;
+HeadSizes sizes_of(const AttentionDims& dims, int64_t T) {
+    return {T, dims.H, dims.G, dims.D, dims.H / dims.G, dims.window, dims.scale};
+}
+
+// All segments of a call lie in their pages alike.
+bool alike(const CachedSegment& segment, const CachedSegment& first) {
+    return segment.page_shift == kPageShift && segment.offset == first.offset &&
+           segment.head_stride == first.head_stride;
+}
+
+StoredRow stored_row(const CachedSegment& segment, int64_t behind, int64_t row) {
+    return {segment.pages[behind >> kPageShift], static_cast<int32_t>(behind & (kPageKeys - 1)),
+            static_cast<int32_t>(row)};
+}
+
+Status store_rows(const std::vector<StoredRow>& rows, const CachedSegment& where, ConstMat qkv,
+                  const AttentionDims& dims, Device& device) {
     const auto count = static_cast<int64_t>(rows.size());
-    const StoredRow* staged = device.stage(rows.data(), count);
+    const StoredRow* staged = device.stage_again(kStoredRows, rows.data(), count);
     if (staged == nullptr) return Status::Memory;
     return with_element(qkv.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
-        return launch("cache_store", store_kernel<T>, {blocks_for(count * dims.G * dims.D)}, kThreads, 0,
-                      device.queue(), staged, view_of<T>(qkv), count, dims.H, dims.G, dims.D);
+        return with_chunks(in_chunks(qkv) && dims.D % kChunk == 0, [&](auto chunk) {
+            constexpr int kCount = decltype(chunk)::value;
+            return launch("cache_store", store_kernel<T, kCount>,
+                          {blocks_for(count * dims.G * (dims.D / kCount))}, kThreads, 0, device.queue(),
+                          staged, view_of<T>(qkv), count, sizes_of(dims, qkv.rows), where.offset,
+                          where.head_stride);
+        });
     });
 }
 
@@ -55,14 +80,53 @@ bool cache_fits(const AttentionDims& dims, const ConstMat& qkv) {
 Status cache_store(const CachedSegment* targets, ConstMat qkv, AttentionDims dims, Stream* stream) {
     if (!attention_dims_fit(dims, qkv.rows) || !cache_fits(dims, qkv)) return Status::Shape;
     std::vector<StoredRow> rows;
+    const CachedSegment* first = nullptr;
     for (int64_t s = 0; s < dims.segment_count; ++s) {
         const Segment& segment = dims.segments[s];
-        if (targets[s].data == nullptr) continue;
+        if (targets[s].pages == nullptr) continue;
+        if (first == nullptr) first = &targets[s];
+        if (!alike(targets[s], *first)) return Status::Shape;
         for (int32_t i = 0; i < segment.length; ++i)
-            rows.push_back(
-                {targets[s].data, targets[s].head_stride, targets[s].length + i, segment.start + i});
+            rows.push_back(stored_row(targets[s], targets[s].length + i, segment.start + i));
     }
-    return store_rows(rows, qkv, dims, device_of(stream));
+    return rows.empty() ? Status::Ok : store_rows(rows, *first, qkv, dims, device_of(stream));
+}
+
+// What the rows of a step see, as the device reads it. Nothing in it depends on the layer.
+struct StepRows {
+    std::vector<StoredRow> own;
+    std::vector<PagedRow> rows;
+    std::vector<void*> pages;
+
+    PagedSegment table_of(const CachedSegment& segment, int64_t length) {
+        const PagedSegment result{static_cast<int32_t>(pages.size()), static_cast<int32_t>(length)};
+        if (length > 0)
+            pages.insert(pages.end(), segment.pages, segment.pages + ((length - 1) >> kPageShift) + 1);
+        return result;
+    }
+    // False where the segments do not lie alike.
+    bool gather(const CachedRow* given, int64_t count) {
+        for (int64_t i = 0; i < count; ++i) {
+            const auto& [prefix, segment] = given[i];
+            if (!alike(segment, given[0].own) || (prefix.length > 0 && !alike(prefix, segment))) return false;
+            // Samples of one prompt stand side by side.
+            const bool again = i > 0 && prefix.pages == given[i - 1].prefix.pages;
+            const PagedSegment seen = again ? rows.back().prefix : table_of(prefix, prefix.length);
+            rows.push_back({seen, table_of(segment, segment.length + 1)});
+            own.push_back(stored_row(segment, segment.length, i));
+        }
+        return true;
+    }
+};
+
+// Tiles of the rows' query heads that share a key/value head.
+std::vector<QueryTile> step_tiles(int64_t rows, int64_t repeat, int64_t most) {
+    std::vector<QueryTile> tiles;
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t first = 0; first < repeat; first += most)
+            tiles.push_back(
+                {static_cast<int32_t>(i), static_cast<int32_t>(std::min(most, repeat - first)), first});
+    return tiles;
 }
 
 Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows, AttentionDims dims,
@@ -71,26 +135,28 @@ Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows
         return Status::Shape;
     if (qkv.rows == 0) return Status::Ok;
     Device& device = device_of(stream);
-    const int64_t repeat = dims.H / dims.G, most = tile_rows(qkv.dtype, dims.D);
-    std::vector<QueryTile> tiles;
-    std::vector<StoredRow> own;
-    for (int64_t i = 0; i < qkv.rows; ++i) {
-        for (int64_t first = 0; first < repeat; first += most)
-            tiles.push_back(
-                {static_cast<int32_t>(i), static_cast<int32_t>(std::min(most, repeat - first)), first});
-        own.push_back({rows[i].own.data, rows[i].own.head_stride, rows[i].own.length, i});
-    }
-    const QueryTile* staged = device.stage(tiles.data(), static_cast<int64_t>(tiles.size()));
-    const CachedRow* staged_rows = device.stage(rows, qkv.rows);
-    if (staged == nullptr || staged_rows == nullptr) return Status::Memory;
-    const Status status = with_element(qkv.dtype, [&](auto element) {
+    StepRows step;
+    if (!step.gather(rows, qkv.rows)) return Status::Shape;
+    const std::vector<QueryTile> tiles =
+        step_tiles(qkv.rows, dims.H / dims.G, tile_rows(qkv.dtype, dims.D));
+    const Status stored = store_rows(step.own, rows[0].own, qkv, dims, device);
+    if (stored != Status::Ok) return stored;
+    const QueryTile* staged = device.stage_again(kTiles, tiles.data(), static_cast<int64_t>(tiles.size()));
+    const PagedRow* seen = device.stage_again(kSeenRows, step.rows.data(), qkv.rows);
+    void* const* pages =
+        device.stage_again(kPages, step.pages.data(), static_cast<int64_t>(step.pages.size()));
+    if (staged == nullptr || seen == nullptr || pages == nullptr) return Status::Memory;
+    return with_element(qkv.dtype, [&](auto element) {
         using T = typename decltype(element)::Type;
+        const CachedKeys<T> keys{static_cast<const T*>(qkv.data),
+                                 qkv.stride,
+                                 seen,
+                                 pages,
+                                 rows[0].own.offset,
+                                 rows[0].own.head_stride,
+                                 sizes_of(dims, qkv.rows)};
         const auto run = [&](auto width) {
             constexpr int kWidth = decltype(width)::value;
-            const CachedKeys<T> keys{static_cast<const T*>(qkv.data),
-                                     qkv.stride,
-                                     staged_rows,
-                                     {qkv.rows, dims.H, dims.G, dims.D, repeat, dims.window, dims.scale}};
             return launch("attention_cached", attention_kernel<T, kWidth, CachedKeys<T>>,
                           {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(dims.G),
                            kWidth / kOutColumns<kWidth>},
@@ -99,12 +165,17 @@ Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows
         };
         return dims.D <= 64 ? run(Count<64>{}) : dims.D <= 128 ? run(Count<128>{}) : run(Count<256>{});
     });
-    return status == Status::Ok ? store_rows(own, qkv, dims, device) : status;
+}
+
+Status begin_step(uint64_t key, Stream* stream) {
+    return device_of(stream).begin_step(key);
 }
 
 }  // namespace
 
 void fill_decoding(Ops& ops) {
+    ops.cache_page_shift = kPageShift;
+    ops.begin_step = begin_step;
     ops.cache_store = cache_store;
     ops.attention_cached = attention_cached;
 }

@@ -23,7 +23,7 @@ int64_t rounded(int64_t bytes) {
 // ---- staging
 
 namespace {
-void release_place(const Staging::Place& place) {
+void release_place(const StagedPlace& place) {
     release(place.device);
     release_pinned(place.pinned);
 }
@@ -31,11 +31,11 @@ void release_place(const Staging::Place& place) {
 
 Staging::~Staging() {
     release_place(memory_);
-    for (const Place& place : retired_) release_place(place);
+    for (const StagedPlace& place : retired_) release_place(place);
 }
 
 Status Staging::grow(int64_t size) {
-    for (const Place& place : retired_) release_place(place);
+    for (const StagedPlace& place : retired_) release_place(place);
     retired_.clear();
     if (size_ > 0) retired_.push_back(memory_);
     memory_ = {};
@@ -49,7 +49,7 @@ Status Staging::grow(int64_t size) {
     return Status::Ok;
 }
 
-Status Staging::take(Place& place, int64_t bytes) {
+Status Staging::take(StagedPlace& place, int64_t bytes) {
     constexpr int64_t kArrays = 16;
     const int64_t size = rounded(bytes);
     Status status = Status::Ok;
@@ -75,7 +75,7 @@ Device* Device::open(int index) {
     if (device == nullptr) return nullptr;
     device->index_ = index;
     if (use_device(index) != Status::Ok || gpu::properties(device->properties_, index) != Status::Ok ||
-        make_queue(&device->queue_) != Status::Ok ||
+        (device->queue_ = Queue::open()) == nullptr ||
         allocate_pinned(&device->transfer_, kTransferBytes) != Status::Ok ||
         device->choose_gemm() != Status::Ok) {
         delete device;
@@ -106,7 +106,7 @@ Device::~Device() {
     release_pinned(transfer_);
     for (const MemoryBlock& block : workspaces_) release(block.data);
     for (const auto& [size, block] : spare_) release(block);
-    if (queue_ != nullptr) end_queue(queue_);
+    delete queue_;
 }
 
 // The smallest block that is large enough, and not twice too large. Reuse is in the queue's order, so that
@@ -178,11 +178,26 @@ void* Device::workspace_bytes(int slot, int64_t bytes) {
     return block.data;
 }
 
-const void* Device::stage_bytes(const void* host, int64_t bytes) {
-    Staging::Place place;
+Status Device::take_place(StagedPlace& place, int64_t bytes) {
+    place = queue_->place(bytes);
+    return place.device != nullptr ? Status::Ok : staging_->take(place, bytes);
+}
+
+const void* Device::stage_bytes(const void* host, int64_t bytes, int slot) {
+    StagedPlace place = bytes == 0 ? StagedPlace{} : queue_->place(bytes);
+    if (place.device != nullptr) {
+        std::memcpy(place.pinned, host, static_cast<size_t>(bytes));
+        if (slot >= 0) queue_->remember(slot, place, bytes);
+        return queue_->staged(place, bytes) == Status::Ok ? place.device : nullptr;
+    }
     if (bytes == 0 || staging_->take(place, bytes) != Status::Ok) return nullptr;
     std::memcpy(place.pinned, host, static_cast<size_t>(bytes));
     return copy_in(place.device, place.pinned, bytes, queue_) == Status::Ok ? place.device : nullptr;
+}
+
+const void* Device::stage_again_bytes(int slot, const void* host, int64_t bytes) {
+    if (const std::byte* before = queue_->find_again(slot, host, bytes)) return before;
+    return stage_bytes(host, bytes, slot);
 }
 
 namespace {
@@ -219,7 +234,7 @@ Status Device::write(void* device, const void* host, int64_t bytes) {
 void* Results::place_bytes(void* host, int64_t bytes) {
     if (host == nullptr || bytes == 0 || status_ != Status::Ok) return nullptr;
     Array array{host, {}, bytes};
-    status_ = device_.staging_->take(array.place, bytes);
+    status_ = device_.take_place(array.place, bytes);
     if (status_ != Status::Ok) return nullptr;
     arrays_[count_++] = array;
     return array.place.device;

@@ -12,6 +12,7 @@
 
 #include "core/ops.h"
 #include "cuda/cublaslt.h"
+#include "cuda/queue.h"
 #include "cuda/runtime.h"
 #include "cuda/transfer.h"
 
@@ -22,24 +23,20 @@ namespace attune::gpu {
 // of one op never overlap.
 class Staging {
   public:
-    explicit Staging(void* queue) : queue_(queue) {}
+    explicit Staging(Queue* queue) : queue_(queue) {}
     ~Staging();
     Staging(const Staging&) = delete;
     Staging& operator=(const Staging&) = delete;
 
-    struct Place {
-        std::byte* pinned = nullptr;
-        std::byte* device = nullptr;
-    };
     // Null pointers and a status where there is no memory.
-    Status take(Place& place, int64_t bytes);
+    Status take(StagedPlace& place, int64_t bytes);
 
   private:
     Status grow(int64_t size);
 
-    void* queue_;
-    Place memory_;
-    std::vector<Place> retired_;  // an op may still be about to use them
+    Queue* queue_;
+    StagedPlace memory_;
+    std::vector<StagedPlace> retired_;  // an op may still be about to use them
     int64_t size_ = 0;
     int64_t used_ = 0;
 };
@@ -52,7 +49,7 @@ class Device {
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
 
-    void* queue() const { return queue_; }
+    Queue* queue() const { return queue_; }
     const Properties& properties() const { return properties_; }
     // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
     // has.
@@ -86,6 +83,16 @@ class Device {
         return static_cast<const T*>(stage_bytes(host, count * static_cast<int64_t>(sizeof(T))));
     }
 
+    // As stage(). Within a step one array may stand for several calls of the same slot that stage the same.
+    template <class T>
+    const T* stage_again(int slot, const T* host, int64_t count) {
+        return static_cast<const T*>(
+            stage_again_bytes(slot, host, count * static_cast<int64_t>(sizeof(T))));
+    }
+
+    Status begin_step(uint64_t key) { return queue_->begin_step(key); }
+    const StepCounts& step_counts() const { return queue_->counts(); }
+
     // Copies of any size, complete on return.
     Status read(void* host, const void* device, int64_t bytes);
     Status write(void* device, const void* host, int64_t bytes);
@@ -94,14 +101,17 @@ class Device {
     Device() = default;
     Status choose_gemm();
     void* workspace_bytes(int slot, int64_t bytes);
-    const void* stage_bytes(const void* host, int64_t bytes);
+    const void* stage_bytes(const void* host, int64_t bytes, int slot = -1);
+    const void* stage_again_bytes(int slot, const void* host, int64_t bytes);
+    // Null pointers and a status where there is no memory.
+    Status take_place(StagedPlace& place, int64_t bytes);
     friend class Results;
 
     int index_ = 0;
     Properties properties_;
     bool has_wgmma_ = false;
     std::unique_ptr<CublasLt> cublaslt_;
-    void* queue_ = nullptr;
+    Queue* queue_ = nullptr;
     Staging* staging_ = nullptr;
     void* transfer_ = nullptr;  // pinned, for large copies
     Transfers* transfers_ = nullptr;
@@ -131,7 +141,7 @@ class Results {
 
     struct Array {
         void* host;
-        Staging::Place place;
+        StagedPlace place;
         int64_t bytes;
     };
     static constexpr int kMost = 8;

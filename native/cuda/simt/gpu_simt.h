@@ -104,14 +104,12 @@ struct Grid {
     unsigned x = 1, y = 1, z = 1;
 };
 
-template <class... Parameters, class... Arguments>
-Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
-              void* queue, Arguments... arguments) {
-    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
+template <class... Parameters>
+Status launch_now(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
+                  RawQueue* queue, Parameters... arguments) {
     (simt::expect_device_pointer(name, arguments), ...);
     simt::enqueue(queue, [=] {
-        simt::run_grid({grid.x, grid.y, grid.z}, {block, 1, 1}, shared,
-                       [&] { kernel(static_cast<Parameters>(arguments)...); });
+        simt::run_grid({grid.x, grid.y, grid.z}, {block, 1, 1}, shared, [&] { kernel(arguments...); });
     });
     return Status::Ok;
 }

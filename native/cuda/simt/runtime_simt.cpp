@@ -15,6 +15,18 @@
 
 namespace attune {
 
+using Work = std::vector<std::function<void()>>;
+
+struct gpu::RawQueue {
+    simt::WorkQueue work;
+    bool capturing = false;
+    Work captured;
+};
+
+struct gpu::RawGraph {
+    Work work;
+};
+
 namespace {
 
 constexpr int64_t kDeviceBytes = int64_t{4} << 30;
@@ -74,13 +86,21 @@ DeviceMemory& memory() {
 }
 
 thread_local std::string error_text;
+bool graphs_refused = false;
 
 }  // namespace
 
 namespace simt {
 
-void enqueue(void* queue, std::function<void()> work) {
-    static_cast<WorkQueue*>(queue)->add(std::move(work));
+void enqueue(gpu::RawQueue* queue, std::function<void()> work) {
+    if (queue->capturing)
+        queue->captured.push_back(std::move(work));
+    else
+        queue->work.add(std::move(work));
+}
+
+void refuse_graphs(bool refuse) {
+    graphs_refused = refuse;
 }
 
 bool on_device(const void* pointer) {
@@ -109,13 +129,19 @@ Status use_device(int) {
     return Status::Ok;
 }
 
-Status make_queue(void** queue) {
-    *queue = new simt::WorkQueue;
+namespace {
+void refuse_capturing(const RawQueue* queue, const char* what) {
+    if (queue->capturing) throw std::logic_error(std::string("simt: a queue that is written down ") + what);
+}
+}  // namespace
+
+Status make_queue(RawQueue** queue) {
+    *queue = new RawQueue;
     return Status::Ok;
 }
 
-void end_queue(void* queue) {
-    delete static_cast<simt::WorkQueue*>(queue);
+void end_queue(RawQueue* queue) {
+    delete queue;
 }
 
 Status make_event(void** event) {
@@ -127,13 +153,15 @@ void end_event(void* event) {
     delete static_cast<simt::Event*>(event);
 }
 
-Status record(void* event, void* queue) {
-    static_cast<simt::WorkQueue*>(queue)->record(*static_cast<simt::Event*>(event));
+Status record(void* event, RawQueue* queue) {
+    refuse_capturing(queue, "recorded an event");
+    queue->work.record(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
-Status follow(void* queue, void* event) {
-    static_cast<simt::WorkQueue*>(queue)->follow(*static_cast<simt::Event*>(event));
+Status follow(RawQueue* queue, void* event) {
+    refuse_capturing(queue, "followed an event");
+    queue->work.follow(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
@@ -158,41 +186,70 @@ void release_pinned(void* pointer) {
 }
 
 namespace {
-Status copy_later(void* target, const void* source, int64_t bytes, void* queue) {
+Status copy_later(void* target, const void* source, int64_t bytes, RawQueue* queue) {
     simt::enqueue(queue, [=] { std::memcpy(target, source, static_cast<size_t>(bytes)); });
     return Status::Ok;
 }
 }  // namespace
 
-Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue) {
+Status copy_in(void* device, const void* pinned, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("copy_in", device);
     return copy_later(device, pinned, bytes, queue);
 }
 
-Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue) {
+Status copy_out(void* pinned, const void* device, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("copy_out", device);
     return copy_later(pinned, device, bytes, queue);
 }
 
-Status copy_within(void* target, const void* source, int64_t bytes, void* queue) {
+Status copy_within(void* target, const void* source, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("copy_within", target);
     simt::expect_device_pointer("copy_within", source);
     return copy_later(target, source, bytes, queue);
 }
 
-Status clear(void* device, int64_t bytes, void* queue) {
+Status clear(void* device, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("clear", device);
     simt::enqueue(queue, [=] { std::memset(device, 0, static_cast<size_t>(bytes)); });
     return Status::Ok;
 }
 
 // One engine's thread at a time: the memory is open to all of them meanwhile.
-Status wait(void* queue) {
+Status wait(RawQueue* queue) {
+    refuse_capturing(queue, "was waited for");
     const std::scoped_lock turn(memory().running);
     memory().protect(PROT_READ | PROT_WRITE);
-    static_cast<simt::WorkQueue*>(queue)->run();
+    queue->work.run();
     memory().protect(PROT_NONE);
     return Status::Ok;
+}
+
+Status begin_capture(RawQueue* queue) {
+    queue->capturing = true;
+    return Status::Ok;
+}
+
+Status end_capture(RawGraph** graph, RawQueue* queue) {
+    queue->capturing = false;
+    Work captured = std::exchange(queue->captured, {});
+    if (graphs_refused) {
+        release_graph(std::exchange(*graph, nullptr));
+        set_last_error("out of memory for a graph");
+        return Status::Memory;
+    }
+    if (*graph == nullptr) *graph = new RawGraph;
+    (*graph)->work = std::move(captured);
+    return Status::Ok;
+}
+
+// As a graph that runs later: what it is then given is what it was made with.
+Status launch_graph(RawGraph* graph, RawQueue* queue) {
+    for (const std::function<void()>& step : graph->work) simt::enqueue(queue, step);
+    return Status::Ok;
+}
+
+void release_graph(RawGraph* graph) {
+    delete graph;
 }
 
 Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {

@@ -6,9 +6,15 @@
 #include <functional>
 #include <type_traits>
 
+namespace attune::gpu {
+struct RawQueue;
+}
+
 namespace attune::simt {
 
-void enqueue(void* queue, std::function<void()> work);
+void enqueue(gpu::RawQueue* queue, std::function<void()> work);
+// From now on graphs cannot be made, as on a device that has no memory for them.
+void refuse_graphs(bool refuse);
 
 bool on_device(const void* pointer);
 // Throws std::logic_error naming the kernel.
