@@ -11,6 +11,7 @@
 #include "tool/staged_ops.h"
 #ifdef ATTUNE_SIMT
 #include "cuda/simt/grid.h"
+#include "cuda/simt/runtime_simt.h"
 #endif
 
 namespace attune::tool {
@@ -55,6 +56,20 @@ int64_t DeviceTable::reserved_bytes() const {
     return static_cast<gpu::Device*>(stream->device)->reserved_bytes();
 }
 
+StepReport DeviceTable::steps() const {
+    const gpu::StepCounts& counts = static_cast<gpu::Device*>(stream->device)->step_counts();
+    return {counts.replayed, counts.recorded, counts.ordinary, counts.failure};
+}
+
+bool DeviceTable::refuse_graphs([[maybe_unused]] bool refuse) const {
+#ifdef ATTUNE_SIMT
+    simt::refuse_graphs(refuse);
+    return true;
+#else
+    return false;
+#endif
+}
+
 const DeviceTable* device_table() {
     static auto* device = new OpenedDevice;
     return &device->table;
@@ -68,6 +83,14 @@ namespace attune::tool {
 
 int64_t DeviceTable::reserved_bytes() const {
     return 0;
+}
+
+StepReport DeviceTable::steps() const {
+    return {};
+}
+
+bool DeviceTable::refuse_graphs(bool) const {
+    return false;
 }
 
 const DeviceTable* device_table() {
