@@ -64,6 +64,10 @@ __device__ inline float warp_sum(float value) {
     for (int lane = kWarp / 2; lane > 0; lane /= 2) value += __shfl_xor_sync(kAll, value, lane);
     return value;
 }
+__device__ inline double warp_sum(double value) {
+    for (int lane = kWarp / 2; lane > 0; lane /= 2) value += __shfl_xor_sync(kAll, value, lane);
+    return value;
+}
 __device__ inline float warp_max(float value) {
     for (int lane = kWarp / 2; lane > 0; lane /= 2) {
         const float other = __shfl_xor_sync(kAll, value, lane);

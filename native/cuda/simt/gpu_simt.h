@@ -55,6 +55,13 @@ T __shfl_up_sync(unsigned, T value, unsigned distance) {
     const unsigned lane = attune::simt::place().warp_thread;
     return attune_lane_value(value, lane < distance ? lane : lane - distance);
 }
+inline unsigned __ballot_sync(unsigned, bool set) {
+    const std::byte* lanes = attune::simt::exchange(&set, sizeof(set));
+    unsigned bits = 0;
+    for (unsigned lane = 0; lane < attune::simt::kWarp; ++lane)
+        bits |= static_cast<unsigned>(lanes[lane * attune::simt::kExchangeBytes] != std::byte{0}) << lane;
+    return bits;
+}
 // Whole numbers only: their sums do not depend on the order.
 inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long value) {  // NOLINT
     return std::exchange(*at, *at + value);
