@@ -149,9 +149,9 @@ struct AdamW {
 };
 
 // Keys and values of consecutive tokens in one layer, in the model's dtype. They lie in pages of
-// 2^page_shift keys that hold all layers: a layer begins `offset` elements into each page, its key/value heads
-// lie head_stride elements apart. A head is blocks of kCacheKeys keys and as many values, each 2 kCacheKeys Dp
-// elements, with Dp the head width rounded up to kCacheKeys; their order is the backend's.
+// 2^page_shift keys that hold all layers: a layer begins `offset` elements into each page, its key/value
+// heads lie head_stride elements apart. A head is blocks of kCacheKeys keys and as many values, each 2
+// kCacheKeys Dp elements, with Dp the head width rounded up to kCacheKeys; their order is the backend's.
 constexpr int64_t kCacheKeys = 16;
 constexpr int64_t cache_width(int64_t D) noexcept {
     return (D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;

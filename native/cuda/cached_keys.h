@@ -1,5 +1,5 @@
-// Where a decode step's attention finds keys and values: in pages. A block of a head is [kCacheKeys][Dp] keys,
-// then as many values: rows that are read along the head's width. Knows no arithmetic.
+// Where a decode step's attention finds keys and values: in pages. A block of a head is [kCacheKeys][Dp]
+// keys, then as many values: rows that are read along the head's width. Knows no arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace attune::gpu {
 constexpr int32_t kPageShift = 5;  // 32 keys of all layers: 0.4 MB of a model of 0.5 B, 4 MB of one of 7 B
 constexpr int64_t kPageKeys = int64_t{1} << kPageShift;
 
-// Elements from a page's beginning: key `inside` of a head that begins at `head`, and the value that goes with
-// it behind the block's keys.
+// Elements from a page's beginning: key `inside` of a head that begins at `head`, and the value that goes
+// with it behind the block's keys.
 __device__ inline int64_t place_in_page(int64_t head, int64_t inside, int64_t width) {
     return head + (inside / kCacheKeys * (2 * kCacheKeys) + inside % kCacheKeys) * width;
 }

@@ -137,8 +137,7 @@ Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows
     Device& device = device_of(stream);
     StepRows step;
     if (!step.gather(rows, qkv.rows)) return Status::Shape;
-    const std::vector<QueryTile> tiles =
-        step_tiles(qkv.rows, dims.H / dims.G, tile_rows(qkv.dtype, dims.D));
+    const std::vector<QueryTile> tiles = step_tiles(qkv.rows, dims.H / dims.G, tile_rows(qkv.dtype, dims.D));
     const Status stored = store_rows(step.own, rows[0].own, qkv, dims, device);
     if (stored != Status::Ok) return stored;
     const QueryTile* staged = device.stage_again(kTiles, tiles.data(), static_cast<int64_t>(tiles.size()));

@@ -86,8 +86,7 @@ class Device {
     // As stage(). Within a step one array may stand for several calls of the same slot that stage the same.
     template <class T>
     const T* stage_again(int slot, const T* host, int64_t count) {
-        return static_cast<const T*>(
-            stage_again_bytes(slot, host, count * static_cast<int64_t>(sizeof(T))));
+        return static_cast<const T*>(stage_again_bytes(slot, host, count * static_cast<int64_t>(sizeof(T))));
     }
 
     Status begin_step(uint64_t key) { return queue_->begin_step(key); }

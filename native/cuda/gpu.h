@@ -143,8 +143,8 @@ Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsign
               void* queue, Given... given) {
     static_assert(sizeof...(Parameters) == sizeof...(Given));
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
-    return static_cast<Queue*>(queue)->add(Launch<Parameters...>{name, kernel, grid, block, shared,
-                                            packed(static_cast<Parameters>(given)...)});
+    return static_cast<Queue*>(queue)->add(
+        Launch<Parameters...>{name, kernel, grid, block, shared, packed(static_cast<Parameters>(given)...)});
 }
 
 }  // namespace attune::gpu

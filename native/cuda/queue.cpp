@@ -1,5 +1,6 @@
-// A step is a list of entries, each a function and the bytes that it runs on. A graph is made when a list came
-// twice: by then all its kernels are loaded, and a step that changes every time costs no more than ordinary work.
+// A step is a list of entries, each a function and the bytes that it runs on. A graph is made when a list
+// came twice: by then all its kernels are loaded, and a step that changes every time costs no more than
+// ordinary work.
 #include "cuda/queue.h"
 
 #include <algorithm>

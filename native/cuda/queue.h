@@ -1,7 +1,7 @@
-// The order of a device's work. It goes to the stream at once, but in a step that is likely to repeat it is held
-// back as long as it is what the step before did, byte for byte: then the whole step runs as one graph, which
-// costs the host one launch. Where it differs, what was held back is launched and the rest goes on at once. The
-// same work runs in the same order either way. One thread at a time; knows no kernels.
+// The order of a device's work. It goes to the stream at once, but in a step that is likely to repeat it is
+// held back as long as it is what the step before did, byte for byte: then the whole step runs as one graph,
+// which costs the host one launch. Where it differs, what was held back is launched and the rest goes on at
+// once. The same work runs in the same order either way. One thread at a time; knows no kernels.
 #pragma once
 
 #include <cstddef>
@@ -60,8 +60,9 @@ class Queue {
 
     // ---- steps. From here to the next wait() work is likely to be that of the last step with this key.
     Status begin_step(uint64_t key);
-    // Memory for an array of the step, at the same place in every step that asks for the same sizes; null where
-    // there is no step or no room. What lies in `pinned` is on the device when work behind staged() runs.
+    // Memory for an array of the step, at the same place in every step that asks for the same sizes; null
+    // where there is no step or no room. What lies in `pinned` is on the device when work behind staged()
+    // runs.
     StagedPlace place(int64_t bytes);
     Status staged(const StagedPlace& place, int64_t bytes);
     // The place of the last array in `slot` of this step, where it has these contents.
@@ -120,7 +121,7 @@ class Queue {
 
     StagedPlace memory_;  // of steps
     int64_t size_ = 0, used_ = 0, wanted_ = 0;
-    bool busy_ = false;          // work may still read it
+    bool busy_ = false;         // work may still read it
     Status late_ = Status::Ok;  // of work that nobody could be told about
     StepCounts counts_;
 };

@@ -24,8 +24,8 @@ __device__ inline int64_t chunk_ids(int64_t n) {
     return (stretches + kMostChunks - 1) / kMostChunks * kStretch;
 }
 
-// row_sums(), and what each chunk adds to the total. The total's bits are the same: a chunk's part is what the
-// thread's running sum has grown by.
+// row_sums(), and what each chunk adds to the total. The total's bits are the same: a chunk's part is what
+// the thread's running sum has grown by.
 __device__ inline RowSums row_sums_in_chunks(RunningSums& own, const float* x, int64_t n, RowSlots& slots,
                                              float least, ChunkSums& chunks) {
     const int64_t ids = chunk_ids(n);

@@ -1,5 +1,5 @@
-// The few ids of a row that a filter may keep, in shared memory, and searches for thresholds among them: by the
-// bits of an ordered key, two at a time, with sums of weights in a fixed order. Knows no settings.
+// The few ids of a row that a filter may keep, in shared memory, and searches for thresholds among them: by
+// the bits of an ordered key, two at a time, with sums of weights in a fixed order. Knows no settings.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct Candidates {
     float values[kThreads / kWarp][kMostOfWarp];
 };
 
-// Places a warp's ids with x >= cut behind `count` others; gives the new count, which may be more than there is
-// room for.
+// Places a warp's ids with x >= cut behind `count` others; gives the new count, which may be more than there
+// is room for.
 struct Collector {
     Candidates& list;
     float cut;
@@ -107,8 +107,8 @@ struct KeyRange {
     uint32_t low, high;
 };
 
-// The largest key so that enough(sum of the weights of all with at least that key): the range's common bits and
-// zeros where there is none. key(value, id), weigh(value, id). All threads get it.
+// The largest key so that enough(sum of the weights of all with at least that key): the range's common bits
+// and zeros where there is none. key(value, id), weigh(value, id). All threads get it.
 template <class Source, class Key, class Weigh, class Enough>
 __device__ inline uint32_t largest_key(const Source& source, KeyRange range, SearchSlots& slots,
                                        const Key& key, const Weigh& weigh, const Enough& enough) {

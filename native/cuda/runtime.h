@@ -45,10 +45,11 @@ Status wait(RawQueue* queue);
 
 // Work that is written down once and done as one thing, any number of times.
 struct RawGraph;
-// What goes to the queue from here on is written down, not done. Nothing may wait or ask for memory meanwhile.
+// What goes to the queue from here on is written down, not done. Nothing may wait or ask for memory
+// meanwhile.
 Status begin_capture(RawQueue* queue);
-// *graph: null, or an earlier one that becomes the new one or makes way for it; null after a failure. The queue
-// is as before either way.
+// *graph: null, or an earlier one that becomes the new one or makes way for it; null after a failure. The
+// queue is as before either way.
 Status end_capture(RawGraph** graph, RawQueue* queue);
 Status launch_graph(RawGraph* graph, RawQueue* queue);
 void release_graph(RawGraph* graph);

@@ -1,7 +1,7 @@
-// Draws tokens from rows of fp32 logits, a block per row. Reads of a row from global memory: one for the sums of
-// its softmax, of which those of chunks tell where the token lies (and the token's chunk of kStretch ids or
-// more again); with filters a second one, that collects the few logits which they may keep. One more with a
-// penalty, or a vocabulary smaller than the row. Where more logits may be kept than there is room for (flat
+// Draws tokens from rows of fp32 logits, a block per row. Reads of a row from global memory: one for the sums
+// of its softmax, of which those of chunks tell where the token lies (and the token's chunk of kStretch ids
+// or more again); with filters a second one, that collects the few logits which they may keep. One more with
+// a penalty, or a vocabulary smaller than the row. Where more logits may be kept than there is room for (flat
 // distributions), the filters search the row itself: 16 reads each, and two more. Not measured on a GPU.
 #include <cmath>
 #include <cstdint>
@@ -61,8 +61,8 @@ __device__ inline float least_of_min_p(const SampleSettings& settings, float hig
     return static_cast<float>(static_cast<double>(high) + reach);
 }
 
-// No filter keeps anything below. Of top-k: k of the threads' maxima are as large. Of top-p: whatever has less
-// than (1 - p) / n of the mass is less than 1 - p together; a hundredth is left for rounding.
+// No filter keeps anything below. Of top-k: k of the threads' maxima are as large. Of top-p: whatever has
+// less than (1 - p) / n of the mass is less than 1 - p together; a hundredth is left for rounding.
 __device__ inline float least_possible(const Distribution& row, const SampleSettings& settings,
                                        float own_high, SampleShared& shared) {
     if (limits(settings.top_k, row.n)) {
@@ -74,8 +74,7 @@ __device__ inline float least_possible(const Distribution& row, const SampleSett
     float least = least_of_min_p(settings, row.sums.high);
     if (settings.top_p < 1) {
         const double share = (1 - static_cast<double>(settings.top_p)) / static_cast<double>(row.n);
-        const double reach =
-            (log(share * row.sums.total) - 0.01) * static_cast<double>(settings.temperature);
+        const double reach = (log(share * row.sums.total) - 0.01) * static_cast<double>(settings.temperature);
         least = fmaxf(least, static_cast<float>(static_cast<double>(row.sums.high) + reach));
     }
     return least;
@@ -100,9 +99,8 @@ __device__ inline float least_kept(const Source& source, const Distribution& row
     }
     if (settings.top_p < 1) {
         const double wanted = static_cast<double>(settings.top_p) * mass;
-        const float at =
-            threshold_of(source, source.low, row.sums.high, shared.search, weigh,
-                         [&](double sum) { return sum >= wanted; });
+        const float at = threshold_of(source, source.low, row.sums.high, shared.search, weigh,
+                                      [&](double sum) { return sum >= wanted; });
         least = fmaxf(least, at);
     }
     least = fmaxf(least, least_of_min_p(settings, row.sums.high));
@@ -130,8 +128,8 @@ __device__ inline double sum_before(double own, double& all, double* warps) {
     return lane == 0 ? before : before + previous;
 }
 
-// The first id from `start` on at which the powers of the kept tokens, added in id order, pass `aim`. Rounding
-// can keep the sum from getting there: then the last id with any power, or the likeliest.
+// The first id from `start` on at which the powers of the kept tokens, added in id order, pass `aim`.
+// Rounding can keep the sum from getting there: then the last id with any power, or the likeliest.
 __device__ inline int32_t draw_token(const Distribution& row, float least, double aim, ChunkStart start,
                                      SampleShared& shared) {
     constexpr int kTerms = RunningSums::kTerms;
@@ -238,11 +236,11 @@ __global__ void sample_kernel(int32_t* token, float* logprob, float* model_logpr
         drawn.sums = row_sums_in_chunks(own, x, ids, shared.slots, -kInfinity, shared.chunks);
     }
     if (!drawn.sums.defined()) return;
-    const Drawn result = greedy ? Drawn{drawn.sums.argmax, drawn.sums.total}
-                         : filters(settings, ids)
-                             ? draw_filtered(drawn, settings, row.uniform, own.high, shared)
-                             : draw_of_chunks(drawn, row.uniform, drawn.sums.total, drawn.sums.high,
-                                              -kInfinity, shared);
+    const Drawn result =
+        greedy ? Drawn{drawn.sums.argmax, drawn.sums.total}
+        : filters(settings, ids)
+            ? draw_filtered(drawn, settings, row.uniform, own.high, shared)
+            : draw_of_chunks(drawn, row.uniform, drawn.sums.total, drawn.sums.high, -kInfinity, shared);
     if (threadIdx.x == 0) shared.before = x[result.token];
     __syncthreads();
     if (penalised)

@@ -98,15 +98,15 @@ constexpr int kTilesAhead = 4;  // that are on their way before the first is add
 constexpr int64_t kStretch = kTilesAhead * kRowTile;
 
 // x[first..first + 3], whatever lies behind n as 0. The order of sums does not depend on how rows lie.
-__device__ inline void load_four(float (&values)[RunningSums::kTerms], const float* x, int64_t first, int64_t n,
-                                 bool wide) {
+__device__ inline void load_four(float (&values)[RunningSums::kTerms], const float* x, int64_t first,
+                                 int64_t n, bool wide) {
     constexpr int kTerms = RunningSums::kTerms;
     if (wide && first + kTerms <= n) return load_numbers<kTerms>(values, x + first);
     for (int i = 0; i < kTerms; ++i) values[i] = first + i < n ? x[first + i] : 0.0f;
 }
 
-// visit(values, count, first) for every four ids of the thread, ascending, by all threads (count is not above 0
-// behind the row's end); then end(stretch) after each kStretch ids of the row.
+// visit(values, count, first) for every four ids of the thread, ascending, by all threads (count is not above
+// 0 behind the row's end); then end(stretch) after each kStretch ids of the row.
 template <class Visit, class End>
 __device__ inline void each_four(const float* x, int64_t n, const Visit& visit, const End& end) {
     constexpr int kTerms = RunningSums::kTerms;
@@ -126,8 +126,8 @@ __device__ inline void each_four(const float* x, int64_t n, const Visit& visit, 
     }
 }
 
-// All threads of the block get the sums of x[n], of those x >= least alone. `own` are the thread's, which end()
-// sees.
+// All threads of the block get the sums of x[n], of those x >= least alone. `own` are the thread's, which
+// end() sees.
 template <class End>
 __device__ inline RowSums row_sums(RunningSums& own, const float* x, int64_t n, RowSlots& slots, float least,
                                    const End& end) {

@@ -109,10 +109,9 @@ int64_t Generation::cache_bytes(const ModelConfig& config, DType dtype, const Op
     };
     const int64_t most = *std::max_element(sequences.begin(), sequences.end());
     const auto total = static_cast<int64_t>(prompt_lengths.size()) * options.samples;
-    const int64_t all =
-        largest(prompts, options.batch_size + 1) + (options.samples == 1
-                                                        ? largest(sequences, options.batch_size)
-                                                        : std::min(options.batch_size, total) * most);
+    const int64_t all = largest(prompts, options.batch_size + 1) +
+                        (options.samples == 1 ? largest(sequences, options.batch_size)
+                                              : std::min(options.batch_size, total) * most);
     return layout.paged() ? KvPages::bytes(layout.page_bytes(), all) : all;
 }
 

@@ -181,8 +181,7 @@ void compare(Checks& checks, const std::string& name, const Packed& packed, int3
     filled.store_prompt(checks, packed, packed.qkv);
     filled.store_branches(checks, packed);
     int32_t last = INT32_MAX;
-    for (size_t i = 1; i < packed.segments.size(); ++i)
-        last = std::min(last, packed.segments[i].length - 1);
+    for (size_t i = 1; i < packed.segments.size(); ++i) last = std::min(last, packed.segments[i].length - 1);
     for (Cache& cache : filled.own) cache.segment.length = last;
     Doubles want;
     const Doubles got = decode(checks, packed, filled.prompt, filled.own, last, want, 2);
@@ -192,9 +191,8 @@ void compare(Checks& checks, const std::string& name, const Packed& packed, int3
     Caches wrong(packed, page_shift);
     TestMatrix qkv = packed.qkv;
     const int64_t row = packed.segments[0].length - 1, column = packed.shape.H * packed.shape.D;
-    qkv.assign([&](int64_t i, int64_t c) {
-        return packed.qkv.at(i, c) + (i == row && c == column ? 3.0 : 0.0);
-    });
+    qkv.assign(
+        [&](int64_t i, int64_t c) { return packed.qkv.at(i, c) + (i == row && c == column ? 3.0 : 0.0); });
     wrong.store_prompt(checks, packed, qkv);
     want.clear();
     const bool differs = decode(checks, packed, wrong.prompt, wrong.own, 0, want, 2) != want;

@@ -1,6 +1,6 @@
 // Sampling on a device in steps that run as graphs: the bits of steps that do not, with sequences that end at
-// different times, prompts that follow them, pages that are handed on, weights that change between steps and a
-// step that is cancelled. And that changed work is seen. Must not know how graphs are made.
+// different times, prompts that follow them, pages that are handed on, weights that change between steps and
+// a step that is cancelled. And that changed work is seen. Must not know how graphs are made.
 #if defined(ATTUNE_SIMT) || defined(ATTUNE_GPU)
 #include <atomic>
 #include <memory>
@@ -110,8 +110,8 @@ void check_scenario(Checks& checks, const Scenario& scenario) {
     const Doubles want = sample_all(plain_ops(), scenario);
     const StepReport between = device_table()->steps();
     checks.expect(name + ": none without the hint", between.replayed == before.replayed &&
-                                                         between.recorded == before.recorded &&
-                                                         between.ordinary == before.ordinary);
+                                                        between.recorded == before.recorded &&
+                                                        between.ordinary == before.ordinary);
     checks.expect_same(name, sample_all(*device_table()->ops, scenario), want);
     const StepReport after = device_table()->steps();
     checks.expect(name + ": some are ordinary, some make a graph, more repeat one",

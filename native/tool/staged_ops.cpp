@@ -83,6 +83,7 @@ class Copies {
         t.b = weight(t.b);
         return t;
     }
+
   private:
     static int64_t span_of(const ConstMat& m) {
         return m.rows <= 0 || m.cols <= 0 ? 0 : ((m.rows - 1) * m.stride + m.cols) * dtype_size(m.dtype);
@@ -348,7 +349,8 @@ class SegmentCopies {
         if (segment.pages == nullptr) return segment;
         const int64_t bytes = (segment.offset + G_ * segment.head_stride) * dtype_size(dtype_);
         std::vector<void*>& pages = tables_.emplace_back();
-        for (int64_t i = 0; i << segment.page_shift < keys; ++i) pages.push_back(copy(segment.pages[i], bytes));
+        for (int64_t i = 0; i << segment.page_shift < keys; ++i)
+            pages.push_back(copy(segment.pages[i], bytes));
         segment.pages = pages.data();
         return segment;
     }
