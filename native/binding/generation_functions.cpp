@@ -99,8 +99,8 @@ Napi::Value start_generation(const Napi::CallbackInfo& info) {
             "predicts no tokens. Give the model that it was made from.");
     auto core = std::make_shared<GenerationCore>();
     core->generation =
-        std::make_unique<Generation>(session->config(), session->dtype(), prompts_from(info[1], info[2]),
-                                     generation_options_from(info[3]));
+        std::make_unique<Generation>(session->config(), session->dtype(), session->view().ops,
+                                     prompts_from(info[1], info[2]), generation_options_from(info[3]));
     auto owned =
         std::make_unique<GenerationHandle>(GenerationHandle{model.engine, model.model, std::move(core)});
     auto value = Napi::External<GenerationHandle>::New(info.Env(), owned.get(), finalize_generation);
@@ -113,8 +113,8 @@ Napi::Value start_generation(const Napi::CallbackInfo& info) {
 Napi::Value plan_generation(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Session> session = model_of(info[0]).model->session();
     const std::vector<int32_t> lengths = int32_from(info[1], "lengths");
-    const int64_t bytes = Generation::cache_bytes(session->config(), session->dtype(), lengths,
-                                                  generation_options_from(info[2]));
+    const int64_t bytes = Generation::cache_bytes(session->config(), session->dtype(), session->view().ops,
+                                                  lengths, generation_options_from(info[2]));
     return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 

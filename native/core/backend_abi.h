@@ -10,7 +10,7 @@
 
 namespace attune {
 
-constexpr uint32_t kBackendAbi = 2;
+constexpr uint32_t kBackendAbi = 3;
 constexpr const char* kBackendEntry = "attune_backend_entry";
 
 struct BackendDevice {

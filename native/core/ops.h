@@ -149,16 +149,21 @@ struct AdamW {
     float gradient_scale;            // min(1, max_norm / (norm + 1e-6))
 };
 
-// Keys and values of consecutive tokens in one layer, in the model's dtype: per key/value head, head_stride
-// elements apart, blocks of kCacheKeys keys, each [Dp][kCacheKeys] keys, then [kCacheKeys][Dp] values, with
-// Dp the head width rounded up to kCacheKeys.
+// Keys and values of consecutive tokens in one layer, in the model's dtype. They lie in pages of
+// 2^page_shift keys that hold all layers: a layer begins `offset` elements into each page, its key/value
+// heads lie head_stride elements apart. A head is blocks of kCacheKeys keys and as many values, each 2
+// kCacheKeys Dp elements, with Dp the head width rounded up to kCacheKeys; their order is the backend's.
 constexpr int64_t kCacheKeys = 16;
 constexpr int64_t cache_width(int64_t D) noexcept {
     return (D + kCacheKeys - 1) / kCacheKeys * kCacheKeys;
 }
+// Of a segment that has one page, whose keys are as many as its memory holds.
+constexpr int32_t kOnePage = 62;
 struct CachedSegment {
-    void* data = nullptr;
+    void* const* pages = nullptr;  // host; each a tensor
+    int32_t page_shift = kOnePage;
     int64_t head_stride = 0;
+    int64_t offset = 0;
     int64_t length = 0;  // keys that are there
 };
 
@@ -203,6 +208,9 @@ struct Ops {
     uint32_t struct_size;
     const char*
         name;  // "scalar", "avx2", "avx512", "avx512bf16", "neon", "emulated16", "emulated16bf16", ...
+    // The one page_shift of all segments of a call; kOnePage: every segment may have its own. Memory that no
+    // key has reached is not resident there, so that a page may be as large as its segment can become.
+    int32_t cache_page_shift;
 
     // ---- memory of tensors, aligned to 256 bytes
     // At least `bytes`: a new block is zeros, of one that must grow the contents are lost.
@@ -325,7 +333,10 @@ struct Ops {
     Status (*find_not_finite)(int64_t* index, const float* x, int64_t n, Stream* stream);
 
     // ---- decoding
-    // Keys and values of segment s of qkv go behind targets[s].length (its data null: nowhere). targets host
+    // A hint that changes no result: what follows, up to the first result that the host waits for, is likely
+    // to be the calls that came behind the last hint with this key.
+    Status (*begin_step)(uint64_t key, Stream* stream);
+    // Keys and values of segment s of qkv go behind targets[s].length (its pages null: nowhere). targets host
     Status (*cache_store)(const CachedSegment* targets, ConstMat qkv, AttentionDims dims, Stream* stream);
     // Row i (host) is one token: its key and value go behind rows[i].own.length, then its query sees rows[i]
     // and itself. out and lse are attention_forward's bits, with prefix and own as segments. dims.segments is

@@ -18,21 +18,26 @@ namespace {
 // One kv head of a cached segment: blocks of keys [Dp][16], then values [16][Dp].
 template <class T>
 struct CachedHead {
-    T* data;
+    void* const* pages;
+    int32_t page_shift;
+    int64_t offset;  // of the head in a page
     int64_t padded;  // Dp
 
-    int64_t block_elements() const { return 2 * kCacheKeys * padded; }
-    // Element d of key i; the next d is kCacheKeys behind.
-    T* key(int64_t i) const { return data + i / kCacheKeys * block_elements() + i % kCacheKeys; }
-    // [Dp] of value i
-    T* value(int64_t i) const {
-        return data + i / kCacheKeys * block_elements() + (kCacheKeys + i % kCacheKeys) * padded;
+    // Where the block of key i begins.
+    T* block(int64_t i) const {
+        const int64_t inside = i & ((int64_t{1} << page_shift) - 1);
+        return static_cast<T*>(pages[i >> page_shift]) + offset +
+               inside / kCacheKeys * (2 * kCacheKeys * padded);
     }
+    // Element d of key i; the next d is kCacheKeys behind.
+    T* key(int64_t i) const { return block(i) + i % kCacheKeys; }
+    // [Dp] of value i
+    T* value(int64_t i) const { return block(i) + (kCacheKeys + i % kCacheKeys) * padded; }
 };
 
 template <class T>
 CachedHead<T> cached_head(const CachedSegment& segment, int64_t head, int64_t padded) {
-    return {static_cast<T*>(segment.data) + head * segment.head_stride, padded};
+    return {segment.pages, segment.page_shift, segment.offset + head * segment.head_stride, padded};
 }
 
 // Key and value `index` of the head = row `row` of qkv.
@@ -197,6 +202,10 @@ AttentionSizes cached_sizes(const AttentionDims& dims, int64_t rows) {
     return sizes;
 }
 
+inline Status begin_step(uint64_t, Stream*) {
+    return Status::Ok;
+}
+
 template <class V>
 Status cache_store(const CachedSegment* targets, ConstMat qkv, AttentionDims dims, Stream* stream) {
     if (!cache_dims_fit(dims, qkv) || !attention_dims_fit(dims, qkv.rows)) return Status::Shape;
@@ -206,7 +215,7 @@ Status cache_store(const CachedSegment* targets, ConstMat qkv, AttentionDims dim
         stream->pool->parallel(dims.segment_count * dims.G, [&](int64_t task, int) {
             const Segment& segment = dims.segments[task / dims.G];
             const CachedSegment& target = targets[task / dims.G];
-            if (target.data == nullptr) return;
+            if (target.pages == nullptr) return;
             const int64_t kv_head = task % dims.G;
             const CachedHead<T> head = cached_head<T>(target, kv_head, sizes.padded);
             for (int64_t i = 0; i < segment.length; ++i)

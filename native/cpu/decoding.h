@@ -9,6 +9,8 @@ namespace {
 
 template <class V>
 void fill_decoding(Ops& ops) {
+    ops.cache_page_shift = kOnePage;
+    ops.begin_step = begin_step;
     ops.cache_store = cache_store<V>;
     ops.attention_cached = attention_cached<V>;
     ops.sample = sample<V>;

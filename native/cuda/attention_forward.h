@@ -33,12 +33,11 @@ struct ForwardShape {
     static constexpr bool kKept = sizeof(T) == 2 && kWidth == 64;
 };
 
-template <class T, class Shape, bool kTurned>
+template <class T, class Shape>
 struct ForwardShared {
     Tile<T, Shape::kRows, Shape::kWidth> queries;
     struct Stage {
-        Tile<T, kTurned ? Shape::kWidth : Shape::kKeys, kTurned ? Shape::kKeys : Shape::kWidth> keys;
-        Tile<T, Shape::kKeys, Shape::kWidth> values;
+        Tile<T, Shape::kKeys, Shape::kWidth> keys, values;
     } stages[2];
 };
 
@@ -199,7 +198,7 @@ __global__ void __launch_bounds__(ForwardShape<T, kWidth>::kThreads, (ForwardSha
     attention_kernel(AnyView out, float* lse, Keys keys, const QueryTile* tiles) {
     using Shape = ForwardShape<T, kWidth>;
     constexpr int kHigh = Shape::kHigh, kKeys = Shape::kKeys, kThreads = Shape::kThreads;
-    auto& shared = *shared_memory<ForwardShared<T, Shape, Keys::kTurned>>();
+    auto& shared = *shared_memory<ForwardShared<T, Shape>>();
     const QueryTile tile = tiles[blockIdx.x];
     const HeadSizes& sizes = keys.sizes;
     const int g = static_cast<int>(blockIdx.y), position0 = keys.position0(tile.segment);
@@ -229,10 +228,7 @@ __global__ void __launch_bounds__(ForwardShape<T, kWidth>::kThreads, (ForwardSha
         commit_copies();
         if (!own.meet(key, count)) continue;
         float scores[kHigh][kKeys / 8][4] = {};
-        if constexpr (Keys::kTurned)
-            multiply<T, kWidth>(scores, queries, RightTurned{stages.keys});
-        else
-            multiply<T, kWidth>(scores, queries, RightRows{stages.keys});
+        multiply<T, kWidth>(scores, queries, RightRows{stages.keys});
         if (own.template must_mask<kKeys>(key, count)) own.mask(scores, key, count);
         soften<T>(scores, state, output, rate);
         multiply<T, kKeys>(output, LeftHeld{scores}, RightTurned{stages.values});

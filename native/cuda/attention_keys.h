@@ -1,5 +1,5 @@
-// Where attention finds queries, keys and values: in rows of packed qkv, and in caches of earlier rows. Knows
-// no arithmetic.
+// Where attention finds queries, keys and values: in rows of packed qkv (in caches of earlier rows:
+// cached_keys.h). Knows no arithmetic.
 //
 // What a query sees are two runs of keys, in order: of its prefix (empty without one), and of its own
 // segment. Positions count through both. Rows of a tile are (query, head) pairs of one key/value head: row =
@@ -61,7 +61,6 @@ struct Pairs {
 template <class T>
 struct PackedKeys {
     using Number = T;
-    static constexpr bool kTurned = false;  // tiles of keys have their depth along the row
     const T* qkv;
     int64_t stride;
     const Segment* segments;
@@ -104,61 +103,6 @@ struct PackedKeys {
     __device__ int64_t query_row(int segment, int query) const {
         return int64_t{segments[segment].start} + query;
     }
-    __device__ const T* query(int64_t row, int head) const {
-        return qkv + row * stride + int64_t{head} * sizes.pitch;
-    }
-};
-
-// A decode step: row i of qkv is the last of rows[i].own, whose cache has its key and value already, behind
-// rows[i].prefix. Tiles of keys are turned, as blocks of the cache are.
-template <class T>
-struct CachedKeys {
-    using Number = T;
-    static constexpr bool kTurned = true;
-    const T* qkv;
-    int64_t stride;
-    const CachedRow* rows;
-    HeadSizes sizes;
-
-    struct Run {
-        const T* blocks = nullptr;
-        int length = 0, columns = 0;
-
-        __device__ int width() const { return static_cast<int>(cache_width(columns)); }
-        // Of the block of key j.
-        __device__ const T* block(int j) const {
-            return blocks + j / kCacheKeys * (2 * kCacheKeys * width());
-        }
-        template <int kThreads, class Target>
-        __device__ void copy_keys(Target& tile, int first) const {
-            // A thread copies the same keys of every depth, and chunks do not cross blocks.
-            const int j = static_cast<int>(threadIdx.x % Target::kChunks * Target::kChunk);
-            copy_rows<kThreads>(tile, columns, length - first,
-                                block(first + j) + (first + j) % kCacheKeys - j, kCacheKeys);
-        }
-        template <int kThreads, class Target>
-        __device__ void copy_values(Target& tile, int first) const {
-            copy_tile<kThreads>(tile, length - first, columns, [&](int j) {
-                return block(first + j) + kCacheKeys * width() + (first + j) % kCacheKeys * width();
-            });
-        }
-    };
-
-    template <class Visit>
-    void pointers(const Visit& visit) const {
-        visit(qkv), visit(rows);
-    }
-    __device__ int length(int row, int run) const {
-        return static_cast<int>(run == 0 ? rows[row].prefix.length : rows[row].own.length + 1);
-    }
-    __device__ Run run(int row, int number, int g) const {
-        const CachedSegment& segment = number == 0 ? rows[row].prefix : rows[row].own;
-        return {static_cast<const T*>(segment.data) + g * segment.head_stride, length(row, number), sizes.D};
-    }
-    __device__ int position0(int row) const {
-        return static_cast<int>(rows[row].prefix.length + rows[row].own.length);
-    }
-    __device__ int64_t query_row(int row, int) const { return row; }
     __device__ const T* query(int64_t row, int head) const {
         return qkv + row * stride + int64_t{head} * sizes.pitch;
     }

@@ -29,21 +29,21 @@ Status enter_device(int index) {
 
 // ---- staging
 
-void Staging::release_place(const Place& place) {
+void Staging::release_place(const StagedPlace& place) {
     if (place.device != nullptr) device_.give_back_piece(place.device);
     if (place.pinned != nullptr) release_pinned(place.pinned);
 }
 
 void Staging::drop() {
     release_place(memory_);
-    for (const Place& place : retired_) release_place(place);
+    for (const StagedPlace& place : retired_) release_place(place);
     retired_.clear();
     memory_ = {};
     size_ = used_ = 0;
 }
 
 Status Staging::grow(int64_t size) {
-    for (const Place& place : retired_) release_place(place);
+    for (const StagedPlace& place : retired_) release_place(place);
     retired_.clear();
     if (size_ > 0) retired_.push_back(memory_);
     memory_ = {};
@@ -61,7 +61,7 @@ Status Staging::grow(int64_t size) {
     return Status::Ok;
 }
 
-Status Staging::take(Place& place, int64_t bytes) {
+Status Staging::take(StagedPlace& place, int64_t bytes) {
     constexpr int64_t kArrays = 16;
     const int64_t size = Arena::rounded(bytes);
     Status status = Status::Ok;
@@ -95,7 +95,7 @@ Device* Device::open(int index) {
 Status Device::open() {
     Status status = enter_device(index_);
     if (status == Status::Ok) status = gpu::properties(properties_, index_);
-    if (status == Status::Ok) status = make_queue(&queue_);
+    if (status == Status::Ok) status = Queue::open(queue_);
     if (status == Status::Ok) status = allocate_pinned(&transfer_, kTransferBytes);
     return status == Status::Ok ? choose_gemm() : status;
 }
@@ -119,7 +119,7 @@ Device::~Device() {
     drop_unused();
     delete transfers_;
     if (transfer_ != nullptr) release_pinned(transfer_);
-    if (queue_ != nullptr) end_queue(queue_);
+    delete queue_;
 }
 
 // Reuse is in the queue's order, so that what still reads the old contents comes first.
@@ -247,11 +247,26 @@ void* Device::workspace_bytes(int slot, int64_t bytes) {
     return take_piece(block, bytes) == Status::Ok ? block.data : nullptr;
 }
 
-const void* Device::stage_bytes(const void* host, int64_t bytes) {
-    Staging::Place place;
+Status Device::take_place(StagedPlace& place, int64_t bytes) {
+    place = queue_->place(bytes);
+    return place.device != nullptr ? Status::Ok : staging_.take(place, bytes);
+}
+
+const void* Device::stage_bytes(const void* host, int64_t bytes, int slot) {
+    StagedPlace place = bytes == 0 ? StagedPlace{} : queue_->place(bytes);
+    if (place.device != nullptr) {
+        std::memcpy(place.pinned, host, static_cast<size_t>(bytes));
+        if (slot >= 0) queue_->remember(slot, place, bytes);
+        return queue_->staged(place, bytes) == Status::Ok ? place.device : nullptr;
+    }
     if (bytes == 0 || staging_.take(place, bytes) != Status::Ok) return nullptr;
     std::memcpy(place.pinned, host, static_cast<size_t>(bytes));
     return copy_in(place.device, place.pinned, bytes, queue_) == Status::Ok ? place.device : nullptr;
+}
+
+const void* Device::stage_again_bytes(int slot, const void* host, int64_t bytes) {
+    if (const std::byte* before = queue_->find_again(slot, host, bytes)) return before;
+    return stage_bytes(host, bytes, slot);
 }
 
 namespace {
@@ -288,16 +303,24 @@ Status Device::write(void* device, const void* host, int64_t bytes) {
 void* Results::place_bytes(void* host, int64_t bytes) {
     if (host == nullptr || bytes == 0 || status_ != Status::Ok) return nullptr;
     Array array{host, {}, bytes};
-    status_ = device_.staging_.take(array.place, bytes);
+    status_ = device_.take_place(array.place, bytes);
     if (status_ != Status::Ok) return nullptr;
     arrays_[count_++] = array;
     return array.place.device;
 }
 
+// Arrays that lie side by side come in one copy: each costs microseconds, however short.
 Status Results::collect() {
-    for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
-        status_ =
-            copy_out(arrays_[i].place.pinned, arrays_[i].place.device, arrays_[i].bytes, device_.queue());
+    for (int i = 0; i < count_ && status_ == Status::Ok;) {
+        const StagedPlace& first = arrays_[i].place;
+        int64_t bytes = arrays_[i++].bytes;
+        const auto adjoins = [&](const StagedPlace& next) {
+            return next.device == first.device + rounded(bytes) &&
+                   next.pinned == first.pinned + rounded(bytes);
+        };
+        while (i < count_ && adjoins(arrays_[i].place)) bytes = rounded(bytes) + arrays_[i++].bytes;
+        status_ = copy_out(first.pinned, first.device, bytes, device_.queue());
+    }
     if (status_ == Status::Ok) status_ = wait(device_.queue());
     for (int i = 0; i < count_ && status_ == Status::Ok; ++i)
         std::memcpy(arrays_[i].host, arrays_[i].place.pinned, static_cast<size_t>(arrays_[i].bytes));

@@ -13,6 +13,7 @@
 #include "cuda/arena.h"
 #include "cuda/cublaslt.h"
 #include "cuda/fault.h"
+#include "cuda/queue.h"
 #include "cuda/runtime.h"
 #include "cuda/transfer.h"
 
@@ -30,22 +31,18 @@ class Staging {
     Staging(const Staging&) = delete;
     Staging& operator=(const Staging&) = delete;
 
-    struct Place {
-        std::byte* pinned = nullptr;
-        std::byte* device = nullptr;
-    };
     // A status where there is no memory.
-    Status take(Place& place, int64_t bytes);
+    Status take(StagedPlace& place, int64_t bytes);
     // Gives all of it back; the queue must be empty.
     void drop();
 
   private:
     Status grow(int64_t size);
-    void release_place(const Place& place);
+    void release_place(const StagedPlace& place);
 
     Device& device_;
-    Place memory_;
-    std::vector<Place> retired_;  // an op may still be about to use them
+    StagedPlace memory_;
+    std::vector<StagedPlace> retired_;  // an op may still be about to use them
     int64_t size_ = 0;
     int64_t used_ = 0;
 };
@@ -58,7 +55,7 @@ class Device {
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
 
-    void* queue() const { return queue_; }
+    Queue* queue() const { return queue_; }
     const Properties& properties() const { return properties_; }
     // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
     // has.
@@ -101,6 +98,15 @@ class Device {
         return static_cast<const T*>(stage_bytes(host, count * static_cast<int64_t>(sizeof(T))));
     }
 
+    // As stage(). Within a step one array may stand for several calls of the same slot that stage the same.
+    template <class T>
+    const T* stage_again(int slot, const T* host, int64_t count) {
+        return static_cast<const T*>(stage_again_bytes(slot, host, count * static_cast<int64_t>(sizeof(T))));
+    }
+
+    Status begin_step(uint64_t key) { return queue_->begin_step(key); }
+    const StepCounts& step_counts() const { return queue_->counts(); }
+
     // Copies of any size, complete on return.
     Status read(void* host, const void* device, int64_t bytes);
     Status write(void* device, const void* host, int64_t bytes);
@@ -116,7 +122,10 @@ class Device {
     void drop_unused();
     void give_back_piece(void* data);
     void* workspace_bytes(int slot, int64_t bytes);
-    const void* stage_bytes(const void* host, int64_t bytes);
+    const void* stage_bytes(const void* host, int64_t bytes, int slot = -1);
+    const void* stage_again_bytes(int slot, const void* host, int64_t bytes);
+    // Null pointers and a status where there is no memory.
+    Status take_place(StagedPlace& place, int64_t bytes);
     friend class Operation;
     friend class Results;
     friend class Staging;
@@ -125,7 +134,7 @@ class Device {
     Properties properties_;
     bool has_wgmma_ = false;
     std::unique_ptr<CublasLt> cublaslt_;
-    void* queue_ = nullptr;
+    Queue* queue_ = nullptr;
     Staging staging_{*this};
     void* transfer_ = nullptr;  // pinned, for large copies
     Transfers* transfers_ = nullptr;
@@ -178,7 +187,7 @@ class Results {
 
     struct Array {
         void* host;
-        Staging::Place place;
+        StagedPlace place;
         int64_t bytes;
     };
     static constexpr int kMost = 8;

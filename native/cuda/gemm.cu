@@ -60,7 +60,7 @@ bool uses_cublaslt(const CublasLtProduct& product, const Device& device) {
 Status multiply_by_cublaslt(const CublasLtProduct& product, Device& device) {
     auto* workspace = device.workspace<std::byte>(kCublasLtSlot, CublasLt::kWorkspaceBytes);
     if (workspace == nullptr) return Status::Memory;
-    return device.cublaslt()->multiply(product, workspace, device.queue());
+    return device.cublaslt()->multiply(product, workspace, device.queue()->direct());
 }
 
 // ---- gradients on their way to tensor cores

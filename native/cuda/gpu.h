@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/ops.h"
+#include "cuda/queue.h"
 #include "cuda/runtime.h"
 
 #ifdef __CUDACC__
@@ -63,6 +64,10 @@ __device__ inline float warp_sum(float value) {
     for (int lane = kWarp / 2; lane > 0; lane /= 2) value += __shfl_xor_sync(kAll, value, lane);
     return value;
 }
+__device__ inline double warp_sum(double value) {
+    for (int lane = kWarp / 2; lane > 0; lane /= 2) value += __shfl_xor_sync(kAll, value, lane);
+    return value;
+}
 __device__ inline float warp_max(float value) {
     for (int lane = kWarp / 2; lane > 0; lane /= 2) {
         const float other = __shfl_xor_sync(kAll, value, lane);
@@ -88,6 +93,58 @@ __device__ inline T block_combine(T value, T* slots, const Combine& combine) {
 template <class T>
 __device__ inline T block_sum(T value, T* slots) {
     return block_combine(value, slots, [](T a, T b) { return a + b; });
+}
+
+// ---- launches
+
+// What a kernel is given, as bytes that can be kept and compared.
+template <class... Parameters>
+struct Arguments {};
+template <class First, class... Rest>
+struct Arguments<First, Rest...> {
+    First first;
+    Arguments<Rest...> rest;
+};
+
+inline Arguments<> packed() {
+    return {};
+}
+template <class First, class... Rest>
+Arguments<First, Rest...> packed(First first, Rest... rest) {
+    return {first, packed(rest...)};
+}
+
+template <class... Parameters>
+struct Launch {
+    const char* name;
+    void (*kernel)(Parameters...);
+    Grid grid;
+    unsigned block;
+    size_t shared;
+    Arguments<Parameters...> arguments;
+
+    Status run(RawQueue* queue) const { return with(queue, arguments); }
+
+  private:
+    // The rest behind those that are unpacked.
+    template <class First, class... Rest, class... Done>
+    Status with(RawQueue* queue, const Arguments<First, Rest...>& given, Done... done) const {
+        return with(queue, given.rest, done..., given.first);
+    }
+    template <class... Done>
+    Status with(RawQueue* queue, const Arguments<>&, Done... done) const {
+        return launch_now<Parameters...>(name, kernel, grid, block, shared, queue, done...);
+    }
+};
+
+// A kernel goes to the device's queue(). Grids of no blocks are nothing to do.
+template <class... Parameters, class... Given>
+Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
+              void* queue, Given... given) {
+    static_assert(sizeof...(Parameters) == sizeof...(Given));
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
+    return static_cast<Queue*>(queue)->add(
+        Launch<Parameters...>{name, kernel, grid, block, shared, packed(static_cast<Parameters>(given)...)});
 }
 
 }  // namespace attune::gpu

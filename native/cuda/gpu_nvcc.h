@@ -133,14 +133,13 @@ struct Grid {
 
 Status launched(const char* kernel);  // of the launch before: cudaGetLastError
 
-template <class... Parameters, class... Arguments>
-Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
-              void* queue, Arguments... arguments) {
-    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
+template <class... Parameters>
+Status launch_now(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
+                  RawQueue* queue, Parameters... arguments) {
     if (shared > size_t{48} << 10)
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    kernel<<<dim3(grid.x, grid.y, grid.z), block, shared, static_cast<cudaStream_t>(queue)>>>(
-        static_cast<Parameters>(arguments)...);
+    kernel<<<dim3(grid.x, grid.y, grid.z), block, shared, reinterpret_cast<cudaStream_t>(queue)>>>(
+        arguments...);
     return launched(name);
 }
 

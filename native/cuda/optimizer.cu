@@ -153,7 +153,7 @@ __global__ void fill_kernel(float* x, float value, int64_t n) {
 
 Status fill(float* x, float value, int64_t n, Stream* stream) {
     if (n < 0) return Status::Shape;
-    void* queue = device_of(stream).queue();
+    Queue* queue = device_of(stream).queue();
     if (value == 0 && n > 0) return clear(x, n * 4, queue);
     return launch("fill", fill_kernel, {blocks_for(n)}, kThreads, 0, queue, x, value, n);
 }

@@ -62,8 +62,8 @@ Status checked(cudaError_t error, const char* call) {
     return report(error, call, cudaGetErrorName(error), cudaGetErrorString(error));
 }
 
-cudaStream_t stream_of(void* queue) {
-    return static_cast<cudaStream_t>(queue);
+cudaStream_t stream_of(RawQueue* queue) {
+    return reinterpret_cast<cudaStream_t>(queue);
 }
 
 // Compiled for the same processors as every other kernel.
@@ -122,14 +122,14 @@ Status free_memory(int64_t& bytes) {
     return Status::Ok;
 }
 
-Status make_queue(void** queue) {
+Status make_queue(RawQueue** queue) {
     cudaStream_t stream = nullptr;
     CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
-    *queue = stream;
+    *queue = reinterpret_cast<RawQueue*>(stream);
     return Status::Ok;
 }
 
-void end_queue(void* queue) {
+void end_queue(RawQueue* queue) {
     if (cudaStreamDestroy(stream_of(queue)) != cudaSuccess) cudaGetLastError();
 }
 
@@ -152,30 +152,30 @@ void release_pinned(void* memory) {
     if (cudaFreeHost(memory) != cudaSuccess) cudaGetLastError();
 }
 
-Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue) {
+Status copy_in(void* device, const void* pinned, int64_t bytes, RawQueue* queue) {
     CUDA_CHECK(cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice,
                                stream_of(queue)));
     return Status::Ok;
 }
 
-Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue) {
+Status copy_out(void* pinned, const void* device, int64_t bytes, RawQueue* queue) {
     CUDA_CHECK(cudaMemcpyAsync(pinned, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost,
                                stream_of(queue)));
     return Status::Ok;
 }
 
-Status copy_within(void* target, const void* source, int64_t bytes, void* queue) {
+Status copy_within(void* target, const void* source, int64_t bytes, RawQueue* queue) {
     CUDA_CHECK(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice,
                                stream_of(queue)));
     return Status::Ok;
 }
 
-Status clear(void* device, int64_t bytes, void* queue) {
+Status clear(void* device, int64_t bytes, RawQueue* queue) {
     CUDA_CHECK(cudaMemsetAsync(device, 0, static_cast<size_t>(bytes), stream_of(queue)));
     return Status::Ok;
 }
 
-Status wait(void* queue) {
+Status wait(RawQueue* queue) {
     CUDA_CHECK(cudaStreamSynchronize(stream_of(queue)));
     return Status::Ok;
 }
@@ -191,14 +191,54 @@ void end_event(void* event) {
     if (cudaEventDestroy(static_cast<cudaEvent_t>(event)) != cudaSuccess) cudaGetLastError();
 }
 
-Status record(void* event, void* queue) {
+Status record(void* event, RawQueue* queue) {
     CUDA_CHECK(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_of(queue)));
     return Status::Ok;
 }
 
-Status follow(void* queue, void* event) {
+Status follow(RawQueue* queue, void* event) {
     CUDA_CHECK(cudaStreamWaitEvent(stream_of(queue), static_cast<cudaEvent_t>(event), 0));
     return Status::Ok;
+}
+
+// Other threads may allocate meanwhile: they have queues of their own.
+Status begin_capture(RawQueue* queue) {
+    CUDA_CHECK(cudaStreamBeginCapture(stream_of(queue), cudaStreamCaptureModeThreadLocal));
+    return Status::Ok;
+}
+
+namespace {
+// A graph of the same shape is changed, which costs far less than a new one.
+Status instantiate(cudaGraphExec_t& program, cudaGraph_t graph) {
+    if (program != nullptr) {
+        cudaGraphExecUpdateResultInfo info{};
+        if (cudaGraphExecUpdate(program, graph, &info) == cudaSuccess) return Status::Ok;
+        cudaGetLastError();  // it has another shape, which is no failure
+        cudaGraphExecDestroy(std::exchange(program, nullptr));
+    }
+    CUDA_CHECK(cudaGraphInstantiate(&program, graph, 0));
+    return Status::Ok;
+}
+}  // namespace
+
+Status end_capture(RawGraph** out, RawQueue* queue) {
+    cudaGraph_t graph = nullptr;
+    auto program = reinterpret_cast<cudaGraphExec_t>(*out);
+    Status status = checked(cudaStreamEndCapture(stream_of(queue), &graph), "cudaStreamEndCapture");
+    if (status == Status::Ok) status = instantiate(program, graph);
+    if (graph != nullptr) cudaGraphDestroy(graph);
+    if (status != Status::Ok && program != nullptr) cudaGraphExecDestroy(std::exchange(program, nullptr));
+    *out = reinterpret_cast<RawGraph*>(program);
+    return status;
+}
+
+Status launch_graph(RawGraph* graph, RawQueue* queue) {
+    CUDA_CHECK(cudaGraphLaunch(reinterpret_cast<cudaGraphExec_t>(graph), stream_of(queue)));
+    return Status::Ok;
+}
+
+void release_graph(RawGraph* graph) {
+    if (graph != nullptr) cudaGraphExecDestroy(reinterpret_cast<cudaGraphExec_t>(graph));
 }
 
 Status launched(const char* kernel) {

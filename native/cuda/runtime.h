@@ -30,8 +30,9 @@ Status properties(Properties& out, int device);
 // The calling thread's device from now on: of what is allocated, and of queues that are made.
 Status use_device(int device);
 Status free_memory(int64_t& bytes);  // of the thread's device
-Status make_queue(void** queue);     // a CUDA stream
-void end_queue(void* queue);
+struct RawQueue;                     // a CUDA stream; what its user sees is queue.h
+Status make_queue(RawQueue** queue);
+void end_queue(RawQueue* queue);
 
 Status allocate(void** memory, int64_t bytes);  // on the device
 void release(void* memory);
@@ -39,12 +40,23 @@ Status allocate_pinned(void** memory, int64_t bytes);  // on the host, for copie
 void release_pinned(void* memory);
 
 // In the queue's order. Host memory must be pinned and stay as it is until the queue has come to it.
-Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue);
-Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue);
-Status copy_within(void* target, const void* source, int64_t bytes, void* queue);
-Status clear(void* device, int64_t bytes, void* queue);  // zeros
+Status copy_in(void* device, const void* pinned, int64_t bytes, RawQueue* queue);
+Status copy_out(void* pinned, const void* device, int64_t bytes, RawQueue* queue);
+Status copy_within(void* target, const void* source, int64_t bytes, RawQueue* queue);
+Status clear(void* device, int64_t bytes, RawQueue* queue);  // zeros
 // Until the queue is empty.
-Status wait(void* queue);
+Status wait(RawQueue* queue);
+
+// Work that is written down once and done as one thing, any number of times.
+struct RawGraph;
+// What goes to the queue from here on is written down, not done. Nothing may wait or ask for memory
+// meanwhile.
+Status begin_capture(RawQueue* queue);
+// *graph: null, or an earlier one that becomes the new one or makes way for it; null after a failure. The
+// queue is as before either way.
+Status end_capture(RawGraph** graph, RawQueue* queue);
+Status launch_graph(RawGraph* graph, RawQueue* queue);
+void release_graph(RawGraph* graph);
 
 // A bf16 matrix and the boxes of it that TMA brings to shared memory: 64 columns of box_rows rows. Data and
 // rows begin at multiples of 16 bytes.
@@ -63,7 +75,7 @@ Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows);
 // last record() saw in another.
 Status make_event(void** event);
 void end_event(void* event);
-Status record(void* event, void* queue);
-Status follow(void* queue, void* event);
+Status record(void* event, RawQueue* queue);
+Status follow(RawQueue* queue, void* event);
 
 }  // namespace attune::gpu

@@ -1,11 +1,15 @@
-// Draws tokens from rows of fp32 logits, a block per row. Filters are thresholds on the logits, found by
-// radix descent over their bits; masses are counted in whole numbers, whose sums do not depend on their
-// order. A row is read once for its softmax, three times more for top-k and for top-p each, and once to draw.
+// Draws tokens from rows of fp32 logits, a block per row. Reads of a row from global memory: one for the sums
+// of its softmax, of which those of chunks tell where the token lies (and the token's chunk of kStretch ids
+// or more again); with filters a second one, that collects the few logits which they may keep. One more with
+// a penalty, or a vocabulary smaller than the row. Where more logits may be kept than there is room for (flat
+// distributions), the filters search the row itself: 16 reads each, and two more. Not measured on a GPU.
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
 #include "cuda/matrix.h"
+#include "cuda/row_chunks.h"
+#include "cuda/row_search.h"
 #include "cuda/softmax_row.h"
 #include "cuda/tables.h"
 
@@ -14,24 +18,16 @@ namespace attune::gpu {
 namespace {
 
 constexpr int kSavedSlot = 0;
-constexpr int kBuckets = 2048;  // of one level: 11, 11 and 10 bits of an ordered key
-constexpr int kPerThread = kBuckets / static_cast<int>(kThreads);
-constexpr int kDrawn = 4;  // ids of a thread in a tile
-constexpr int64_t kTile = int64_t{kThreads} * kDrawn;
-constexpr double kMass = 0x1p44;  // of the likeliest token
 constexpr float kNan = __builtin_nanf("");
-
-using Mass = unsigned long long;  // NOLINT: what atomicAdd takes
 
 struct SampleShared {
     RowSlots slots;
-    Mass buckets[kBuckets];
-    Mass masses[kThreads];
-    double sums[kThreads];
-    int32_t bucket;
-    Mass above;
+    SearchSlots search;
+    ChunkSums chunks;
+    Candidates candidates;
+    double warps[kWarps];
     int32_t token;
-    double reached;
+    float before;
 };
 
 struct Row {
@@ -40,129 +36,117 @@ struct Row {
     int32_t seen;
 };
 
-// Ascending as the floats are.
-__device__ inline uint32_t ordered_key(float x) {
-    const uint32_t bits = float_to_bits(x);
-    return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
-}
-__device__ inline float from_ordered_key(uint32_t key) {
-    return bits_to_float(key >> 31 != 0 ? key & 0x7fffffffu : ~key);
+// A row as it is drawn from.
+struct Distribution {
+    const float* x;
+    int64_t n;
+    float inverse;
+    RowSums sums;
+
+    __device__ float power(float value) const { return expf(shifted(value, sums.high, inverse)); }
+};
+
+struct Drawn {
+    int32_t token;
+    double total;  // of the powers that were kept
+};
+
+__device__ inline bool limits(int64_t top_k, int64_t n) {
+    return top_k > 0 && top_k < n;
 }
 
-// Of the buckets from the largest down, the first where `above` and their sum reach `wanted`, or the last one
-// that is not empty; -1 where all are. Thread 0 says so in shared.bucket and what lies above in shared.above.
-__device__ inline void find_bucket(SampleShared& shared, Mass above, Mass wanted) {
-    Mass own = 0;
-    const int first = static_cast<int>(threadIdx.x) * kPerThread;
-    for (int i = 0; i < kPerThread; ++i) own += shared.buckets[first + i];
-    shared.masses[threadIdx.x] = own;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        shared.bucket = -1;
-        Mass reached = above;
-        for (int thread = kThreads - 1; thread >= 0; --thread) {
-            const Mass part = shared.masses[thread];
-            if (part == 0) continue;
-            if (shared.bucket >= 0 && reached >= wanted) break;
-            const bool here = reached + part >= wanted;
-            for (int bucket = (thread + 1) * kPerThread - 1; bucket >= thread * kPerThread; --bucket) {
-                if (shared.buckets[bucket] == 0) continue;
-                shared.bucket = bucket;
-                shared.above = reached;
-                reached += shared.buckets[bucket];
-                if (reached >= wanted) break;
-            }
-            if (here) break;
-        }
+__device__ inline float least_of_min_p(const SampleSettings& settings, float high) {
+    if (settings.min_p <= 0) return -kInfinity;
+    const double reach = log(static_cast<double>(settings.min_p)) * static_cast<double>(settings.temperature);
+    return static_cast<float>(static_cast<double>(high) + reach);
+}
+
+// No filter keeps anything below. Of top-k: k of the threads' maxima are as large. Of top-p: whatever has
+// less than (1 - p) / n of the mass is less than 1 - p together; a hundredth is left for rounding.
+__device__ inline float least_possible(const Distribution& row, const SampleSettings& settings,
+                                       float own_high, SampleShared& shared) {
+    if (limits(settings.top_k, row.n)) {
+        const auto k = static_cast<double>(settings.top_k);
+        return threshold_of(
+            OwnSource{own_high}, -kInfinity, row.sums.high, shared.search, [](float) { return 1.0; },
+            [&](double sum) { return sum >= k; });
     }
-    __syncthreads();
-}
-
-// The largest t so that the weights of {x >= t} add up to `wanted`; at least the smallest x with a weight.
-template <class Weigh>
-__device__ inline float threshold_of(const float* x, int64_t n, Mass wanted, SampleShared& shared,
-                                     const Weigh& weigh) {
-    uint32_t prefix = 0, known = 0;  // bits of the key found so far, and their mask
-    Mass above = 0;
-    int shift = 32;
-    for (int level = 0; level < 3; ++level) {
-        const int bits = level < 2 ? 11 : 10;
-        shift -= bits;
-        const uint32_t mask = (1u << bits) - 1;
-        for (int i = static_cast<int>(threadIdx.x); i < kBuckets; i += kThreads) shared.buckets[i] = 0;
-        __syncthreads();
-        for (int64_t v = threadIdx.x; v < n; v += kThreads) {
-            const uint32_t key = ordered_key(x[v]);
-            if ((key & known) != prefix) continue;
-            if (const Mass weight = weigh(x[v]); weight > 0)
-                atomicAdd(&shared.buckets[key >> shift & mask], weight);
-        }
-        __syncthreads();
-        find_bucket(shared, above, wanted);
-        const int32_t found = shared.bucket;
-        if (found < 0) return -kInfinity;
-        above = shared.above;
-        prefix |= static_cast<uint32_t>(found) << shift;
-        known |= mask << shift;
-        __syncthreads();
-    }
-    return from_ordered_key(prefix);
-}
-
-// The least logit that top-k, top-p and min-p keep together.
-__device__ inline float least_kept(const float* x, const SampleSettings& settings, float high,
-                                   SampleShared& shared) {
-    const int64_t n = settings.vocabulary;
-    float least = -kInfinity;
-    if (settings.top_k > 0 && settings.top_k < n)
-        least = threshold_of(x, n, static_cast<Mass>(settings.top_k), shared, [](float) { return Mass{1}; });
+    float least = least_of_min_p(settings, row.sums.high);
     if (settings.top_p < 1) {
-        const float inverse = 1.0f / settings.temperature;
-        const auto weigh = [&](float value) {
-            return value >= least
-                       ? static_cast<Mass>(static_cast<double>(expf(shifted(value, high, inverse))) * kMass)
-                       : Mass{0};
-        };
-        double mass = 0;
-        for (int64_t v = threadIdx.x; v < n; v += kThreads) mass += static_cast<double>(weigh(x[v]));
-        mass = block_sum(mass, shared.slots.doubles);
-        const double wanted = ceil(static_cast<double>(settings.top_p) * mass);
-        const float at = threshold_of(x, n, static_cast<Mass>(wanted < 1 ? 1 : wanted), shared, weigh);
+        const double share = (1 - static_cast<double>(settings.top_p)) / static_cast<double>(row.n);
+        const double reach = (log(share * row.sums.total) - 0.01) * static_cast<double>(settings.temperature);
+        least = fmaxf(least, static_cast<float>(static_cast<double>(row.sums.high) + reach));
+    }
+    return least;
+}
+
+// The least logit that top-k, top-p and min-p keep together, by those that `source` has: all that any of them
+// keeps.
+template <class Source>
+__device__ inline float least_kept(const Source& source, const Distribution& row,
+                                   const SampleSettings& settings, SampleShared& shared) {
+    float least = -kInfinity;
+    double mass = row.sums.total;
+    const auto weigh = [&](float value) {
+        return value >= least ? static_cast<double>(row.power(value)) : 0.0;
+    };
+    if (limits(settings.top_k, row.n)) {
+        const auto k = static_cast<double>(settings.top_k);
+        least = threshold_of(
+            source, source.low, row.sums.high, shared.search, [](float) { return 1.0; },
+            [&](double sum) { return sum >= k; });
+        if (settings.top_p < 1) mass = weight_of(source, shared.slots, weigh);
+    }
+    if (settings.top_p < 1) {
+        const double wanted = static_cast<double>(settings.top_p) * mass;
+        const float at = threshold_of(source, source.low, row.sums.high, shared.search, weigh,
+                                      [&](double sum) { return sum >= wanted; });
         least = fmaxf(least, at);
     }
-    if (settings.min_p > 0) {
-        const double reach =
-            log(static_cast<double>(settings.min_p)) * static_cast<double>(settings.temperature);
-        least = fmaxf(least, static_cast<float>(static_cast<double>(high) + reach));
-    }
-    return fminf(least, high);
+    least = fmaxf(least, least_of_min_p(settings, row.sums.high));
+    return fminf(least, row.sums.high);
 }
 
-// The first id at which the powers of the kept tokens, added in id order, pass `aim`. Rounding can keep the
-// sum from getting there: then the last id with any power.
-__device__ inline int32_t draw_token(const float* x, int64_t n, float high, float inverse, float least,
-                                     double aim, SampleShared& shared) {
-    if (threadIdx.x == 0) {
-        shared.token = -1;
-        shared.reached = 0;
+// The sum of what lies before the thread's own, in the order of threads; `all`: of the block too, behind
+// `all` as it was.
+__device__ inline double sum_before(double own, double& all, double* warps) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, self = static_cast<int>(threadIdx.x) / kWarp;
+    double upto = own;
+    for (int distance = 1; distance < kWarp; distance *= 2) {
+        const double other = __shfl_up_sync(kAll, upto, static_cast<unsigned>(distance));
+        if (lane >= distance) upto += other;
     }
-    for (int64_t tile = 0; tile < n; tile += kTile) {
-        const int64_t first = tile + int64_t{threadIdx.x} * kDrawn;
-        float powers[kDrawn];
+    const double previous = __shfl_up_sync(kAll, upto, 1u);
+    if (lane == kWarp - 1) warps[self] = upto;
+    __syncthreads();
+    double before = 0;
+    for (int warp = 0; warp < kWarps; ++warp) {
+        if (warp == self) before = all;
+        all += warps[warp];
+    }
+    __syncthreads();
+    return lane == 0 ? before : before + previous;
+}
+
+// The first id from `start` on at which the powers of the kept tokens, added in id order, pass `aim`.
+// Rounding can keep the sum from getting there: then the last id with any power, or the likeliest.
+__device__ inline int32_t draw_token(const Distribution& row, float least, double aim, ChunkStart start,
+                                     SampleShared& shared) {
+    constexpr int kTerms = RunningSums::kTerms;
+    if (threadIdx.x == 0) shared.token = row.sums.argmax;
+    double reached = start.before;
+    for (int64_t tile = start.first; tile < row.n; tile += kRowTile) {
+        const int64_t first = tile + int64_t{threadIdx.x} * kTerms;
+        float powers[kTerms];
         double own = 0;
-        for (int i = 0; i < kDrawn; ++i) {
-            const bool kept = first + i < n && x[first + i] >= least;
-            powers[i] = kept ? expf(shifted(x[first + i], high, inverse)) : 0.0f;
+        for (int i = 0; i < kTerms; ++i) {
+            const bool kept = first + i < row.n && row.x[first + i] >= least;
+            powers[i] = kept ? row.power(row.x[first + i]) : 0.0f;
             own += static_cast<double>(powers[i]);
         }
-        shared.sums[threadIdx.x] = own;
-        __syncthreads();
-        // Everyone adds up what lies before it, in the same order.
-        double before = shared.reached;
-        for (unsigned thread = 0; thread < threadIdx.x; ++thread) before += shared.sums[thread];
-        __syncthreads();
+        double before = sum_before(own, reached, shared.warps);
         int32_t last = -1;
-        for (int i = 0; i < kDrawn && before <= aim; ++i) {
+        for (int i = 0; i < kTerms && before <= aim; ++i) {
             if (powers[i] <= 0) continue;
             last = static_cast<int32_t>(first + i);
             before += static_cast<double>(powers[i]);
@@ -175,18 +159,63 @@ __device__ inline int32_t draw_token(const float* x, int64_t n, float high, floa
         const int32_t latest = -block_combine(-last, shared.slots.integers, Lower{});
         if (lowest != INT32_MAX ? static_cast<int32_t>(threadIdx.x) == lowest : last >= 0 && last == latest)
             shared.token = last;
-        if (threadIdx.x == kThreads - 1) shared.reached = before;
         __syncthreads();
         if (lowest != INT32_MAX) break;
     }
     return shared.token;
 }
 
+__device__ inline Drawn draw_of_chunks(const Distribution& row, float uniform, double total, float high,
+                                       float least, SampleShared& shared) {
+    const double aim = static_cast<double>(uniform) * total;
+    const ChunkStart start = find_chunk(shared.chunks, row.n, high, row.inverse, aim);
+    return {draw_token(row, least, aim, start, shared), total};
+}
+
+__device__ inline Drawn draw_filtered(const Distribution& row, const SampleSettings& settings, float uniform,
+                                      float own_high, SampleShared& shared) {
+    Collector collector{shared.candidates, least_possible(row, settings, own_high, shared)};
+    each_four(
+        row.x, row.n,
+        [&](const float(&values)[RunningSums::kTerms], int terms, int64_t first) {
+            collector.add(values, terms, first);
+        },
+        [](int64_t) {});
+    const int fits = collector.count <= kMostOfWarp ? 1 : 0;
+    if (block_combine(fits, shared.slots.integers, Lower{}) == 0) {
+        const float least = least_kept(RowSource{row.x, row.n}, row, settings, shared);
+        RunningSums own(row.inverse);
+        const RowSums kept = row_sums_in_chunks(own, row.x, row.n, shared.slots, least, shared.chunks);
+        return draw_of_chunks(row, uniform, kept.total, kept.high, least, shared);
+    }
+    const ListSource source{shared.candidates, collector.count, collector.cut};
+    const float least = least_kept(source, row, settings, shared);
+    const auto weigh = [&](float value) {
+        return value >= least ? static_cast<double>(row.power(value)) : 0.0;
+    };
+    const double total = weight_of(source, shared.slots, weigh);
+    return {first_beyond(source, row.n, shared.search, weigh, static_cast<double>(uniform) * total), total};
+}
+
+__device__ inline bool filters(const SampleSettings& settings, int64_t n) {
+    return limits(settings.top_k, n) || settings.top_p < 1 || settings.min_p > 0;
+}
+
+// The logits of seen tokens, saved and changed.
+__device__ inline void penalise(float* x, const Row& row, const int32_t* seen, float* saved, float penalty) {
+    for (int i = static_cast<int>(threadIdx.x); i < row.seen; i += kThreads) {
+        float& logit = x[seen[row.first_seen + i]];
+        saved[row.first_seen + i] = logit;
+        logit = logit > 0 ? logit / penalty : logit * penalty;
+    }
+    __syncthreads();
+}
+
 __global__ void sample_kernel(int32_t* token, float* logprob, float* model_logprob, View<float> logits,
                               const Row* rows, const int32_t* seen, float* saved, int64_t n,
                               SampleSettings settings) {
     SampleShared& shared = *shared_memory<SampleShared>();
-    const int64_t index = blockIdx.x;
+    const int64_t index = blockIdx.x, ids = settings.vocabulary;
     const Row row = rows[index];
     const bool greedy = settings.temperature == 0;
     const float T = greedy ? 1.0f : settings.temperature;
@@ -197,38 +226,32 @@ __global__ void sample_kernel(int32_t* token, float* logprob, float* model_logpr
         token[index] = -1;
         logprob[index] = model_logprob[index] = kNan;
     }
-    const RowSums model = row_sums(x, n, inverse, shared.slots);
+    RunningSums own(inverse);
+    const RowSums model = row_sums_in_chunks(own, x, n, shared.slots, -kInfinity, shared.chunks);
     if (!model.defined()) return;
-    if (penalised) {
-        for (int i = static_cast<int>(threadIdx.x); i < row.seen; i += kThreads) {
-            float& logit = x[seen[row.first_seen + i]];
-            saved[row.first_seen + i] = logit;
-            logit = logit > 0 ? logit / settings.penalty : logit * settings.penalty;
-        }
-        __syncthreads();
+    Distribution drawn{x, ids, inverse, model};
+    if (penalised) penalise(x, row, seen, saved, settings.penalty);
+    if (penalised || ids < n) {
+        own = RunningSums(inverse);
+        drawn.sums = row_sums_in_chunks(own, x, ids, shared.slots, -kInfinity, shared.chunks);
     }
-    const int64_t ids = settings.vocabulary;
-    RowSums drawn = model;
-    if (penalised || ids < n) drawn = row_sums(x, ids, inverse, shared.slots);
-    if (!drawn.defined()) return;
-    int32_t found = drawn.argmax;
-    if (!greedy) {
-        const float least = least_kept(x, settings, drawn.high, shared);
-        if (least > -kInfinity) {
-            const RowSums kept = row_sums(x, ids, inverse, shared.slots, least);
-            drawn.total = kept.total;
-        }
-        found = draw_token(x, ids, drawn.high, inverse, least, static_cast<double>(row.uniform) * drawn.total,
-                           shared);
-    }
-    if (threadIdx.x != 0) return;
-    float before = x[found];
+    if (!drawn.sums.defined()) return;
+    const Drawn result =
+        greedy ? Drawn{drawn.sums.argmax, drawn.sums.total}
+        : filters(settings, ids)
+            ? draw_filtered(drawn, settings, row.uniform, own.high, shared)
+            : draw_of_chunks(drawn, row.uniform, drawn.sums.total, drawn.sums.high, -kInfinity, shared);
+    if (threadIdx.x == 0) shared.before = x[result.token];
+    __syncthreads();
     if (penalised)
-        for (int i = 0; i < row.seen; ++i)
-            if (seen[row.first_seen + i] == found) before = saved[row.first_seen + i];
-    token[index] = found;
-    logprob[index] = static_cast<float>(drawn.logprob(x[found], T));
-    model_logprob[index] = static_cast<float>(model.logprob(before, T));
+        for (int i = static_cast<int>(threadIdx.x); i < row.seen; i += kThreads)
+            if (seen[row.first_seen + i] == result.token) shared.before = saved[row.first_seen + i];
+    __syncthreads();
+    if (threadIdx.x != 0) return;
+    drawn.sums.total = result.total;
+    token[index] = result.token;
+    logprob[index] = static_cast<float>(drawn.sums.logprob(x[result.token], T));
+    model_logprob[index] = static_cast<float>(model.logprob(shared.before, T));
 }
 
 bool sample_fits(const Mat& logits, const SampleRow* rows, const SampleSettings& settings) {

@@ -57,31 +57,33 @@ struct RunningSums {
     float high = -kInfinity;
     int32_t argmax = INT32_MAX;
     double total = 0, weighted = 0, logits = 0;
+    float inverse;
 
-    __device__ void rescale(float to, float inverse) {
+    __device__ explicit RunningSums(float inverse_temperature) : inverse(inverse_temperature) {}
+
+    __device__ void rescale(float to) {
         if (high == -kInfinity || high == to) return;
         const float z = shifted(high, to, inverse);
         const auto factor = static_cast<double>(expf(z));
         weighted = (weighted + total * static_cast<double>(z)) * factor;
         total *= factor;
     }
-    // values[count] of ids from `first` on, `step` apart
-    __device__ void add(const float (&values)[kTerms], int count, int64_t first, int64_t step,
-                        float inverse) {
+    // values[count] of ids from `first` on
+    __device__ void add(const float (&values)[kTerms], int count, int64_t first) {
         float most = high, sum = 0;
-        for (int i = 0; i < count; ++i) {
+        for (int i = 0; i < kTerms && i < count; ++i) {
             sum += values[i];
             if (values[i] > most) {
                 most = values[i];
-                argmax = static_cast<int32_t>(first + i * step);
+                argmax = static_cast<int32_t>(first + i);
             }
         }
         logits += static_cast<double>(sum);
-        rescale(most, inverse);
+        rescale(most);
         high = most;
         if (most == -kInfinity) return;
         float powers = 0, products = 0;
-        for (int i = 0; i < count; ++i) {
+        for (int i = 0; i < kTerms && i < count; ++i) {
             const float z = shifted(values[i], most, inverse), power = expf(z);
             powers += power;
             products = fmaf(z, power, products);
@@ -91,29 +93,67 @@ struct RunningSums {
     }
 };
 
-// All threads of the block get the sums of x[n], those x >= least alone (logits and argmax of all).
-__device__ inline RowSums row_sums(const float* x, int64_t n, float inverse, RowSlots& slots,
-                                   float least = -kInfinity) {
-    RunningSums own;
+constexpr int64_t kRowTile = int64_t{kThreads} * RunningSums::kTerms;
+constexpr int kTilesAhead = 4;  // that are on their way before the first is added
+constexpr int64_t kStretch = kTilesAhead * kRowTile;
+
+// x[first..first + 3], whatever lies behind n as 0. The order of sums does not depend on how rows lie.
+__device__ inline void load_four(float (&values)[RunningSums::kTerms], const float* x, int64_t first,
+                                 int64_t n, bool wide) {
     constexpr int kTerms = RunningSums::kTerms;
-    for (int64_t first = threadIdx.x; first < n; first += int64_t{kTerms} * kThreads) {
-        float values[kTerms];
-        int count = 0;
-        for (; count < kTerms && first + count * int64_t{kThreads} < n; ++count) {
-            const float value = x[first + count * int64_t{kThreads}];
-            values[count] = value >= least || value != value ? value : -kInfinity;
+    if (wide && first + kTerms <= n) return load_numbers<kTerms>(values, x + first);
+    for (int i = 0; i < kTerms; ++i) values[i] = first + i < n ? x[first + i] : 0.0f;
+}
+
+// visit(values, count, first) for every four ids of the thread, ascending, by all threads (count is not above
+// 0 behind the row's end); then end(stretch) after each kStretch ids of the row.
+template <class Visit, class End>
+__device__ inline void each_four(const float* x, int64_t n, const Visit& visit, const End& end) {
+    constexpr int kTerms = RunningSums::kTerms;
+    const bool wide = reinterpret_cast<uintptr_t>(x) % 16 == 0;
+    for (int64_t stretch = 0; stretch < n; stretch += kStretch) {
+        const int64_t first = stretch + int64_t{threadIdx.x} * kTerms;
+        float values[kTilesAhead][kTerms];
+#pragma unroll
+        for (int tile = 0; tile < kTilesAhead; ++tile)
+            load_four(values[tile], x, first + tile * kRowTile, n, wide);
+#pragma unroll
+        for (int tile = 0; tile < kTilesAhead; ++tile) {
+            const int64_t at = first + tile * kRowTile, left = n - at;
+            visit(values[tile], static_cast<int>(left < kTerms ? left : kTerms), at);
         }
-        own.add(values, count, first, kThreads, inverse);
+        end(stretch);
     }
+}
+
+// All threads of the block get the sums of x[n], of those x >= least alone. `own` are the thread's, which
+// end() sees.
+template <class End>
+__device__ inline RowSums row_sums(RunningSums& own, const float* x, int64_t n, RowSlots& slots, float least,
+                                   const End& end) {
+    constexpr int kTerms = RunningSums::kTerms;
+    each_four(
+        x, n,
+        [&](float(&values)[kTerms], int count, int64_t first) {
+            for (int i = 0; i < kTerms; ++i)
+                if (values[i] < least) values[i] = -kInfinity;
+            own.add(values, count, first);
+        },
+        end);
     RowSums sums{};
     sums.high = block_combine(own.high, slots.floats, Larger{});
     sums.argmax = block_combine(own.high == sums.high ? own.argmax : INT32_MAX, slots.integers, Lower{});
     if (sums.argmax == INT32_MAX) sums.argmax = 0;
-    own.rescale(sums.high, inverse);
-    sums.total = block_sum(own.total, slots.doubles);
-    sums.weighted = block_sum(own.weighted, slots.doubles);
-    sums.logits = block_sum(own.logits, slots.doubles);
+    RunningSums scaled = own;
+    scaled.rescale(sums.high);
+    sums.total = block_sum(scaled.total, slots.doubles);
+    sums.weighted = block_sum(scaled.weighted, slots.doubles);
+    sums.logits = block_sum(scaled.logits, slots.doubles);
     return sums;
+}
+__device__ inline RowSums row_sums(const float* x, int64_t n, float inverse, RowSlots& slots) {
+    RunningSums own(inverse);
+    return row_sums(own, x, n, slots, -kInfinity, [](int64_t) {});
 }
 
 }  // namespace attune::gpu

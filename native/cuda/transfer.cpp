@@ -8,7 +8,7 @@
 
 namespace attune::gpu {
 
-Transfers* Transfers::open(void* queue) {
+Transfers* Transfers::open(Queue* queue) {
     auto* transfers = new (std::nothrow) Transfers(queue);
     if (transfers == nullptr) return nullptr;
     if (make_queue(&transfers->copies_) == Status::Ok && make_event(&transfers->computed_) == Status::Ok &&
@@ -28,14 +28,14 @@ Transfers::~Transfers() {
 }
 
 Status Transfers::fetch(void* device, const void* pinned, int64_t bytes) {
-    Status status = record(computed_, queue_);
+    Status status = record(computed_, queue_->direct());
     if (status == Status::Ok) status = follow(copies_, computed_);
     if (status == Status::Ok) status = copy_in(device, pinned, bytes, copies_);
     return status == Status::Ok ? record(copied_, copies_) : status;
 }
 
 Status Transfers::join() {
-    return follow(queue_, copied_);
+    return follow(queue_->direct(), copied_);
 }
 
 Status Transfers::finish() {

@@ -4,14 +4,14 @@
 
 #include <cstdint>
 
-#include "cuda/runtime.h"
+#include "cuda/queue.h"
 
 namespace attune::gpu {
 
 class Transfers {
   public:
     // queue: that the device computes in. Null where there is no memory: last_failure() says why.
-    static Transfers* open(void* queue);
+    static Transfers* open(Queue* queue);
     ~Transfers();
     Transfers(const Transfers&) = delete;
     Transfers& operator=(const Transfers&) = delete;
@@ -23,13 +23,13 @@ class Transfers {
     // Until no copy is under way.
     Status finish();
 
-    void* queue() const { return copies_; }
+    RawQueue* queue() const { return copies_; }
 
   private:
-    explicit Transfers(void* queue) : queue_(queue) {}
+    explicit Transfers(Queue* queue) : queue_(queue) {}
 
-    void* queue_;
-    void* copies_ = nullptr;    // queue
+    Queue* queue_;
+    RawQueue* copies_ = nullptr;
     void* computed_ = nullptr;  // event: what the next copy comes after
     void* copied_ = nullptr;    // event: the last copy
 };

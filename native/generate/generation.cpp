@@ -20,9 +20,13 @@ void DecodedTokens::clear() {
     finished.clear();
 }
 
-Generation::Generation(const ModelConfig& config, DType dtype, std::vector<std::vector<int32_t>> prompts,
-                       GenerationOptions options)
-    : config_(config), dtype_(dtype), options_(std::move(options)) {
+Generation::Generation(const ModelConfig& config, DType dtype, const Ops& ops,
+                       std::vector<std::vector<int32_t>> prompts, GenerationOptions options)
+    : config_(config),
+      dtype_(dtype),
+      layout_(config, dtype, ops),
+      pages_(layout_.paged() ? layout_.page_bytes() : 0),
+      options_(std::move(options)) {
     if (options_.sampling.vocabulary == 0) options_.sampling.vocabulary = config.vocabulary;
     for (std::vector<int32_t>& ids : prompts) prompts_.push_back({std::move(ids), options_.samples, nullptr});
     check_options();
@@ -82,28 +86,33 @@ int64_t own_capacity(const ModelConfig& config, int64_t prompt, int64_t max_new_
 }
 }  // namespace
 
-int64_t Generation::cache_bytes(const ModelConfig& config, DType dtype,
+int64_t Generation::cache_bytes(const ModelConfig& config, DType dtype, const Ops& ops,
                                 const std::vector<int32_t>& prompt_lengths,
                                 const GenerationOptions& options) {
+    const KvLayout layout(config, dtype, ops);
+    // Pages, or bytes where each segment has one page.
+    const auto need = [&](int64_t keys) {
+        return layout.paged() ? layout.pages_of(keys) : layout.bytes_of(keys);
+    };
     std::vector<int64_t> prompts, sequences;
     for (const int64_t length : prompt_lengths) {
-        prompts.push_back(KvSegment::bytes(config, dtype, length));
-        sequences.push_back(
-            KvSegment::bytes(config, dtype, own_capacity(config, length, options.max_new_tokens)));
+        prompts.push_back(need(length));
+        sequences.push_back(need(own_capacity(config, length, options.max_new_tokens)));
     }
     // Sequences are admitted in order: neighbours share a prompt, and one further prompt may be half
     // admitted.
-    const auto largest = [](std::vector<int64_t>& bytes, int64_t count) {
-        std::sort(bytes.begin(), bytes.end(), std::greater<>());
+    const auto largest = [](std::vector<int64_t>& needs, int64_t count) {
+        std::sort(needs.begin(), needs.end(), std::greater<>());
         int64_t sum = 0;
-        for (size_t i = 0; i < bytes.size() && static_cast<int64_t>(i) < count; ++i) sum += bytes[i];
+        for (size_t i = 0; i < needs.size() && static_cast<int64_t>(i) < count; ++i) sum += needs[i];
         return sum;
     };
     const int64_t most = *std::max_element(sequences.begin(), sequences.end());
     const auto total = static_cast<int64_t>(prompt_lengths.size()) * options.samples;
-    return largest(prompts, options.batch_size + 1) + (options.samples == 1
-                                                           ? largest(sequences, options.batch_size)
-                                                           : std::min(options.batch_size, total) * most);
+    const int64_t all = largest(prompts, options.batch_size + 1) +
+                        (options.samples == 1 ? largest(sequences, options.batch_size)
+                                              : std::min(options.batch_size, total) * most);
+    return layout.paged() ? KvPages::bytes(layout.page_bytes(), all) : all;
 }
 
 // All memory of a sequence is taken here but that of its keys, which one that ends at once never needs.
@@ -167,45 +176,61 @@ void Generation::feed(size_t index, const GenerationModel& model, Stream& stream
     const auto prompt_length = static_cast<int64_t>(prompt.ids.size());
     if (sequence.own == nullptr)
         sequence.own = std::make_unique<KvSegment>(
-            config_, dtype_, own_capacity(config_, prompt_length, options_.max_new_tokens), model.ops,
+            layout_, own_capacity(config_, prompt_length, options_.max_new_tokens), pages_, model.ops,
             stream);
+    sequence.own->reserve(fed + 1, model.ops, stream);
     // A step that was cancelled behind the trunk is done again.
     sequence.own->set_length(fed);
     work_.fed.tokens.push_back(sequence.tokens.back());
     work_.fed.positions.push_back(static_cast<int32_t>(prompt_length + fed));
     work_.rows.push_back({prompt.cache.get(), sequence.own.get()});
-    work_.places.push_back(index);
+}
+
+Mat Generation::states(int64_t index, int64_t count) const {
+    return {work_.states.data() + index * config_.width * dtype_size(dtype_), dtype_, count, config_.width,
+            config_.width};
+}
+
+// Steps with as many rows in the trunk and in the head are likely to be the same work.
+void Generation::begin_step(const GenerationModel& model, Stream& stream) const {
+    const uint64_t key = static_cast<uint64_t>(work_.rows.size()) << 32 | living_.size();
+    check(model.ops.begin_step(key, &stream), "begin_step");
 }
 
 // States [living][C] that predict the next tokens: of fresh sequences their prompt's last row, of the others
 // their last token's, which goes through the trunk here.
-Mat Generation::decode(const GenerationModel& model, Stream& stream) {
-    const int64_t row_bytes = config_.width * dtype_size(dtype_);
-    work_.states.grow(model.ops, stream, living_.size() * static_cast<size_t>(row_bytes));
+ConstMat Generation::decode(const GenerationModel& model, Stream& stream) {
+    const auto count = static_cast<int64_t>(living_.size());
     work_.fed.tokens.clear();
     work_.fed.positions.clear();
     work_.rows.clear();
-    work_.places.clear();
-    const auto copy_state = [&](size_t index, const void* from) {
-        const Mat state{work_.states.data() + static_cast<int64_t>(index) * row_bytes, dtype_, 1,
-                        config_.width, config_.width};
-        check(model.ops.copy(state, {from, dtype_, 1, config_.width, config_.width}, &stream), "copy");
-    };
     for (size_t i = 0; i < living_.size(); ++i)
-        if (living_[i].tokens.empty())
-            copy_state(i, last_row(prompt_of(living_[i].number)).data);
-        else
-            feed(i, model, stream);
-    if (!work_.rows.empty()) {
+        if (!living_[i].tokens.empty()) feed(i, model, stream);
+    const auto fed = static_cast<int64_t>(work_.rows.size());
+    if (fed < count)
+        work_.states.grow(model.ops, stream, static_cast<size_t>(count * config_.width * dtype_size(dtype_)));
+    begin_step(model, stream);
+    ConstMat out;
+    if (fed > 0) {
         work_.cache.decode(work_.rows);
-        const ConstMat out = trunk_pass(model, work_.fed, stream);
-        const auto* from = static_cast<const std::byte*>(out.data);
-        for (const size_t place : work_.places) {
-            copy_state(place, from);
-            from += row_bytes;
-        }
+        out = trunk_pass(model, work_.fed, stream);
     }
-    return {work_.states.data(), dtype_, static_cast<int64_t>(living_.size()), config_.width, config_.width};
+    if (fed == count) return out;
+    // Fresh ones join between the others, which are copied in runs.
+    const auto copy = [&](int64_t first, ConstMat from) {
+        if (from.rows > 0) check(model.ops.copy(states(first, from.rows), from, &stream), "copy");
+    };
+    int64_t run = 0, passed = 0;  // where the others go on, among the living and in the trunk's output
+    for (int64_t i = 0; i <= count; ++i) {
+        const bool end = i == count;
+        if (!end && !living_[static_cast<size_t>(i)].tokens.empty()) continue;
+        copy(run, {static_cast<const std::byte*>(out.data) + passed * config_.width * dtype_size(dtype_),
+                   dtype_, i - run, config_.width, config_.width});
+        passed += i - run;
+        if (!end) copy(i, last_row(prompt_of(living_[static_cast<size_t>(i)].number)));
+        run = i + 1;
+    }
+    return states(0, count);
 }
 
 void Generation::draw(DecodedTokens& decoded, const GenerationModel& model, ConstMat states, Stream& stream) {

@@ -57,12 +57,13 @@ struct DecodedTokens {
 
 class Generation {
   public:
-    // Throws Code::Option and Code::Shape naming the first prompt or option that makes no sense.
-    Generation(const ModelConfig& config, DType dtype, std::vector<std::vector<int32_t>> prompts,
-               GenerationOptions options);
+    // Throws Code::Option and Code::Shape naming the first prompt or option that makes no sense. The ops are
+    // those that it will run on.
+    Generation(const ModelConfig& config, DType dtype, const Ops& ops,
+               std::vector<std::vector<int32_t>> prompts, GenerationOptions options);
 
     // Keys and values that such a generation holds at most.
-    static int64_t cache_bytes(const ModelConfig& config, DType dtype,
+    static int64_t cache_bytes(const ModelConfig& config, DType dtype, const Ops& ops,
                                const std::vector<int32_t>& prompt_lengths, const GenerationOptions& options);
 
     // decoded (=) keeps its memory; empty when all have finished. A step in which no sequence draws its first
@@ -96,7 +97,6 @@ class Generation {
     struct Work {
         PackedBatch fed;                 // the last token of each sequence that has one
         std::vector<KvCache::Row> rows;  // [fed]
-        std::vector<size_t> places;      // [fed] among the living
         TensorMemory states;             // [living][C] after the last layer
         PackedBatch targets;             // [living] rows of the states
         std::vector<SampleRow> samples;  // [living]
@@ -116,7 +116,10 @@ class Generation {
     // The cache must be set for it.
     ConstMat trunk_pass(const GenerationModel& model, const PackedBatch& batch, Stream& stream);
     void feed(size_t index, const GenerationModel& model, Stream& stream);
-    Mat decode(const GenerationModel& model, Stream& stream);
+    // State `index` and those behind it.
+    Mat states(int64_t index, int64_t count) const;
+    ConstMat decode(const GenerationModel& model, Stream& stream);
+    void begin_step(const GenerationModel& model, Stream& stream) const;
     void draw(DecodedTokens& decoded, const GenerationModel& model, ConstMat states, Stream& stream);
     void append(DecodedTokens& decoded);
     Finish state_after(const Sequence& sequence) const;
@@ -124,6 +127,8 @@ class Generation {
 
     ModelConfig config_;
     DType dtype_;
+    KvLayout layout_;
+    KvPages pages_;  // of all caches
     GenerationOptions options_;
     std::vector<Prompt> prompts_;
     TensorMemory last_rows_;        // [prompts][C]

@@ -82,9 +82,10 @@ void Generation::fill_batch(const GenerationModel& model, const Filling* first, 
         Prompt& prompt = *filling->prompt;
         const auto length = static_cast<int64_t>(prompt.ids.size());
         fresh.push_back(prompt.cache == nullptr
-                            ? std::make_unique<KvSegment>(config_, dtype_, length, model.ops, stream)
+                            ? std::make_unique<KvSegment>(layout_, length, pages_, model.ops, stream)
                             : nullptr);
         KvSegment* cache = fresh.back() == nullptr ? prompt.cache.get() : fresh.back().get();
+        cache->reserve(length, model.ops, stream);
         const auto prefix = static_cast<int32_t>(batch.segments.size());
         append(prompt.ids.data(), length, 0, -1, cache);
         last_rows.push_back(static_cast<int32_t>(batch.rows()) - 1);

@@ -7,26 +7,50 @@
 namespace attune {
 
 namespace {
-// Elements of one kv head in one layer. Whole pages where heads are wide: then no page is shared by two
-// heads, and what a short sequence touches grows with its length alone.
-int64_t head_elements(const ModelConfig& config, int64_t capacity) {
-    const int64_t blocks = (capacity + kCacheKeys - 1) / kCacheKeys;
-    return blocks * 2 * kCacheKeys * cache_width(config.head_width);
+int64_t blocks_of(int64_t keys) {
+    return (keys + kCacheKeys - 1) / kCacheKeys;
 }
 }  // namespace
 
-int64_t KvSegment::bytes(const ModelConfig& config, DType dtype, int64_t capacity) {
-    return config.layers * config.kv_heads * head_elements(config, capacity) * dtype_size(dtype);
+KvLayout::KvLayout(const ModelConfig& config, DType type, const Ops& ops)
+    : page_shift(ops.cache_page_shift),
+      layers(config.layers),
+      heads(config.kv_heads),
+      block_bytes(2 * kCacheKeys * cache_width(config.head_width) * dtype_size(type)),
+      dtype(type) {}
+
+int64_t KvLayout::pages_of(int64_t keys) const {
+    return paged() ? (keys + (int64_t{1} << page_shift) - 1) >> page_shift : 1;
 }
 
-KvSegment::KvSegment(const ModelConfig& config, DType dtype, int64_t capacity, const Ops& ops, Stream& stream)
-    : memory_(ops, stream, static_cast<size_t>(bytes(config, dtype, capacity))),
-      head_stride_(head_elements(config, capacity)),
-      layer_bytes_(config.kv_heads * head_stride_ * dtype_size(dtype)),
-      capacity_(capacity) {}
+int64_t KvLayout::bytes_of(int64_t keys) const {
+    return layers * heads * blocks_of(keys) * block_bytes;
+}
+
+KvSegment::KvSegment(const KvLayout& layout, int64_t capacity, KvPages& pages, const Ops& ops, Stream& stream)
+    : pages_(pages), page_shift_(layout.page_shift), capacity_(capacity) {
+    const int64_t blocks = blocks_of(layout.paged() ? int64_t{1} << page_shift_ : capacity);
+    head_stride_ = blocks * layout.block_bytes / dtype_size(layout.dtype);
+    layer_stride_ = layout.heads * head_stride_;
+    places_.reserve(static_cast<size_t>(layout.pages_of(capacity)));
+    if (layout.paged()) return;
+    whole_.grow(ops, stream, static_cast<size_t>(layout.bytes_of(capacity)));
+    places_.push_back(whole_.data());
+}
+
+KvSegment::~KvSegment() {
+    if (!whole_)
+        for (void* page : places_) pages_.give_back(page);
+}
+
+void KvSegment::reserve(int64_t keys, const Ops& ops, Stream& stream) {
+    require(keys <= capacity_, Code::Internal, "kv cache: a segment of ", capacity_, " keys is full.");
+    while (!whole_ && static_cast<int64_t>(places_.size()) << page_shift_ < keys)
+        places_.push_back(pages_.take(ops, stream));
+}
 
 CachedSegment KvSegment::layer(int64_t index) const {
-    return {memory_.data() + index * layer_bytes_, head_stride_, length_};
+    return {places_.data(), page_shift_, head_stride_, index * layer_stride_, length_};
 }
 
 void KvCache::prefill(std::span<KvSegment* const> segments) {
@@ -37,9 +61,6 @@ void KvCache::prefill(std::span<KvSegment* const> segments) {
 void KvCache::decode(std::span<const Row> rows) {
     decoding_ = true;
     rows_.assign(rows.begin(), rows.end());
-    for (const Row& row : rows_)
-        require(row.own->length() < row.own->capacity(), Code::Internal, "kv cache: a segment of ",
-                row.own->capacity(), " keys is full.");
 }
 
 void KvCache::attend(const Ops& ops, int64_t layer, Mat out, float* lse, ConstMat qkv,

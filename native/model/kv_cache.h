@@ -10,25 +10,50 @@
 #include "core/ops.h"
 #include "core/tensor_memory.h"
 #include "model/config.h"
+#include "model/kv_pages.h"
 
 namespace attune {
 
-// Keys and values of consecutive tokens in all layers. Memory that no key has reached is not resident.
+// How caches of a model lie in a backend's memory.
+struct KvLayout {
+    KvLayout(const ModelConfig& config, DType dtype, const Ops& ops);
+
+    // Of a segment of so many keys, and of all layers: in pages of one size, or (pages == 0) in one.
+    int64_t pages_of(int64_t keys) const;
+    int64_t bytes_of(int64_t keys) const;
+    int64_t page_bytes() const { return bytes_of(int64_t{1} << page_shift); }
+    bool paged() const { return page_shift != kOnePage; }
+
+    int32_t page_shift;
+    int64_t layers, heads;
+    int64_t block_bytes;  // kCacheKeys keys and values of one head
+    DType dtype;
+};
+
+// Keys and values of consecutive tokens in all layers: in pages that are taken as it grows, or where the
+// backend does not ask for them in one piece, of which memory that no key has reached is not resident.
 class KvSegment {
   public:
-    // Throws Code::Memory.
-    KvSegment(const ModelConfig& config, DType dtype, int64_t capacity, const Ops& ops, Stream& stream);
-    static int64_t bytes(const ModelConfig& config, DType dtype, int64_t capacity);
+    // `pages` must outlive it. Throws Code::Memory.
+    KvSegment(const KvLayout& layout, int64_t capacity, KvPages& pages, const Ops& ops, Stream& stream);
+    ~KvSegment();
+    KvSegment(const KvSegment&) = delete;
+    KvSegment& operator=(const KvSegment&) = delete;
 
+    // There is memory for so many keys, at most capacity() of them. Throws Code::Memory.
+    void reserve(int64_t keys, const Ops& ops, Stream& stream);
     CachedSegment layer(int64_t index) const;
     int64_t length() const { return length_; }
     int64_t capacity() const { return capacity_; }
     void set_length(int64_t length) { length_ = length; }
 
   private:
-    TensorMemory memory_;  // [layers][G][blocks of kCacheKeys]
+    KvPages& pages_;
+    TensorMemory whole_;         // [layers][G][blocks of kCacheKeys], where there is one page
+    std::vector<void*> places_;  // of each page, [layers][G][blocks of kCacheKeys]
+    int32_t page_shift_;
     int64_t head_stride_;  // elements
-    int64_t layer_bytes_;
+    int64_t layer_stride_;
     int64_t capacity_;
     int64_t length_ = 0;
 };

@@ -91,7 +91,7 @@ void decode_step(const CaseContext& context) {
     GenerationOptions options;
     options.samples = 4;
     options.seed = 1;
-    Generation generation(view.config, view.dtype, {{5, 6, 7, 8, 9}, {10, 11}}, options);
+    Generation generation(view.config, view.dtype, view.ops, {{5, 6, 7, 8, 9}, {10, 11}}, options);
     DecodedTokens decoded;
     generation.next(decoded, model, *context.stream);
     generation.next(decoded, model, *context.stream);

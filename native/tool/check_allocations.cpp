@@ -144,7 +144,7 @@ void check_generation(Checks& checks, const std::string& name, Session& session,
     const ModelView view = session.view();
     const GenerationModel model{view.ops,   view.config, view.dtype,   view.weights,
                                 view.trunk, view.head,   view.adapter, session.weights_version()};
-    Generation generation(view.config, view.dtype, {{5, 6, 7}, {8}, {9, 10, 11, 12, 13, 14}},
+    Generation generation(view.config, view.dtype, view.ops, {{5, 6, 7}, {8}, {9, 10, 11, 12, 13, 14}},
                           sampling_options(greedy));
     DecodedTokens decoded;
     generation.next(decoded, model, stream);

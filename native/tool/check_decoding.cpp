@@ -27,18 +27,34 @@ struct Shape {
     }
 };
 
-// A segment's cache in one layer.
+// A segment's cache: of two layers, the second of which is used.
 struct Cache {
-    AlignedBytes memory;
-    int64_t head_stride, length = 0;
+    std::vector<AlignedBytes> memory;
+    std::vector<void*> pages;
+    int64_t layer_bytes;  // of a page
+    CachedSegment segment;
 
-    Cache(const Shape& shape, DType dtype, int64_t capacity)
-        : head_stride((capacity + kCacheKeys - 1) / kCacheKeys * 2 * kCacheKeys * cache_width(shape.D)) {
-        const auto bytes = static_cast<size_t>(shape.G * head_stride * dtype_size(dtype));
-        memory = allocate_aligned(bytes);
-        std::memset(memory.get(), 0xff, bytes);  // NaN: what no key has reached must not matter
+    Cache(const Shape& shape, DType dtype, int64_t capacity, int32_t page_shift) {
+        const bool whole = page_shift == kOnePage;
+        const int64_t keys = whole ? capacity : int64_t{1} << page_shift;
+        const int64_t count = whole ? 1 : (capacity + keys - 1) / keys;
+        const int64_t stride = (keys + kCacheKeys - 1) / kCacheKeys * 2 * kCacheKeys * cache_width(shape.D);
+        layer_bytes = shape.G * stride * dtype_size(dtype);
+        for (int64_t i = 0; i < count; ++i) {
+            memory.push_back(allocate_aligned(static_cast<size_t>(2 * layer_bytes)));
+            // NaN: what no key has reached must not matter.
+            std::memset(memory.back().get(), 0xff, static_cast<size_t>(2 * layer_bytes));
+            pages.push_back(memory.back().get());
+        }
+        segment = {pages.data(), page_shift, stride, shape.G * stride, 0};
     }
-    CachedSegment view() const { return {memory.get(), head_stride, length}; }
+    // The first layer is as it was.
+    bool guard_intact() const {
+        for (const AlignedBytes& page : memory)
+            for (int64_t i = 0; i < layer_bytes; ++i)
+                if (page.get()[i] != std::byte{0xff}) return false;
+        return true;
+    }
 };
 
 // A prompt and branches of it, packed, with the outputs of attention_forward.
@@ -98,8 +114,8 @@ Doubles decode(Checks& checks, const Packed& packed, const Cache& prompt, std::v
             const Segment& segment = packed.segments[branch + 1];
             if (token >= segment.length) continue;
             sources.push_back(segment.start + token);
-            rows.push_back({prompt.view(), own[branch].view()});
-            ++own[branch].length;
+            rows.push_back({prompt.segment, own[branch].segment});
+            ++own[branch].segment.length;
         }
         const auto count = static_cast<int64_t>(sources.size());
         if (count == 0) break;
@@ -119,49 +135,75 @@ Doubles decode(Checks& checks, const Packed& packed, const Cache& prompt, std::v
     return got;
 }
 
-void compare(Checks& checks, const std::string& name, const Shape& shape, DType dtype, int32_t prompt_length,
-             const std::vector<int32_t>& branches) {
-    const Packed packed(checks, shape, dtype, prompt_length, branches);
-    const auto caches = [&] {
-        std::vector<Cache> list;
-        for (const int32_t length : branches) list.emplace_back(shape, dtype, length);
-        return list;
-    };
-    Cache prompt(shape, dtype, prompt_length);
-    std::vector<CachedSegment> targets(packed.segments.size());
-    targets[0] = prompt.view();
-    checks.expect_ok("cache_store", checks.ops().cache_store(targets.data(), packed.qkv.view(), packed.dims(),
-                                                             checks.stream()));
-    prompt.length = prompt_length;
+// Prompts and branches as `packed` has them, in caches.
+struct Caches {
+    Caches(const Packed& packed, int32_t page_shift)
+        : prompt(packed.shape, packed.dtype, packed.segments[0].length, page_shift) {
+        for (size_t i = 1; i < packed.segments.size(); ++i)
+            own.emplace_back(packed.shape, packed.dtype, packed.segments[i].length, page_shift);
+    }
+    void store_prompt(Checks& checks, const Packed& packed, const TestMatrix& qkv) {
+        std::vector<CachedSegment> targets(packed.segments.size());
+        targets[0] = prompt.segment;
+        targets[0].length = 0;
+        checks.expect_ok("cache_store", checks.ops().cache_store(targets.data(), qkv.view(), packed.dims(),
+                                                                 checks.stream()));
+        prompt.segment.length = packed.segments[0].length;
+    }
+    void store_branches(Checks& checks, const Packed& packed) {
+        std::vector<CachedSegment> targets(packed.segments.size());
+        for (size_t i = 0; i < own.size(); ++i) targets[i + 1] = own[i].segment;
+        checks.expect_ok("cache_store", checks.ops().cache_store(targets.data(), packed.qkv.view(),
+                                                                 packed.dims(), checks.stream()));
+    }
+    bool guards_intact() const {
+        bool intact = prompt.guard_intact();
+        for (const Cache& cache : own) intact = intact && cache.guard_intact();
+        return intact;
+    }
+
+    Cache prompt;
+    std::vector<Cache> own;
+};
+
+void compare(Checks& checks, const std::string& name, const Packed& packed, int32_t page_shift) {
     for (const int threads : {1, 3}) {
-        std::vector<Cache> own = caches();
+        Caches caches(packed, page_shift);
+        caches.store_prompt(checks, packed, packed.qkv);
         Doubles want;
-        const Doubles got = decode(checks, packed, prompt, own, 0, want, threads);
+        const Doubles got = decode(checks, packed, caches.prompt, caches.own, 0, want, threads);
         checks.expect_same(name + " with " + std::to_string(threads) + " threads", got, want);
+        checks.expect(name + " stays in its layer", caches.guards_intact());
     }
 
     // Caches made by one packed pass instead of token by token: the last tokens are the same.
-    std::vector<Cache> filled = caches();
-    for (size_t i = 0; i < filled.size(); ++i) targets[i + 1] = filled[i].view();
-    targets[0] = {};
-    checks.expect_ok("cache_store", checks.ops().cache_store(targets.data(), packed.qkv.view(), packed.dims(),
-                                                             checks.stream()));
-    const int32_t last = *std::min_element(branches.begin(), branches.end()) - 1;
-    for (Cache& cache : filled) cache.length = last;
+    Caches filled(packed, page_shift);
+    filled.store_prompt(checks, packed, packed.qkv);
+    filled.store_branches(checks, packed);
+    int32_t last = INT32_MAX;
+    for (size_t i = 1; i < packed.segments.size(); ++i) last = std::min(last, packed.segments[i].length - 1);
+    for (Cache& cache : filled.own) cache.segment.length = last;
     Doubles want;
-    const Doubles got = decode(checks, packed, prompt, filled, last, want, 2);
+    const Doubles got = decode(checks, packed, filled.prompt, filled.own, last, want, 2);
     checks.expect_same(name + " behind a packed pass", got, want);
 
     // A wrong key must show, where the window still sees it.
-    std::vector<Cache> wrong = caches();
-    auto* key = static_cast<std::byte*>(prompt.view().data);
-    const double before = read_element(key, dtype, (prompt_length - 1) % kCacheKeys);
-    write_element(
-        key + (prompt_length - 1) / kCacheKeys * 2 * kCacheKeys * cache_width(shape.D) * dtype_size(dtype),
-        dtype, (prompt_length - 1) % kCacheKeys, before + 3);
+    Caches wrong(packed, page_shift);
+    TestMatrix qkv = packed.qkv;
+    const int64_t row = packed.segments[0].length - 1, column = packed.shape.H * packed.shape.D;
+    qkv.assign(
+        [&](int64_t i, int64_t c) { return packed.qkv.at(i, c) + (i == row && c == column ? 3.0 : 0.0); });
+    wrong.store_prompt(checks, packed, qkv);
     want.clear();
-    const bool differs = decode(checks, packed, prompt, wrong, 0, want, 2) != want;
-    checks.expect(name + " (planted error)", differs == (shape.window != 1));
+    const bool differs = decode(checks, packed, wrong.prompt, wrong.own, 0, want, 2) != want;
+    checks.expect(name + " (planted error)", differs == (packed.shape.window != 1));
+}
+
+// In pages as the backend asks for them; where it leaves the choice, in one, in the smallest and in others.
+std::vector<int32_t> page_shifts(const Checks& checks) {
+    const int32_t asked = checks.ops().cache_page_shift;
+    if (asked != kOnePage) return {asked};
+    return {kOnePage, 4, 6};
 }
 
 void check_bits(Checks& checks) {
@@ -169,8 +211,12 @@ void check_bits(Checks& checks) {
     for (const DType dtype : {DType::F32, DType::BF16}) {
         const auto run = [&](const char* name, const Shape& shape, int32_t prompt,
                              const std::vector<int32_t>& own) {
-            compare(checks, std::string("decoding ") + name + " " + dtype_name(dtype), shape, dtype, prompt,
-                    own);
+            const Packed packed(checks, shape, dtype, prompt, own);
+            for (const int32_t shift : page_shifts(checks))
+                compare(checks,
+                        std::string("decoding ") + name + " " + dtype_name(dtype) +
+                            (shift == kOnePage ? "" : " in pages of " + std::to_string(1 << shift)),
+                        packed, shift);
         };
         run("one head", {1, 1, 1, 0}, 1, {2});
         run("SmolLM2 heads", {9, 3, 64, 0}, 64, few);
@@ -192,15 +238,10 @@ void check_reference(Checks& checks) {
     const Packed packed(checks, shape, DType::F32, 37, {21});
     Doubles out, lse;
     reference::attention_forward(out, lse, packed.qkv.values(), packed.dims(), packed.rows());
-    Cache prompt(shape, DType::F32, 37);
-    std::vector<CachedSegment> targets{prompt.view(), {}};
-    checks.expect_ok("cache_store", checks.ops().cache_store(targets.data(), packed.qkv.view(), packed.dims(),
-                                                             checks.stream()));
-    prompt.length = 37;
-    std::vector<Cache> own;
-    own.emplace_back(shape, DType::F32, 21);
+    Caches caches(packed, page_shifts(checks).back());
+    caches.store_prompt(checks, packed, packed.qkv);
     Doubles packed_rows;
-    const Doubles got = decode(checks, packed, prompt, own, 0, packed_rows, 2);
+    const Doubles got = decode(checks, packed, caches.prompt, caches.own, 0, packed_rows, 2);
     Doubles want;
     for (int64_t row = 37; row < packed.rows(); ++row) {
         for (int64_t c = 0; c < 6 * 24; ++c) want.push_back(out[static_cast<size_t>(row * 6 * 24 + c)]);

@@ -151,7 +151,7 @@ void check_sampling(Checks& checks, DType dtype, float temperature) {
     options.max_new_tokens = 12;
     options.samples = 2;
     options.sampling.temperature = temperature;
-    Generation generation(view.config, dtype, prompts, options);
+    Generation generation(view.config, dtype, view.ops, prompts, options);
     std::vector<std::vector<int32_t>> tokens(prompts.size() * 2);
     std::vector<std::vector<float>> logprobs(tokens.size());
     DecodedTokens decoded;

@@ -82,7 +82,7 @@ std::vector<double> sampled(Session& model, Stream& stream) {
     GenerationOptions options;
     options.max_new_tokens = 5;
     options.samples = 2;
-    Generation generation(view.config, view.dtype, {{1, 2, 3}, {4}}, options);
+    Generation generation(view.config, view.dtype, view.ops, {{1, 2, 3}, {4}}, options);
     std::vector<double> values;
     DecodedTokens decoded;
     for (;;) {

@@ -131,6 +131,28 @@ void check_filters(Checks& checks) {
     }
 }
 
+// Rows of more ids than a kernel keeps at hand: nearly flat ones, of which filters keep thousands, and long
+// ones.
+void check_large(Checks& checks) {
+    const Doubles flat = random_logits(9001, 0.1, 21), wide = random_logits(270001, 2, 22);
+    const Draws few(5, flat, {4, 8000}), two(2, wide, {});
+    SampleSettings s = settings_of(9001, 1);
+    s.top_p = 0.9f;
+    compare(checks, "sample flat, top-p", few, flat, s);
+    s.top_k = 6000;
+    s.min_p = 0.7f;
+    compare(checks, "sample flat, all filters", few, flat, s);
+    s = settings_of(9001, 0.8f);
+    s.top_k = 300;
+    s.penalty = 1.5f;
+    compare(checks, "sample flat, top-k", few, flat, s);
+    s = settings_of(270001, 1.3f);
+    compare(checks, "sample of many", two, wide, s);
+    s.top_k = 50;
+    s.top_p = 0.9f;
+    compare(checks, "sample of many, filtered", two, wide, s);
+}
+
 // Unfiltered: head_stats' bits, at the temperature.
 void check_bits(Checks& checks) {
     for (const int64_t n : {1, 17, 512, 1031, 49152}) {
@@ -206,6 +228,7 @@ void check_special(Checks& checks) {
 
 void check_sampling(Checks& checks) {
     check_filters(checks);
+    check_large(checks);
     check_bits(checks);
     check_ties(checks);
     check_special(checks);

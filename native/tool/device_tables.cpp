@@ -11,6 +11,7 @@
 #include "tool/staged_ops.h"
 #ifdef ATTUNE_SIMT
 #include "cuda/simt/grid.h"
+#include "cuda/simt/runtime_simt.h"
 #endif
 
 namespace attune::tool {
@@ -59,6 +60,20 @@ std::string device_failure() {
     return gpu::last_failure().text;
 }
 
+StepReport DeviceTable::steps() const {
+    const gpu::StepCounts& counts = static_cast<gpu::Device*>(stream->device)->step_counts();
+    return {counts.replayed, counts.recorded, counts.ordinary, counts.failure};
+}
+
+bool DeviceTable::refuse_graphs([[maybe_unused]] bool refuse) const {
+#ifdef ATTUNE_SIMT
+    simt::refuse_graphs(refuse);
+    return true;
+#else
+    return false;
+#endif
+}
+
 const DeviceTable* device_table() {
     static auto* device = new OpenedDevice;
     return &device->table;
@@ -76,6 +91,14 @@ int64_t DeviceTable::reserved_bytes() const {
 
 std::string device_failure() {
     return "";
+}
+
+StepReport DeviceTable::steps() const {
+    return {};
+}
+
+bool DeviceTable::refuse_graphs(bool) const {
+    return false;
 }
 
 const DeviceTable* device_table() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -81,10 +82,6 @@ class Copies {
         t.a = weight(t.a);
         t.b = weight(t.b);
         return t;
-    }
-    CachedSegment segment(CachedSegment s, DType dtype, int64_t G) {
-        s.data = bytes(s.data, G * s.head_stride * dtype_size(dtype), true);
-        return s;
     }
 
   private:
@@ -347,18 +344,29 @@ Status find_not_finite(int64_t* index, const float* x, int64_t n, Stream* stream
 class SegmentCopies {
   public:
     SegmentCopies(Copies& copies, DType dtype, int64_t G) : copies_(copies), dtype_(dtype), G_(G) {}
-    CachedSegment of(const CachedSegment& segment) {
-        for (const auto& [host, copy] : known_)
-            if (host == segment.data) return {copy, segment.head_stride, segment.length};
-        const CachedSegment copy = copies_.segment(segment, dtype_, G_);
-        known_.emplace_back(segment.data, copy.data);
-        return copy;
+    // Of the pages that `keys` keys reach.
+    CachedSegment of(CachedSegment segment, int64_t keys) {
+        if (segment.pages == nullptr) return segment;
+        const int64_t bytes = (segment.offset + G_ * segment.head_stride) * dtype_size(dtype_);
+        std::vector<void*>& pages = tables_.emplace_back();
+        for (int64_t i = 0; i << segment.page_shift < keys; ++i)
+            pages.push_back(copy(segment.pages[i], bytes));
+        segment.pages = pages.data();
+        return segment;
     }
 
   private:
+    void* copy(void* host, int64_t bytes) {
+        for (const auto& [known, copy] : known_)
+            if (known == host) return copy;
+        known_.emplace_back(host, copies_.bytes(host, bytes, true));
+        return known_.back().second;
+    }
+
     Copies& copies_;
     DType dtype_;
     int64_t G_;
+    std::deque<std::vector<void*>> tables_;
     std::vector<std::pair<void*, void*>> known_;
 };
 
@@ -366,7 +374,8 @@ Status cache_store(const CachedSegment* targets, ConstMat qkv, AttentionDims dim
     Copies c(stream);
     SegmentCopies segments(c, qkv.dtype, dims.G);
     std::vector<CachedSegment> copies;
-    for (int64_t i = 0; i < dims.segment_count; ++i) copies.push_back(segments.of(targets[i]));
+    for (int64_t i = 0; i < dims.segment_count; ++i)
+        copies.push_back(segments.of(targets[i], targets[i].length + dims.segments[i].length));
     return device().cache_store(copies.data(), c.matrix(qkv), dims, device_stream);
 }
 Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows, AttentionDims dims,
@@ -375,7 +384,8 @@ Status attention_cached(Mat out, float* lse, ConstMat qkv, const CachedRow* rows
     SegmentCopies segments(c, qkv.dtype, dims.G);
     std::vector<CachedRow> copies;
     for (int64_t i = 0; i < qkv.rows; ++i)
-        copies.push_back({segments.of(rows[i].prefix), segments.of(rows[i].own)});
+        copies.push_back({segments.of(rows[i].prefix, rows[i].prefix.length),
+                          segments.of(rows[i].own, rows[i].own.length + 1)});
     return device().attention_cached(c.matrix(out), c.array(lse, dims.H * qkv.rows), c.matrix(qkv),
                                      copies.data(), dims, device_stream);
 }

@@ -83,7 +83,7 @@ int multiply(void*, void* product, const void* alpha, const void* a, void* a_lay
     const MatrixLayout la = layout(a_layout), lb = layout(b_layout), lc = layout(c_layout);
     const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
     const Sizes sizes = sizes_of(p, la, lb, lc);
-    simt::enqueue(queue, [=] {
+    simt::enqueue(static_cast<RawQueue*>(queue), [=] {
         auto* out = static_cast<float*>(d);
         for (uint64_t j = 0; j < sizes.n; ++j)
             for (uint64_t i = 0; i < sizes.m; ++i) {

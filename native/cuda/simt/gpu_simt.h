@@ -55,6 +55,13 @@ T __shfl_up_sync(unsigned, T value, unsigned distance) {
     const unsigned lane = attune::simt::place().warp_thread;
     return attune_lane_value(value, lane < distance ? lane : lane - distance);
 }
+inline unsigned __ballot_sync(unsigned, bool set) {
+    const std::byte* lanes = attune::simt::exchange(&set, sizeof(set));
+    unsigned bits = 0;
+    for (unsigned lane = 0; lane < attune::simt::kWarp; ++lane)
+        bits |= static_cast<unsigned>(lanes[lane * attune::simt::kExchangeBytes] != std::byte{0}) << lane;
+    return bits;
+}
 // Whole numbers only: their sums do not depend on the order.
 inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long value) {  // NOLINT
     return std::exchange(*at, *at + value);
@@ -130,14 +137,12 @@ struct Grid {
     unsigned x = 1, y = 1, z = 1;
 };
 
-template <class... Parameters, class... Arguments>
-Status launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
-              void* queue, Arguments... arguments) {
-    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return Status::Ok;
+template <class... Parameters>
+Status launch_now(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
+                  RawQueue* queue, Parameters... arguments) {
     (simt::expect_device_pointer(name, arguments), ...);
     return simt::enqueue_kernel(name, queue, [=] {
-        simt::run_grid({grid.x, grid.y, grid.z}, {block, 1, 1}, shared,
-                       [&] { kernel(static_cast<Parameters>(arguments)...); });
+        simt::run_grid({grid.x, grid.y, grid.z}, {block, 1, 1}, shared, [&] { kernel(arguments...); });
     });
 }
 

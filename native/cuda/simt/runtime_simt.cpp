@@ -23,6 +23,19 @@
 
 namespace attune {
 
+using Work = std::vector<std::function<void()>>;
+
+struct gpu::RawQueue {
+    int device = 0;
+    simt::WorkQueue work{};
+    bool capturing = false;
+    Work captured{};
+};
+
+struct gpu::RawGraph {
+    Work work;
+};
+
 namespace {
 
 using gpu::Fault;
@@ -98,15 +111,6 @@ DeviceMemory& memory_of(int device) {
     return *all[device];
 }
 
-struct Queue : simt::WorkQueue {
-    explicit Queue(int of_device) : device(of_device) {}
-    int device;
-};
-
-Queue& queue_of(void* queue) {
-    return *static_cast<Queue*>(queue);
-}
-
 // The host may touch no memory of the device but meanwhile; queues of all engines take turns.
 class Running {
   public:
@@ -138,21 +142,30 @@ Status failed(int error, const char* call) {
 Status asked(Call call, const char* name, int device = current) {
     return failed(simt::error_of(call, device), name);
 }
+bool graphs_refused = false;
 
 }  // namespace
 
 namespace simt {
 
-void enqueue(void* queue, std::function<void()> work) {
-    const int device = queue_of(queue).device;
-    queue_of(queue).add([device, work = std::move(work)] {
+void enqueue(gpu::RawQueue* queue, std::function<void()> work) {
+    const int device = queue->device;
+    std::function<void()> step = [device, work = std::move(work)] {
         if (lost_error(device) == 0) work();
-    });
+    };
+    if (queue->capturing)
+        queue->captured.push_back(std::move(step));
+    else
+        queue->work.add(std::move(step));
 }
 
-Status enqueue_kernel(const char* kernel, void* queue, std::function<void()> work) {
+void refuse_graphs(bool refuse) {
+    graphs_refused = refuse;
+}
+
+Status enqueue_kernel(const char* kernel, gpu::RawQueue* queue, std::function<void()> work) {
     constexpr int kInvalidResourceHandle = 400;
-    const int device = queue_of(queue).device;
+    const int device = queue->device;
     if (current != device) return failed(kInvalidResourceHandle, kernel);
     const int error = error_of(Call::Launch, device);
     if (error != 0 && (gpu::fault_of(error) != Fault::Lost || lost_error(device) != 0))
@@ -227,14 +240,20 @@ Status free_memory(int64_t& bytes) {
     return Status::Ok;
 }
 
-Status make_queue(void** queue) {
+namespace {
+void refuse_capturing(const RawQueue* queue, const char* what) {
+    if (queue->capturing) throw std::logic_error(std::string("simt: a queue that is written down ") + what);
+}
+}  // namespace
+
+Status make_queue(RawQueue** queue) {
     if (const Status status = asked(Call::Queue, "cudaStreamCreate"); status != Status::Ok) return status;
-    *queue = new Queue(current);
+    *queue = new RawQueue{.device = current};
     return Status::Ok;
 }
 
-void end_queue(void* queue) {
-    delete static_cast<Queue*>(queue);
+void end_queue(RawQueue* queue) {
+    delete queue;
 }
 
 Status make_event(void** event) {
@@ -246,13 +265,15 @@ void end_event(void* event) {
     delete static_cast<simt::Event*>(event);
 }
 
-Status record(void* event, void* queue) {
-    queue_of(queue).record(*static_cast<simt::Event*>(event));
+Status record(void* event, RawQueue* queue) {
+    refuse_capturing(queue, "recorded an event");
+    queue->work.record(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
-Status follow(void* queue, void* event) {
-    queue_of(queue).follow(*static_cast<simt::Event*>(event));
+Status follow(RawQueue* queue, void* event) {
+    refuse_capturing(queue, "followed an event");
+    queue->work.follow(*static_cast<simt::Event*>(event));
     return Status::Ok;
 }
 
@@ -280,51 +301,79 @@ void release_pinned(void* pointer) {
 }
 
 namespace {
-Status copy_later(void* target, const void* source, int64_t bytes, void* queue) {
-    const Status status = asked(Call::Copy, "cudaMemcpyAsync", queue_of(queue).device);
+Status copy_later(void* target, const void* source, int64_t bytes, RawQueue* queue) {
+    const Status status = asked(Call::Copy, "cudaMemcpyAsync", queue->device);
     if (status != Status::Ok) return status;
     simt::enqueue(queue, [=] { std::memcpy(target, source, static_cast<size_t>(bytes)); });
     return Status::Ok;
 }
 }  // namespace
 
-Status copy_in(void* device, const void* pinned, int64_t bytes, void* queue) {
+Status copy_in(void* device, const void* pinned, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("copy_in", device);
     return copy_later(device, pinned, bytes, queue);
 }
 
-Status copy_out(void* pinned, const void* device, int64_t bytes, void* queue) {
+Status copy_out(void* pinned, const void* device, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("copy_out", device);
     return copy_later(pinned, device, bytes, queue);
 }
 
-Status copy_within(void* target, const void* source, int64_t bytes, void* queue) {
+Status copy_within(void* target, const void* source, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("copy_within", target);
     simt::expect_device_pointer("copy_within", source);
     return copy_later(target, source, bytes, queue);
 }
 
-Status clear(void* device, int64_t bytes, void* queue) {
+Status clear(void* device, int64_t bytes, RawQueue* queue) {
     simt::expect_device_pointer("clear", device);
-    const Status status = asked(Call::Copy, "cudaMemsetAsync", queue_of(queue).device);
+    const Status status = asked(Call::Copy, "cudaMemsetAsync", queue->device);
     if (status != Status::Ok) return status;
     simt::enqueue(queue, [=] { std::memset(device, 0, static_cast<size_t>(bytes)); });
     return Status::Ok;
 }
 
 // What is left of a lost device's queue does nothing.
-Status wait(void* queue) {
+Status wait(RawQueue* queue) {
+    refuse_capturing(queue, "was waited for");
     const char* call = "cudaStreamSynchronize";
-    const int device = queue_of(queue).device;
+    const int device = queue->device;
     const Status status = asked(Call::Wait, call, device);
     if (status != Status::Ok && simt::lost_error(device) == 0) return status;
     try {
         const Running running(memory_of(device));
-        queue_of(queue).run();
+        queue->work.run();
     } catch (...) {
         return report_exception();  // a kernel's threads diverge
     }
     return failed(simt::lost_error(device), call);
+}
+
+Status begin_capture(RawQueue* queue) {
+    queue->capturing = true;
+    return Status::Ok;
+}
+
+Status end_capture(RawGraph** graph, RawQueue* queue) {
+    queue->capturing = false;
+    Work captured = std::exchange(queue->captured, {});
+    if (graphs_refused) {
+        release_graph(std::exchange(*graph, nullptr));
+        return failed(2, "cudaStreamEndCapture");
+    }
+    if (*graph == nullptr) *graph = new RawGraph;
+    (*graph)->work = std::move(captured);
+    return Status::Ok;
+}
+
+// As a graph that runs later: what it is then given is what it was made with.
+Status launch_graph(RawGraph* graph, RawQueue* queue) {
+    for (const std::function<void()>& step : graph->work) simt::enqueue(queue, step);
+    return Status::Ok;
+}
+
+void release_graph(RawGraph* graph) {
+    delete graph;
 }
 
 Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {

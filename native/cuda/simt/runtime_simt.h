@@ -8,11 +8,17 @@
 
 #include "core/ops.h"
 
+namespace attune::gpu {
+struct RawQueue;
+}
+
 namespace attune::simt {
 
-void enqueue(void* queue, std::function<void()> work);
+void enqueue(gpu::RawQueue* queue, std::function<void()> work);
 // A kernel: fails as the plan of machine_simt.h says.
-Status enqueue_kernel(const char* kernel, void* queue, std::function<void()> work);
+Status enqueue_kernel(const char* kernel, gpu::RawQueue* queue, std::function<void()> work);
+// From now on graphs cannot be made, as on a device that has no memory for them.
+void refuse_graphs(bool refuse);
 
 // Of the calling thread's device.
 bool on_device(const void* pointer);
