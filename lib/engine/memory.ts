@@ -118,7 +118,7 @@ export function requireMemory(need: MemoryNeed): number {
   const planned = model.plan({ rows, targets, training: true });
   const frozen = model.plan({ rows, targets, training: false, weights });
   const parts = purposes.map(([key, name]) => [name, planned[key]] as const);
-  return refuseBeyond({
+  const needed = refuseBeyond({
     parts: [
       ...parts,
       ["reference snapshot", snapshots * frozen.total],
@@ -129,6 +129,7 @@ export function requireMemory(need: MemoryNeed): number {
     available: need.available ?? model.availableMemory?.() ?? availableMemory(),
   });
   requireHostMemory(snapshots * frozen.weightsHost, need.hostAvailable);
+  return needed;
 }
 
 /** Before loading: the weights alone. */

@@ -104,8 +104,8 @@ Status Device::choose_gemm() {
     const char* value = std::getenv("ATTUNE_CUDA_GEMM");
     const std::string_view wanted = value == nullptr || *value == 0 ? "auto" : value;
     if (wanted != "auto" && wanted != "mma" && wanted != "cublaslt") {
-        set_failure(Status::Backend,
-                    "Expected ATTUNE_CUDA_GEMM of auto, mma or cublaslt but received \"%s\"", value);
+        set_failure(Status::Backend, "Expected ATTUNE_CUDA_GEMM of auto, mma or cublaslt but received \"%s\"",
+                    value);
         return Status::Backend;
     }
     has_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";

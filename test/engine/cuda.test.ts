@@ -4,7 +4,7 @@
 
 import { copyFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { findCudaLibrary } from "../../lib/engine/cuda-library.js";
 import { createEngine, type Engine, listBackends, type Model } from "../../lib/engine/index.js";
