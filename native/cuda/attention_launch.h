@@ -66,8 +66,7 @@ Status launch_forward(const char* name, const Mat& out, float* lse, const Keys& 
     if (staged == nullptr) return Status::Memory;
     return launch(name, attention_kernel<T, kWidth, Keys>,
                   {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(keys.sizes.G)}, Shape::kThreads,
-                  sizeof(ForwardShared<T, Shape>), device.queue(), any_view(out), lse, keys,
-                  staged);
+                  sizeof(ForwardShared<T, Shape>), device.queue(), any_view(out), lse, keys, staged);
 }
 
 }  // namespace attune::gpu

@@ -60,15 +60,18 @@ struct CachedKeys {
         }
         template <int kThreads, class Target>
         __device__ void copy_values(Target& tile, int first) const {
-            copy_tile<kThreads>(tile, length - first, columns,
-                                [&](int j) { return key_row(first + j) + kCacheKeys * cache_width(columns); });
+            copy_tile<kThreads>(tile, length - first, columns, [&](int j) {
+                return key_row(first + j) + kCacheKeys * cache_width(columns);
+            });
         }
     };
     template <class Visit>
     void pointers(const Visit& visit) const {
         visit(qkv), visit(rows), visit(pages);
     }
-    __device__ PagedSegment segment(int row, int run) const { return run == 0 ? rows[row].prefix : rows[row].own; }
+    __device__ PagedSegment segment(int row, int run) const {
+        return run == 0 ? rows[row].prefix : rows[row].own;
+    }
     __device__ int length(int row, int run) const { return segment(row, run).length; }
     __device__ Run run(int row, int number, int g) const {
         const PagedSegment of = segment(row, number);

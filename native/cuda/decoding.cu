@@ -23,11 +23,11 @@ struct StoredRow {
 };
 
 // A chunk of kCount numbers of a key and of the value that goes with it per thread: 4 D G bytes are read and
-// written per row (bf16).
+// written per row (bf16). Heads end in whole chunks there, behind their own numbers with zeros.
 template <class T, int kCount>
 __global__ void store_kernel(const StoredRow* rows, View<const T> qkv, int64_t count, HeadSizes sizes,
                              int64_t offset, int64_t head_stride) {
-    const int64_t index = thread_index(), chunks = sizes.D / kCount;
+    const int64_t index = thread_index(), chunks = sizes.pitch / kCount;
     if (index >= count * sizes.G * chunks) return;
     const int64_t d = index % chunks * kCount, g = index / chunks % sizes.G;
     const StoredRow stored = rows[index / (chunks * sizes.G)];
@@ -35,9 +35,10 @@ __global__ void store_kernel(const StoredRow* rows, View<const T> qkv, int64_t c
     T* key = static_cast<T*>(stored.page) + place_in_page(offset + g * head_stride, stored.at, width) + d;
     const T* from = qkv.row(stored.row) + (sizes.H + g) * sizes.D + d;
     using Numbers = Chunk<T, kCount>;
-    *reinterpret_cast<Numbers*>(key) = *reinterpret_cast<const Numbers*>(from);
+    const bool inside = d < sizes.D;
+    *reinterpret_cast<Numbers*>(key) = inside ? *reinterpret_cast<const Numbers*>(from) : Numbers{};
     *reinterpret_cast<Numbers*>(key + kCacheKeys * width) =
-        *reinterpret_cast<const Numbers*>(from + sizes.G * sizes.D);
+        inside ? *reinterpret_cast<const Numbers*>(from + int64_t{sizes.G} * sizes.D) : Numbers{};
 }
 
 // All segments of a call lie in their pages alike.
@@ -60,10 +61,10 @@ Status store_rows(const std::vector<StoredRow>& rows, const CachedSegment& where
         using T = typename decltype(element)::Type;
         return with_chunks(in_chunks(qkv) && dims.D % kChunk == 0, [&](auto chunk) {
             constexpr int kCount = decltype(chunk)::value;
+            const HeadSizes sizes = head_sizes(dims, qkv.rows);
             return launch("cache_store", store_kernel<T, kCount>,
-                          {blocks_for(count * dims.G * (dims.D / kCount))}, kThreads, 0, device.queue(),
-                          staged, view_of<T>(qkv), count, head_sizes(dims, qkv.rows), where.offset,
-                          where.head_stride);
+                          {blocks_for(count * dims.G * (sizes.pitch / kCount))}, kThreads, 0, device.queue(),
+                          staged, view_of<T>(qkv), count, sizes, where.offset, where.head_stride);
         });
     });
 }

@@ -315,10 +315,10 @@ Status Results::collect() {
         const StagedPlace& first = arrays_[i].place;
         int64_t bytes = arrays_[i++].bytes;
         const auto adjoins = [&](const StagedPlace& next) {
-            return next.device == first.device + rounded(bytes) &&
-                   next.pinned == first.pinned + rounded(bytes);
+            return next.device == first.device + Arena::rounded(bytes) &&
+                   next.pinned == first.pinned + Arena::rounded(bytes);
         };
-        while (i < count_ && adjoins(arrays_[i].place)) bytes = rounded(bytes) + arrays_[i++].bytes;
+        while (i < count_ && adjoins(arrays_[i].place)) bytes = Arena::rounded(bytes) + arrays_[i++].bytes;
         status_ = copy_out(first.pinned, first.device, bytes, device_.queue());
     }
     if (status_ == Status::Ok) status_ = wait(device_.queue());

@@ -221,7 +221,7 @@ Status Queue::run_graph() {
         ++(there ? counts_.replayed : counts_.recorded);
         return status;
     }
-    counts_.failure = last_failure().text;
+    counts_.failure = take_failure().text;
     release_graph(std::exchange(recording.graph, nullptr));
     recording.refused = true;
     ++counts_.ordinary;

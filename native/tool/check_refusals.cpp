@@ -82,7 +82,7 @@ struct Trainee {
         adapter->kl_step(result, batch, *base, {}, stream);
         sum += result.loss;
         const ModelView view = base->view();
-        Generation generation(view.config, DType::BF16, {{1, 2, 3}, {4}}, options);
+        Generation generation(view.config, DType::BF16, view.ops, {{1, 2, 3}, {4}}, options);
         DecodedTokens decoded;
         for (int i = 0; i < 2; ++i) {
             generation.next(
