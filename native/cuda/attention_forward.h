@@ -53,11 +53,11 @@ struct RunningSoftmax {
     }
 };
 
-// scores become probabilities relative to the new maximum, 2^(rate (score - high)); what was summed before is
-// rescaled.
-template <class T, int kHigh, int kWide, int kOut>
-__device__ inline void soften(float (&scores)[kHigh][kWide][4], RunningSoftmax<kHigh>& state,
-                              float (&output)[kHigh][kOut][4], float rate) {
+// scores become probabilities relative to the new maximum, 2^(rate (score - high)), and are added to the
+// sums; what was summed before must be rescaled by factors, those of rows r and r + 8 of each strip.
+template <class T, int kHigh, int kWide>
+__device__ inline void soften_scores(float (&scores)[kHigh][kWide][4], RunningSoftmax<kHigh>& state,
+                                     float (&factors)[kHigh][2], float rate) {
 #pragma unroll
     for (int strip = 0; strip < kHigh; ++strip)
 #pragma unroll
@@ -69,13 +69,8 @@ __device__ inline void soften(float (&scores)[kHigh][kWide][4], RunningSoftmax<k
             float &high = state.high[strip][half], &sum = state.sum[strip][half];
             const float before = high;
             high = fmaxf(before, row_max(most));
-            const float factor = power_of_two<T>((before - high) * rate);
-            sum *= factor;
-#pragma unroll
-            for (int x = 0; x < kOut; ++x) {
-                output[strip][x][2 * half] *= factor;
-                output[strip][x][2 * half + 1] *= factor;
-            }
+            factors[strip][half] = power_of_two<T>((before - high) * rate);
+            sum *= factors[strip][half];
             const float base = high * rate;
 #pragma unroll
             for (int x = 0; x < kWide; ++x)
@@ -85,6 +80,16 @@ __device__ inline void soften(float (&scores)[kHigh][kWide][4], RunningSoftmax<k
                     sum += scores[strip][x][i];
                 }
         }
+}
+
+template <int kHigh, int kOut>
+__device__ inline void rescale(float (&output)[kHigh][kOut][4], const float (&factors)[kHigh][2]) {
+#pragma unroll
+    for (int strip = 0; strip < kHigh; ++strip)
+#pragma unroll
+        for (int x = 0; x < kOut; ++x)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) output[strip][x][i] *= factors[strip][i / 2];
 }
 
 // A warp's rows of a tile of queries.
@@ -230,7 +235,9 @@ __global__ void __launch_bounds__(ForwardShape<T, kWidth>::kThreads, (ForwardSha
         float scores[kHigh][kKeys / 8][4] = {};
         multiply<T, kWidth>(scores, queries, RightRows{stages.keys});
         if (own.template must_mask<kKeys>(key, count)) own.mask(scores, key, count);
-        soften<T>(scores, state, output, rate);
+        float factors[kHigh][2];
+        soften_scores<T>(scores, state, factors, rate);
+        rescale(output, factors);
         multiply<T, kKeys>(output, LeftHeld{scores}, RightTurned{stages.values});
     }
     store_results(out, lse, keys, tile.segment, own, state, output, rate);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/attention_forward.h"
+#include "cuda/attention_hopper.h"
 #include "cuda/attention_keys.h"
 #include "cuda/device.h"
 #include "cuda/matrix.h"
@@ -15,6 +16,9 @@ namespace attune::gpu {
 
 // Work space of the ops, by slot.
 constexpr int kStatsSlot = 0, kUpstreamSlot = 1, kTurnsSlot = 2, kAlignedSlot = 3;
+
+// Arrays that are the same in every layer of a step (Device::stage_again).
+enum Staged { kStoredRows, kSeenRows, kPages, kTiles };
 
 // body(Count<width>{}) with the least tile width that holds D.
 template <class Body>
@@ -56,17 +60,31 @@ inline void append_tiles(std::vector<QueryTile>& tiles, int64_t segment, int64_t
                          static_cast<int32_t>(std::min(most, rows - first))});
 }
 
-// list(most rows of a tile): the tiles of queries.
+template <class T, int kWidth>
+inline constexpr bool kHopperAttends = sizeof(T) == 2 && kWidth <= 128;
+
+// list(most rows of a tile): the tiles of queries. Which kernel it is depends on the device, T and kWidth
+// alone.
 template <class T, int kWidth, class Keys, class List>
 Status launch_forward(const char* name, const Mat& out, float* lse, const Keys& keys, const List& list,
                       Device& device) {
+    const auto run = [&](auto kernel, int rows, int threads, size_t shared) {
+        const std::vector<QueryTile> tiles = list(int64_t{rows});
+        const QueryTile* staged = device.stage_again(kTiles, tiles.data(), static_cast<int64_t>(tiles.size()));
+        if (staged == nullptr) return Status::Memory;
+        return launch(
+            name, kernel, {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(keys.sizes.G)},
+            static_cast<unsigned>(threads), shared, device.queue(), any_view(out), lse, keys, staged);
+    };
+    if constexpr (kHopperAttends<T, kWidth>)
+        if (device.has_wgmma()) {
+            using Shape = HopperForwardShape<kWidth>;
+            return run(attention_hopper_kernel<kWidth, Keys>, Shape::kRows, Shape::kThreads,
+                       1024 + sizeof(HopperForwardShared<Shape>));
+        }
     using Shape = ForwardShape<T, kWidth>;
-    const std::vector<QueryTile> tiles = list(int64_t{Shape::kRows});
-    const QueryTile* staged = device.stage(tiles.data(), static_cast<int64_t>(tiles.size()));
-    if (staged == nullptr) return Status::Memory;
-    return launch(name, attention_kernel<T, kWidth, Keys>,
-                  {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(keys.sizes.G)}, Shape::kThreads,
-                  sizeof(ForwardShared<T, Shape>), device.queue(), any_view(out), lse, keys, staged);
+    return run(attention_kernel<T, kWidth, Keys>, Shape::kRows, Shape::kThreads,
+               sizeof(ForwardShared<T, Shape>));
 }
 
 }  // namespace attune::gpu

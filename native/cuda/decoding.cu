@@ -12,9 +12,6 @@ namespace attune::gpu {
 
 namespace {
 
-// Arrays that are the same in every layer of a step.
-enum Staged { kStoredRows, kSeenRows, kPages, kTiles };
-
 // Where a packed row goes: behind `at` keys of a page.
 struct StoredRow {
     void* page;

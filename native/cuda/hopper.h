@@ -20,6 +20,13 @@
 //                                      16 w + those of mma_bf16's c, c[x] its columns 8 x on. Turned: the
 //                                      slab's rows are depths. c, a and b must rest until all but the last
 //                                      `later` groups are done
+//   WgmmaHeld<n>::run<turned b>(c, a, b, add)   the same with a in registers, as mma_bf16 takes it
+//   show_writes()                      what the thread wrote to shared memory, also by copy_async, is there
+//   for wgmma
+//                                      behind the next barrier of the block
+//   rest_until_here(registers)         behind a wait: registers that products read or write, which the
+//   compiler must
+//                                      not use for others before
 //   take_registers<n>(), give_registers<n>()   of 128 threads, for kernels of __launch_bounds__(n, 1)
 #pragma once
 

@@ -98,16 +98,37 @@ float operand_number(uint64_t descriptor, bool turned, uint32_t outer, uint32_t 
     return bits_to_float(uint32_t{value} << 16);
 }
 
+constexpr uint32_t kDepth = 16;
+
+// The 16 numbers of rows r and r + 8 of the thread's warp.
+void gather_left(float (&left)[2][kDepth], const AskedProduct& product) {
+    const unsigned thread = simt::place().thread.x % 128, lane = thread % 32;
+    if (product.held == nullptr) {
+        for (uint32_t half = 0; half < 2; ++half)
+            for (uint32_t l = 0; l < kDepth; ++l)
+                left[half][l] =
+                    operand_number(product.a, product.turned_a, thread / 32 * 16 + lane / 4 + 8 * half, l);
+        return;
+    }
+    const std::byte* lanes = simt::exchange(product.held, 4 * sizeof(uint32_t));
+    for (uint32_t l = 0; l < kDepth; ++l)
+        for (uint32_t half = 0; half < 2; ++half) {
+            // Word half + 2 (l / 8) of the lane that holds pair l / 2 of the row.
+            uint32_t word;
+            std::memcpy(
+                &word,
+                lanes + (lane / 4 * 4 + l % 8 / 2) * simt::kExchangeBytes + (half + l / 8 * 2) * sizeof(word),
+                sizeof(word));
+            left[half][l] = bits_to_float(l % 2 == 0 ? word << 16 : word & 0xffff0000u);
+        }
+}
+
 void make_product(const AskedProduct& product) {
-    constexpr uint32_t kDepth = 16;
-    if (product.a >> 62 != 1 || product.b >> 62 != 1)
+    if ((product.held == nullptr && product.a >> 62 != 1) || product.b >> 62 != 1)
         throw std::runtime_error("simt: wgmma's operands are swizzled by 128 bytes here");
-    const unsigned thread = simt::place().thread.x % 128;
-    const uint32_t row = thread / 32 * 16 + thread % 32 / 4, p = thread % 4;
+    const uint32_t p = simt::place().thread.x % 4;
     float left[2][kDepth];
-    for (uint32_t half = 0; half < 2; ++half)
-        for (uint32_t l = 0; l < kDepth; ++l)
-            left[half][l] = operand_number(product.a, product.turned_a, row + 8 * half, l);
+    gather_left(left, product);
     for (int x = 0; x < product.columns / 8; ++x)
         for (uint32_t i = 0; i < 2; ++i) {
             float right[kDepth];

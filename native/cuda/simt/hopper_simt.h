@@ -36,10 +36,16 @@ void take_registers() {}
 template <int kRegisters>
 void give_registers() {}
 
-// A product that a thread has asked for: rows of 8 columns of c follow each other.
+inline void show_writes() {}
+template <class Registers>
+void rest_until_here(Registers&) {}
+
+// A product that a thread has asked for: rows of 8 columns of c follow each other. held: the thread's words
+// of a, which are read when the product is made; null: a is in shared memory.
 struct AskedProduct {
     float (*c)[4];
     int columns;
+    const uint32_t* held;
     uint64_t a, b;
     bool add, turned_a, turned_b;
 };
@@ -56,7 +62,15 @@ template <int kColumns>
 struct Wgmma {
     template <bool kTurnedA, bool kTurnedB>
     static void run(float (&c)[kColumns / 8][4], uint64_t a, uint64_t b, int add) {
-        ask_for_product({c, kColumns, a, b, add != 0, kTurnedA, kTurnedB});
+        ask_for_product({c, kColumns, nullptr, a, b, add != 0, kTurnedA, kTurnedB});
+    }
+};
+
+template <int kColumns>
+struct WgmmaHeld {
+    template <bool kTurnedB>
+    static void run(float (&c)[kColumns / 8][4], const uint32_t (&a)[4], uint64_t b, int add) {
+        ask_for_product({c, kColumns, a, 0, b, add != 0, false, kTurnedB});
     }
 };
 
