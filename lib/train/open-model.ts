@@ -30,16 +30,21 @@ export interface NewScoreHead {
   readonly seed: number;
 }
 
-/**
- * @param scoring what the model must do: score answers, with this head where it has none; undefined: predict tokens
- * @throws ATTUNE_MODEL for a model that does the other
- */
+export interface OpenModelRequest<Metrics extends SharedMetrics> {
+  readonly settings: SharedSettings;
+  readonly inputs: RunInputs<Metrics>;
+  readonly job: JobOptions;
+  /** Is told why the CPU is used where a GPU is. */
+  readonly warn: (message: string) => void;
+  /** What the model must do: score answers, with this head where it has none; undefined: predict tokens. */
+  readonly scoring?: NewScoreHead | undefined;
+}
+
+/** @throws ATTUNE_MODEL for a model that does something else than it must */
 export async function openModel<Metrics extends SharedMetrics>(
-  settings: SharedSettings,
-  inputs: RunInputs<Metrics>,
-  job: JobOptions,
-  scoring?: NewScoreHead,
+  request: OpenModelRequest<Metrics>,
 ): Promise<OpenModel> {
+  const { settings, inputs, job, warn, scoring } = request;
   const { model: given } = inputs;
   if (typeof given !== "string") {
     requireRole(given, scoring);
@@ -50,7 +55,8 @@ export async function openModel<Metrics extends SharedMetrics>(
   const { device, threads, dtype } = settings;
   const adapter = adapterOf(settings);
   const scoreHead = scoring === undefined ? undefined : await newHead(given, adapter, scoring);
-  const engine = await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
+  const logger = { warn };
+  const engine = await createEngine({ device, logger, ...(threads === undefined ? {} : { threads }) });
   try {
     const model = await engine.loadModel(given, {
       dtype,

@@ -105,10 +105,10 @@ export async function openWorkplace<Metrics extends SharedMetrics, Own>(
   try {
     if (earlier === undefined) await checkOutput(output);
     if (request.cacheFolder !== undefined) await checkWritable("cache", request.cacheFolder);
-    opened = await openModel(settings, inputs, { signal }, request.scoring);
+    const warn = (message: string) => control.emit({ type: "warning", message });
+    opened = await openModel({ settings, inputs, job: { signal }, warn, scoring: request.scoring });
     const maxLength = effectiveLength(settings, request.lengthGiven, opened.model);
     const date = dayOf(earlier === undefined ? dateOf(inputs) : new Date(earlier.run.started));
-    const warn = (message: string) => control.emit({ type: "warning", message });
     const { model } = opened;
     material = await request.material({ model, maxLength, date, signal, warn });
     if (request.reference !== undefined) {

@@ -70,7 +70,8 @@ Status launch_forward(const char* name, const Mat& out, float* lse, const Keys& 
                       Device& device) {
     const auto run = [&](auto kernel, int rows, int threads, size_t shared) {
         const std::vector<QueryTile> tiles = list(int64_t{rows});
-        const QueryTile* staged = device.stage_again(kTiles, tiles.data(), static_cast<int64_t>(tiles.size()));
+        const QueryTile* staged =
+            device.stage_again(kTiles, tiles.data(), static_cast<int64_t>(tiles.size()));
         if (staged == nullptr) return Status::Memory;
         return launch(
             name, kernel, {static_cast<unsigned>(tiles.size()), static_cast<unsigned>(keys.sizes.G)},
