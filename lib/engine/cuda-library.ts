@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { CudaFound } from "./addon-types.js";
 import { loadAddon, packageRoot } from "./load-addon.js";
 import { callNative } from "./native-job.js";
@@ -25,7 +25,7 @@ export function findCudaLibrary({ explicit, root, require, platform, arch }: Cud
   readonly reason?: string;
 } {
   if (explicit === "off") return { reason: "ATTUNE_CUDA=off" };
-  if (explicit !== undefined && explicit !== "") return { path: explicit };
+  if (explicit !== undefined && explicit !== "") return { path: resolve(explicit) };
   const built = join(root, "build-cuda", fileName);
   if (existsSync(built)) return { path: built };
   const name = `attune-${platform}-${arch}-cuda`;

@@ -196,7 +196,7 @@ function chosenGpu(
   if (kind === "cuda") {
     const text =
       stage === "ok"
-        ? `Expected the CUDA device ${index} but there are ${devices.map((device) => device.index).join(", ")}.`
+        ? `Expected one of the CUDA devices (${devices.map((device) => device.index).join(", ")}) but received cuda:${index}.`
         : `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
     throw fail("ATTUNE_BACKEND", text, { details: { stage, reason, devices } });
   }

@@ -96,7 +96,11 @@ function refuseReference(settings: LossSettings, wanted: boolean): void {
   };
   const found = Object.entries(asked).find(([, given]) => given)?.[0];
   if (found !== undefined)
-    throw unused(found, `${loss.join(", ")} compare with no reference`, "Leave it out.");
+    throw unused(
+      found,
+      `${loss.join(", ")} ${loss.length === 1 ? "compares" : "compare"} with no reference`,
+      "Leave it out.",
+    );
 }
 
 function isIn(name: DpoLossName, parameter: LossParameter): boolean {

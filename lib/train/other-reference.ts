@@ -40,7 +40,11 @@ export async function openReference(request: OpenReference): Promise<OtherRefere
     return { model: reference, hash, close: async () => undefined };
   }
   const { device, threads } = settings;
-  const engine = await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
+  const engine = await createEngine({
+    device,
+    logger: { warn },
+    ...(threads === undefined ? {} : { threads }),
+  });
   try {
     const weights = offload ? "host" : "device";
     const loaded = await engine.loadModel(reference, { dtype: model.dtype, weights, ...job });

@@ -2,11 +2,14 @@
 #include "core/cuda_library.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <sys/stat.h>
 
+#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string_view>
 
 namespace attune {
 
@@ -17,6 +20,30 @@ constexpr size_t kTextBytes = 512;
 bool exists(const std::string& path) {
     struct stat found {};
     return stat(path.c_str(), &found) == 0;
+}
+
+// Opening a library that is shorter than it says kills the process: an installation that broke off leaves
+// one. What is no library at all is left to dlopen().
+bool is_cut_off(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    file.seekg(0, std::ios::end);
+    const auto size = static_cast<uint64_t>(file.tellg());
+    const auto read = [&](uint64_t at, auto& out) {
+        file.seekg(static_cast<std::streamoff>(at));
+        return bool(file.read(reinterpret_cast<char*>(&out), sizeof(out)));
+    };
+    Elf64_Ehdr header{};
+    if (!read(0, header)) return false;
+    if (std::string_view(reinterpret_cast<const char*>(header.e_ident), SELFMAG) != ELFMAG ||
+        header.e_ident[EI_CLASS] != ELFCLASS64)
+        return false;
+    if (header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize > size) return true;
+    for (uint64_t i = 0; i < header.e_phnum; ++i) {
+        Elf64_Phdr part{};
+        if (!read(header.e_phoff + i * sizeof(part), part)) return true;
+        if (part.p_type == PT_LOAD && part.p_offset + part.p_filesz > size) return true;
+    }
+    return false;
 }
 
 // Without the line break that some texts end with.
@@ -60,6 +87,10 @@ std::unique_ptr<CudaLibrary> open_library(const std::string& path) {
     if (path.empty() || !exists(path)) {
         fail(*library, "missing",
              path.empty() ? "no library of CUDA kernels is installed" : path + " does not exist");
+        return library;
+    }
+    if (is_cut_off(path)) {
+        fail(*library, "dlopen", path + " is cut off; reinstall attune-linux-x64-cuda");
         return library;
     }
     void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -152,7 +152,10 @@ __device__ inline void attend(const AnyView& out, float* lse, const Keys& keys, 
 template <int kWidth, class Keys>
 __global__ void __launch_bounds__(HopperForwardShape<kWidth>::kThreads, 1)
     attention_hopper_kernel(AnyView out, float* lse, Keys keys, const QueryTile* tiles) {
-    if constexpr (kHopper) attend<kWidth>(out, lse, keys, tiles[blockIdx.x]);
+    if constexpr (kHopper)
+        attend<kWidth>(out, lse, keys, tiles[blockIdx.x]);
+    else
+        stop_here();
 }
 
 }  // namespace attune::gpu

@@ -14,7 +14,8 @@ namespace {
 constexpr int kFp32 = 0, kBf16 = 14;
 constexpr int kComputeFp32 = 68;  // no TF32
 constexpr int kTurnFirst = 3, kTurnSecond = 4;
-constexpr int kMostWorkspace = 1;
+constexpr int kMostWorkspace = 1, kLeastAlignment = 5;  // of a; then of b, c and d
+constexpr uint32_t kAlignment = 16;
 
 Status failed(const char* call, int status) {
     set_failure(Status::Backend, "%s: status %d", call, status);
@@ -22,7 +23,8 @@ Status failed(const char* call, int status) {
 }
 
 bool readable(const ConstMat& m) {
-    return reinterpret_cast<uintptr_t>(m.data) % 16 == 0 && m.stride * dtype_size(m.dtype) % 16 == 0;
+    return reinterpret_cast<uintptr_t>(m.data) % kAlignment == 0 &&
+           m.stride * dtype_size(m.dtype) % kAlignment == 0;
 }
 
 int64_t depth_of(const CublasLtProduct& p) {
@@ -52,9 +54,10 @@ CublasLt::~CublasLt() {
     if (handle_ != nullptr) functions_.destroy(handle_);
 }
 
-bool CublasLt::fits(const CublasLtProduct& p) {
+bool CublasLt::takes(const CublasLtProduct& p) {
     return p.a.dtype == DType::BF16 && p.b.dtype == DType::BF16 && p.c.dtype == DType::F32 && p.c.rows > 0 &&
-           p.c.cols > 0 && depth_of(p) > 0 && readable(p.a) && readable(p.b) && readable(p.c);
+           p.c.cols > 0 && depth_of(p) > 0 && readable(p.a) && readable(p.b) && readable(p.c) &&
+           plan_of(p).status == Status::Ok;
 }
 
 Status CublasLt::make(Plan& plan, const CublasLtProduct& p) {
@@ -78,6 +81,8 @@ Status CublasLt::make(Plan& plan, const CublasLtProduct& p) {
     CublasLtChoice choice{};
     int found = 0;
     status = f.preference_set(preference, kMostWorkspace, &most, sizeof(most));
+    for (int operand = 0; operand < 4 && status == 0; ++operand)
+        status = f.preference_set(preference, kLeastAlignment + operand, &kAlignment, sizeof(kAlignment));
     if (status == 0)
         status = f.choose(handle_, plan.product, plan.layouts[0], plan.layouts[1], plan.layouts[2],
                           plan.layouts[2], preference, 1, &choice, &found);

@@ -67,8 +67,8 @@ class CublasLt {
     CublasLt(const CublasLt&) = delete;
     CublasLt& operator=(const CublasLt&) = delete;
 
-    // 16 bytes from every row's beginning on can be read at once.
-    static bool fits(const CublasLtProduct& product);
+    // The library has a kernel for it; where not, the own ones do it.
+    bool takes(const CublasLtProduct& product);
     // workspace: kWorkspaceBytes on the device.
     Status multiply(const CublasLtProduct& product, void* workspace, void* queue);
 

@@ -32,7 +32,8 @@ bool find(void* library, const char* name, Function*& function) {
 
 bool find_cublaslt(CublasLtFunctions& f) {
     // Stays open until the process ends, as cuda_library.h says.
-    static void* library = open_library();
+    static void* library = nullptr;
+    if (library == nullptr) library = open_library();
     return library != nullptr && find(library, "cublasLtCreate", f.create) &&
            find(library, "cublasLtDestroy", f.destroy) &&
            find(library, "cublasLtMatmulDescCreate", f.product_create) &&

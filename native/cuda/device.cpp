@@ -100,6 +100,18 @@ Status Device::open() {
     return status == Status::Ok ? choose_gemm() : status;
 }
 
+// The library may have been built without sm_90a, or the driver may have taken other code: the code itself
+// says what it is. Asked once, at the first use.
+bool Device::has_wgmma() {
+    if (may_use_wgmma_ && !knows_wgmma_) {
+        bool has = false;
+        if (has_hopper_code(has, *this) != Status::Ok) return false;
+        may_use_wgmma_ = has;
+        knows_wgmma_ = true;
+    }
+    return may_use_wgmma_;
+}
+
 Status Device::choose_gemm() {
     const char* value = std::getenv("ATTUNE_CUDA_GEMM");
     const std::string_view wanted = value == nullptr || *value == 0 ? "auto" : value;
@@ -108,7 +120,7 @@ Status Device::choose_gemm() {
                     value);
         return Status::Backend;
     }
-    has_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";
+    may_use_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";
     if (wanted != "cublaslt") return Status::Ok;
     cublaslt_.reset(CublasLt::open());
     return cublaslt_ == nullptr ? Status::Backend : Status::Ok;

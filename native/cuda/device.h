@@ -59,7 +59,7 @@ class Device {
     const Properties& properties() const { return properties_; }
     // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
     // has.
-    bool has_wgmma() const { return has_wgmma_; }
+    bool has_wgmma();
     // NVIDIA's library for gradients, where ATTUNE_CUDA_GEMM=cublaslt asks for it; otherwise null.
     CublasLt* cublaslt() const { return cublaslt_.get(); }
     // Made at the first call; null where that fails.
@@ -132,7 +132,8 @@ class Device {
 
     int index_ = 0;
     Properties properties_;
-    bool has_wgmma_ = false;
+    bool may_use_wgmma_ = false;
+    bool knows_wgmma_ = false;  // whether its code is there
     std::unique_ptr<CublasLt> cublaslt_;
     Queue* queue_ = nullptr;
     Staging staging_{*this};
@@ -200,5 +201,8 @@ class Results {
 inline Device& device_of(Stream* stream) {
     return *static_cast<Device*>(stream->device);
 }
+
+// Whether the code that runs on the device is Hopper's own (gemm.cu).
+Status has_hopper_code(bool& has, Device& device);
 
 }  // namespace attune::gpu

@@ -44,6 +44,10 @@ ConstMat weight_rows(const Weight& w, int64_t first, int64_t rows) {
             stride};
 }
 
+__global__ void say_hopper_kernel(int32_t* out) {
+    *out = kHopper ? 1 : 0;
+}
+
 template <class A, class B>
 Status multiply_bf16(const char* name, const A& a, const B& b, const EpilogueStore& store, Device& device) {
     if (device.has_wgmma() && fits_tensor_map(matrix_of(a)) && fits_tensor_map(matrix_of(b)))
@@ -53,8 +57,8 @@ Status multiply_bf16(const char* name, const A& a, const B& b, const EpilogueSto
 
 // ---- gradients by NVIDIA's library, where it is asked for
 
-bool uses_cublaslt(const CublasLtProduct& product, const Device& device) {
-    return device.cublaslt() != nullptr && CublasLt::fits(product);
+bool uses_cublaslt(const CublasLtProduct& product, Device& device) {
+    return device.cublaslt() != nullptr && device.cublaslt()->takes(product);
 }
 
 Status multiply_by_cublaslt(const CublasLtProduct& product, Device& device) {
@@ -102,6 +106,16 @@ bool epilogue_fits(const Epilogue& e, int64_t M, int64_t N) {
 }
 
 }  // namespace
+
+Status has_hopper_code(bool& has, Device& device) {
+    auto* said = device.workspace<int32_t>(kPartialSlot, 1);
+    if (said == nullptr) return Status::Memory;
+    int32_t result = 0;
+    Status status = launch("say_hopper", say_hopper_kernel, {1}, 1, 0, device.queue(), said);
+    if (status == Status::Ok) status = device.read(&result, said, sizeof(result));
+    has = status == Status::Ok && result != 0;
+    return status;
+}
 
 // The three shapes of a product. Where weights (or, for their gradient, activations) are bf16, tensor cores
 // multiply; fp32 activations keep their precision on the way forward, gradients are rounded.

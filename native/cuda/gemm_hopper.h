@@ -142,6 +142,7 @@ __device__ inline void multiply_tiles(const HopperStages<Tile>& shared, const Ho
             previous = counter.stage;
         }
         wait_for_products<0>();
+        rest_until_here(sum);
         if (lane == 0) arrive(shared.empty[previous]);
         int64_t row, column;
         work.order.place(tile, row, column);
@@ -171,6 +172,8 @@ __global__ void __launch_bounds__(Tile::kThreadCount, 1)
             if constexpr (Tile::kGroups == 2) take_registers<232>();
             multiply_tiles<Tile, A, B>(shared, work, store, group);
         }
+    } else {
+        stop_here();
     }
 }
 

@@ -136,8 +136,9 @@ Status launched(const char* kernel);  // of the launch before: cudaGetLastError
 template <class... Parameters>
 Status launch_now(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
                   RawQueue* queue, Parameters... arguments) {
-    if (shared > size_t{48} << 10)
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+    if (shared > size_t{48} << 10 && cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                          static_cast<int>(shared)) != cudaSuccess)
+        return launched(name);
     kernel<<<dim3(grid.x, grid.y, grid.z), block, shared, reinterpret_cast<cudaStream_t>(queue)>>>(
         arguments...);
     return launched(name);

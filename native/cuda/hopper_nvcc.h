@@ -17,6 +17,11 @@ inline constexpr bool kHopper = true;
 inline constexpr bool kHopper = false;
 #endif
 
+// For kernels that must not have been launched: their code is of another processor.
+__device__ inline void stop_here() {
+    __trap();
+}
+
 struct TransferBarrier {
     uint64_t state;
 };

@@ -171,7 +171,10 @@ Status Queue::let_go() {
 }
 
 void Queue::leave_step() {
-    if (mode_ == Mode::Holding) late_ = let_go();
+    if (mode_ == Mode::Holding) {
+        const Status status = let_go();
+        if (late_ == Status::Ok) late_ = status;
+    }
     mode_ = Mode::Ordinary;
     ++counts_.ordinary;
 }

@@ -265,7 +265,7 @@ Status make_tensor_map(TensorMap& out, const ConstMat& matrix, int box_rows) {
         return Status::Backend;
     }
     static_assert(sizeof(CUtensorMap) == sizeof(out.bytes));
-    CUtensorMap map;
+    CUtensorMap map{};  // compared byte by byte in steps
     const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(matrix.cols), static_cast<cuuint64_t>(matrix.rows)};
     const cuuint64_t stride[1] = {static_cast<cuuint64_t>(matrix.stride) * sizeof(bf16_t)};
     const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(box_rows)}, steps[2] = {1, 1};

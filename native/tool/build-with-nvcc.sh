@@ -15,6 +15,7 @@ if [ -z "$arch" ]; then
 fi
 folder=build-tool-cuda
 mkdir -p "$folder"
+rm -f "$folder"/*.o  # of sources that are no longer there
 
 # list KEY: the entries of that list of sources.json, one to a line.
 list() {

@@ -2,7 +2,7 @@
 // cannot touch.
 // And how far opening a library goes, stage by stage.
 
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
@@ -34,6 +34,16 @@ describe("opening the library of CUDA kernels", () => {
     writeFileSync(at("text.so"), "no library");
     expect((await cudaBackend(at("text.so")))?.stage).to.equal("dlopen");
   });
+
+  // Opening it would end the process.
+  for (const share of [0.01, 0.5, 0.999])
+    it(`ends at dlopen for a library of which ${share * 100} % is there`, async () => {
+      const whole = readFileSync(simulatedCuda);
+      writeFileSync(at(`cut-${share}.so`), whole.subarray(0, Math.floor(whole.length * share)));
+      const backend = await cudaBackend(at(`cut-${share}.so`));
+      expect(backend?.stage).to.equal("dlopen");
+      expect(backend?.reason).to.contain("is cut off");
+    });
 
   it("ends at the symbol for another library", async () => {
     copyFileSync(join(dirname(simulatedCuda), "attune.node"), at("other.so"));

@@ -136,7 +136,7 @@ describe("the losses of dpo", () => {
     [
       "a reference that nothing compares with",
       { loss: "orpo", reference: "path" },
-      /^Expected no reference here: orpo compare with no reference/,
+      /^Expected no reference here: orpo compares with no reference/,
     ],
     ["cutting rankings", { loss: "best-of-k", truncate: true }, /^Expected no truncate here: rankings/],
     ["ties of the best answer", { loss: "best-of-k", ties: "drop" }, /asks for the best answer alone/],

@@ -132,8 +132,13 @@ export class Roles {
   }
 
   async #engineOf(): Promise<Engine> {
-    const { device, threads } = this.#options.settings;
-    this.#engine ??= await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
+    const { settings, warn } = this.#options;
+    const { device, threads } = settings;
+    this.#engine ??= await createEngine({
+      device,
+      logger: { warn },
+      ...(threads === undefined ? {} : { threads }),
+    });
     return this.#engine;
   }
 }

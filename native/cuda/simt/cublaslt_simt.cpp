@@ -115,7 +115,9 @@ bool find_cublaslt(CublasLtFunctions& f) {
     f.preference_create = [](void** preference) { return make(preference, 0); };
     f.preference_destroy = end<int>;
     f.preference_set = [](void*, int attribute, const void*, size_t bytes) {
-        return attribute == 1 && bytes == sizeof(uint64_t) ? kOk : kInvalid;
+        const bool known = (attribute == 1 && bytes == sizeof(uint64_t)) ||
+                           (attribute >= 5 && attribute <= 8 && bytes == sizeof(uint32_t));
+        return known ? kOk : kInvalid;
     };
     f.choose = choose;
     f.multiply = multiply;

@@ -86,28 +86,32 @@ uint64_t slab_descriptor(const std::byte* slabs, int group_bytes) {
 
 namespace {
 
-// Number (outer, depth) of an operand: PTX ISA, "Matrix descriptor" and "Shared memory matrix layout".
-float operand_number(uint64_t descriptor, bool turned, uint32_t outer, uint32_t depth) {
+constexpr uint32_t kDepth = 16;
+
+// Numbers (outer, 0 to 15) of an operand: PTX ISA, "Matrix descriptor" and "Shared memory matrix layout".
+void load_depths(float (&out)[kDepth], uint64_t descriptor, bool turned, uint32_t outer) {
     const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fffu) << 4; };
     const uint32_t start = field(0), leading = field(16), stride = field(32);
-    const uint32_t offset = turned
-                                ? outer / 64 * leading + depth / 8 * stride + depth % 8 * 128 + outer % 64 * 2
-                                : outer / 8 * stride + outer % 8 * 128 + depth * 2;
-    bf16_t value;
-    std::memcpy(&value, simt::shared_memory() + swizzled(start + offset), sizeof(value));
-    return bits_to_float(uint32_t{value} << 16);
+    const std::byte* shared = simt::shared_memory();
+    bf16_t numbers[kDepth];
+    if (turned) {
+        const uint32_t first = start + outer / 64 * leading + outer % 64 * 2;
+        for (uint32_t l = 0; l < kDepth; ++l)
+            std::memcpy(&numbers[l], shared + swizzled(first + l / 8 * stride + l % 8 * 128), sizeof(bf16_t));
+    } else {
+        const uint32_t first = start + outer / 8 * stride + outer % 8 * 128;
+        for (uint32_t half = 0; half < 2; ++half)  // chunks of 16 bytes stay together
+            std::memcpy(&numbers[8 * half], shared + swizzled(first + 16 * half), 16);
+    }
+    for (uint32_t l = 0; l < kDepth; ++l) out[l] = bits_to_float(uint32_t{numbers[l]} << 16);
 }
-
-constexpr uint32_t kDepth = 16;
 
 // The 16 numbers of rows r and r + 8 of the thread's warp.
 void gather_left(float (&left)[2][kDepth], const AskedProduct& product) {
     const unsigned thread = simt::place().thread.x % 128, lane = thread % 32;
     if (product.held == nullptr) {
         for (uint32_t half = 0; half < 2; ++half)
-            for (uint32_t l = 0; l < kDepth; ++l)
-                left[half][l] =
-                    operand_number(product.a, product.turned_a, thread / 32 * 16 + lane / 4 + 8 * half, l);
+            load_depths(left[half], product.a, product.turned_a, thread / 32 * 16 + lane / 4 + 8 * half);
         return;
     }
     const std::byte* lanes = simt::exchange(product.held, 4 * sizeof(uint32_t));
@@ -133,8 +137,7 @@ void make_product(const AskedProduct& product) {
         for (uint32_t i = 0; i < 2; ++i) {
             float right[kDepth];
             const uint32_t column = 8 * static_cast<uint32_t>(x) + 2 * p + i;
-            for (uint32_t l = 0; l < kDepth; ++l)
-                right[l] = operand_number(product.b, product.turned_b, column, l);
+            load_depths(right, product.b, product.turned_b, column);
             for (uint32_t half = 0; half < 2; ++half) {
                 float sum = product.add ? product.c[x][2 * half + i] : 0.0f;
                 for (uint32_t l = 0; l < kDepth; ++l) sum += left[half][l] * right[l];

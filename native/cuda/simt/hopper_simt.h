@@ -12,6 +12,7 @@
 namespace attune::gpu {
 
 inline constexpr bool kHopper = true;
+inline void stop_here() {}
 
 // Of 64 bits, as the hardware's.
 struct TransferBarrier {

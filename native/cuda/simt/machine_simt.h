@@ -1,10 +1,14 @@
 // The machine that the simulated runtime shows, and what goes wrong on it: told by ATTUNE_SIMT, or by a
-// check. A plan is words between spaces:
-//   devices=2 memory=64 capability=75 driver=12040   how many, MiB of each, what they are, what the driver
-//   knows slow=20                                          milliseconds that each kernel takes CALL=ERROR,
-//   CALL@N=ERROR                         every call, or the N-th from now on, fails with that
-//                                                    cudaError_t; of launch one that stays with the device
-//                                                    shows where the queue is waited for
+// check. A plan is words between spaces.
+//
+//   devices=2 memory=64 capability=75 driver=12040: how many, MiB of each, what they are, what the driver
+//   knows.
+//
+//   slow=20: milliseconds that each kernel takes.
+//
+//   CALL=ERROR, CALL@N=ERROR: every call, or the N-th from now on, fails with that cudaError_t; of launch one
+//   that stays with the device shows where the queue is waited for.
+//
 // Knows no memory and no queue.
 #pragma once
 
