@@ -46,7 +46,10 @@ export async function startGeneration(request: StartGenerationOptions): Promise<
     at += ids.length;
   }
   const generation = callNative(() => addon.startGeneration(handle, tokens, lengths, sampling));
-  return new NativeGeneration({ jobs, handle: generation, sequences: prompts.length * sampling.samples });
+  const sequences = prompts.length * sampling.samples;
+  const made = new NativeGeneration({ jobs, handle: generation, sequences });
+  jobs.keep(made);
+  return made;
 }
 
 function expectLength(ids: Int32Array, index: number, maxPositions: number): void {

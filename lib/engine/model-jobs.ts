@@ -21,6 +21,12 @@ export interface ModelJobsOptions {
   readonly onDisposed: () => void;
 }
 
+/** What lives off a model: generations, with their caches. */
+export interface ModelChild {
+  /** Must not fail. */
+  dispose(): Promise<void>;
+}
+
 type ModelWork<Result> = (call: ModelCall) => Promise<Result>;
 
 export class ModelJobs {
@@ -30,6 +36,7 @@ export class ModelJobs {
   readonly #onGpu: boolean;
   readonly #handle: ModelHandle;
   readonly #running = new Set<JobNumber>();
+  readonly #children = new Set<WeakRef<ModelChild>>();
   readonly #onDisposed: () => void;
   #disposal: Promise<void> | undefined;
 
@@ -65,7 +72,13 @@ export class ModelJobs {
     );
   }
 
-  /** Rejects new calls, cancels those under way, waits for them, and frees the weights. */
+  /** It is disposed with the model, where it is still there. */
+  keep(child: ModelChild): void {
+    for (const known of this.#children) if (known.deref() === undefined) this.#children.delete(known);
+    this.#children.add(new WeakRef(child));
+  }
+
+  /** Rejects new calls, cancels those under way, waits for them, and frees generations and weights. */
   dispose(): Promise<void> {
     this.#disposal ??= this.#dispose();
     return this.#disposal;
@@ -74,6 +87,7 @@ export class ModelJobs {
   async #dispose(): Promise<void> {
     for (const job of this.#running) this.addon.cancel(job);
     try {
+      for (const child of this.#children) await child.deref()?.dispose();
       await this.addon.disposeModel(this.#handle, this.addon.newJob());
     } catch (error) {
       throw nativeError(error);

@@ -214,6 +214,10 @@ describe("several engines on GPUs", () => {
       expect(listBackends()[1]?.devices?.map(({ index }) => index)).to.deep.equal([1]);
       await using engine = await onGpu();
       expect(await lossOf(await engine.loadModel(at("tiny")))).to.be.a("number");
-      await expectFailure(() => createEngine({ device: "cuda:0" }), "ATTUNE_BACKEND", "(1) but received cuda:0");
+      await expectFailure(
+        () => createEngine({ device: "cuda:0" }),
+        "ATTUNE_BACKEND",
+        "(1) but received cuda:0",
+      );
     }));
 });

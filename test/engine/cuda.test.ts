@@ -154,4 +154,15 @@ describe("an engine on a CUDA device", () => {
     expect(cuda.memory().device).to.be.above(model.memory().total);
     await model.dispose();
   });
+
+  it("has it back when models are disposed, though a generation of theirs has not ended", async () => {
+    await using own = await withCuda(testedCuda(), () => createEngine({ device: "cuda", threads: 1 }));
+    const model = await own.loadModel(at("tiny"));
+    const answers = model.generate("One two", { maxNewTokens: 8, stopTokens: [] });
+    await answers.next();
+    expect(own.memory().device).to.be.above(0);
+    await model.dispose();
+    expect(own.memory().device).to.equal(0);
+    await answers.return();
+  });
 });
