@@ -70,7 +70,7 @@ export function nodeVersionTests(project: () => PackedProject): void {
 function cudaLine(real: boolean): RegExp {
   if (!real) return /^cuda: ok \(simt/m;
   if (existsSync("/dev/nvidiactl")) return /^cuda: ok \(/m;
-  return /^cuda: probe \(cudaGetDeviceCount: .*; a driver of version \d+ or newer is needed\)$/m;
+  return /^cuda: probe \(.*cudaGetDeviceCount: .*; install an NVIDIA driver of version \d+ or newer\)$/m;
 }
 
 type Attune = (...words: readonly string[]) => ReturnType<PackedProject["attune"]>;
