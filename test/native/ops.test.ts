@@ -52,7 +52,7 @@ describe("every op agrees with its reference", () => {
 
   it("as CUDA's kernels, and whole steps of models on the device too", async function () {
     if (checker === undefined || process.arch !== "x64") return this.skip();
-    this.timeout(900_000);
+    this.timeout(1_800_000);
     await expectAllPass(checker, "simt");
   });
 
@@ -63,7 +63,7 @@ describe("every op agrees with its reference", () => {
   ] as const)
     it(`with products of matrices by ${gemm}`, async function () {
       if (checker === undefined || process.arch !== "x64") return this.skip();
-      this.timeout(900_000);
+      this.timeout(1_800_000);
       await expectAllPass(checker, "simt", families, { ATTUNE_CUDA_GEMM: gemm });
     });
 });
