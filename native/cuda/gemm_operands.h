@@ -107,30 +107,29 @@ __device__ inline void fill_slabs(std::byte* tile, const Operand& operand, int64
     }
 }
 
+// Words of four matrices of 8 x 8; the lane's own begins at outer index `outer` and depth l of the tile,
+// multiples of 8.
+template <class Operand>
+__device__ inline void load_words(uint32_t (&words)[4], const std::byte* tile, int outer, int l) {
+    const int row = static_cast<int>(threadIdx.x) % 8;
+    if constexpr (Operand::kAlongDepth)
+        load_matrices(words, tile + slab_offset(outer + row, l / kChunkNumbers));
+    else
+        load_matrices_turned(words, tile + outer / kSlabColumns * kSlabColumns * kSlabRowBytes +
+                                        slab_offset(l + row, outer % kSlabColumns / kChunkNumbers));
+}
 // The words of a (m16 x k16) for mma_bf16, from outer index i and depth l of the tile on; both multiples
 // of 16.
-template <class Operand, int kOuter>
+template <class Operand>
 __device__ inline void load_left(uint32_t (&words)[4], const std::byte* tile, int i, int l) {
-    const int lane = static_cast<int>(threadIdx.x) % kWarp, row = lane % 8, second = lane / 8 % 2 * 8,
-              third = lane / 16 * 8;
-    if constexpr (Operand::kAlongDepth)
-        load_matrices(words, tile + slab_offset(i + row + second, (l + third) / kChunkNumbers));
-    else
-        load_matrices_turned(words,
-                             tile + i / kSlabColumns * kSlabColumns * kSlabRowBytes +
-                                 slab_offset(l + row + third, (i + second) % kSlabColumns / kChunkNumbers));
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    load_words<Operand>(words, tile, i + lane / 8 % 2 * 8, l + lane / 16 * 8);
 }
 // The words of two neighbouring b (k16 x n8): words[0], [1] of the first, [2], [3] of the second.
-template <class Operand, int kOuter>
+template <class Operand>
 __device__ inline void load_right(uint32_t (&words)[4], const std::byte* tile, int j, int l) {
-    const int lane = static_cast<int>(threadIdx.x) % kWarp, row = lane % 8, second = lane / 8 % 2 * 8,
-              third = lane / 16 * 8;
-    if constexpr (Operand::kAlongDepth)
-        load_matrices(words, tile + slab_offset(j + row + third, (l + second) / kChunkNumbers));
-    else
-        load_matrices_turned(words,
-                             tile + j / kSlabColumns * kSlabColumns * kSlabRowBytes +
-                                 slab_offset(l + row + second, (j + third) % kSlabColumns / kChunkNumbers));
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    load_words<Operand>(words, tile, j + lane / 16 * 8, l + lane / 8 % 2 * 8);
 }
 
 // ---- tiles of fp32

@@ -59,11 +59,11 @@ __device__ inline void multiply_pairs(float (&sum)[Tile::kHigh][Tile::kWide][4],
     for (int l = 0; l < Tile::kDepth; l += 16) {
         uint32_t right[Tile::kWide / 2][4];
 #pragma unroll
-        for (int x = 0; x < Tile::kWide / 2; ++x) load_right<B, Tile::kCols>(right[x], b, j0 + 16 * x, l);
+        for (int x = 0; x < Tile::kWide / 2; ++x) load_right<B>(right[x], b, j0 + 16 * x, l);
 #pragma unroll
         for (int y = 0; y < Tile::kHigh; ++y) {
             uint32_t left[4];
-            load_left<A, Tile::kRows>(left, a, i0 + 16 * y, l);
+            load_left<A>(left, a, i0 + 16 * y, l);
 #pragma unroll
             for (int x = 0; x < Tile::kWide; ++x) {
                 const uint32_t pair[2] = {right[x / 2][x % 2 * 2], right[x / 2][x % 2 * 2 + 1]};

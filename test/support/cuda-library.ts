@@ -18,14 +18,24 @@ export function testedCuda(): string {
   return path;
 }
 
-/** Runs with ATTUNE_CUDA set. */
-export async function withCuda<Result>(path: string, work: () => Result | Promise<Result>): Promise<Result> {
-  const before = process.env.ATTUNE_CUDA;
-  process.env.ATTUNE_CUDA = path;
+/** Runs with variables of the environment set, and sets them back. */
+export async function withEnvironment<Result>(
+  values: Readonly<Record<string, string>>,
+  work: () => Result | Promise<Result>,
+): Promise<Result> {
+  const before = Object.keys(values).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, values);
   try {
     return await work();
   } finally {
-    if (before === undefined) delete process.env.ATTUNE_CUDA;
-    else process.env.ATTUNE_CUDA = before;
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
   }
+}
+
+/** Runs with ATTUNE_CUDA set. */
+export function withCuda<Result>(path: string, work: () => Result | Promise<Result>): Promise<Result> {
+  return withEnvironment({ ATTUNE_CUDA: path }, work);
 }

@@ -2,24 +2,7 @@
 // Must not import the library under test.
 
 import { copyFileSync } from "node:fs";
-import { simulatedCuda } from "./cuda-library.js";
-
-/** Runs with variables of the environment set, and sets them back. */
-async function withEnvironment<Result>(
-  values: Readonly<Record<string, string>>,
-  work: () => Result | Promise<Result>,
-): Promise<Result> {
-  const before = Object.keys(values).map((name) => [name, process.env[name]] as const);
-  Object.assign(process.env, values);
-  try {
-    return await work();
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  }
-}
+import { simulatedCuda, withEnvironment } from "./cuda-library.js";
 
 /** Devices that are opened meanwhile are on this machine; it begins anew for each other plan. */
 export function withMachine<Result>(plan: string, work: () => Result | Promise<Result>): Promise<Result> {
