@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "cuda/attention_backward.h"
+#include "cuda/attention_hopper_backward.h"
 #include "cuda/attention_launch.h"
 #include "cuda/gemm.h"
 #include "cuda/matrix.h"
@@ -132,7 +133,7 @@ int64_t stage_jobs(Gradient<T>& gradient, const AttentionDims& dims, Device& dev
         const int64_t pairs = dims.segments[s].length * (dims.H / dims.G);
         queries += static_cast<int32_t>((pairs + Shape::kQueries - 1) / Shape::kQueries);
     }
-    const int64_t turns = 1 + queries * dims.G * Shape::kParts;
+    const int64_t turns = 1 + queries * dims.G * Shape::kTurns;
     gradient.tiles = place(tiles);
     gradient.starts = place(viewers.starts);
     gradient.viewers = place(viewers.segments);
@@ -189,12 +190,21 @@ Status attention_backward(Mat dqkv, ConstMat dout, ConstMat out, const float* ls
             return status;
         return with_width(dims.D, [&](auto width) {
             constexpr int kWidth = decltype(width)::value;
+            const auto run = [&](auto shape, auto kernel, size_t shared) {
+                using Shape = decltype(shape);
+                const int64_t blocks = stage_jobs<Shape>(gradient, dims, device);
+                if (blocks == 0) return Status::Memory;
+                return launch("attention_backward", kernel, {static_cast<unsigned>(blocks)}, Shape::kThreads,
+                              shared, device.queue(), gradient);
+            };
+            if constexpr (kHopperAttends<T, kWidth>)
+                if (device.has_wgmma()) {
+                    using Shape = HopperBackwardShape<kWidth>;
+                    return run(Shape{}, attention_hopper_gradient_kernel<kWidth>,
+                               1024 + sizeof(HopperBackwardShared<Shape>));
+                }
             using Shape = BackwardShape<T, kWidth>;
-            const int64_t blocks = stage_jobs<Shape>(gradient, dims, device);
-            if (blocks == 0) return Status::Memory;
-            return launch("attention_backward", attention_gradient_kernel<T, kWidth>,
-                          {static_cast<unsigned>(blocks)}, Shape::kThreads, sizeof(BackwardShared<T, Shape>),
-                          device.queue(), gradient);
+            return run(Shape{}, attention_gradient_kernel<T, kWidth>, sizeof(BackwardShared<T, Shape>));
         });
     });
 }

@@ -21,28 +21,32 @@
 
 namespace attune::gpu {
 
-// Of 16 keys of the warp and a tile of queries: powers[key, query] = scores become probabilities, slopes =
-// dP become dS.
-template <class T, class Shape>
-__device__ inline void soften_turned(float (&powers)[1][Shape::kQueries / 8][4],
-                                     float (&slopes)[1][Shape::kQueries / 8][4], const RowStats* stats,
-                                     float rate) {
+// Of 16 keys of the warp and a tile of queries: powers[key, query] = scores become probabilities.
+template <class T, int kWide>
+__device__ inline void soften_turned(float (&powers)[1][kWide][4], const RowStats* stats, float rate) {
     const int p = static_cast<int>(threadIdx.x) % 4;
 #pragma unroll
-    for (int x = 0; x < Shape::kQueries / 8; ++x)
+    for (int x = 0; x < kWide; ++x)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            const RowStats row = stats[8 * x + 2 * p + i % 2];
-            powers[0][x][i] = power_of_two<T>(fmaf(powers[0][x][i], rate, -row.high));
-            slopes[0][x][i] = powers[0][x][i] * (slopes[0][x][i] - row.delta);
-        }
+        for (int i = 0; i < 4; ++i)
+            powers[0][x][i] =
+                power_of_two<T>(fmaf(powers[0][x][i], rate, -stats[8 * x + 2 * p + i % 2].high));
+}
+// slopes[key, query] = dP become dS.
+template <int kWide>
+__device__ inline void find_slopes(float (&slopes)[1][kWide][4], const float (&powers)[1][kWide][4],
+                                   const RowStats* stats) {
+    const int p = static_cast<int>(threadIdx.x) % 4;
+#pragma unroll
+    for (int x = 0; x < kWide; ++x)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            slopes[0][x][i] = powers[0][x][i] * (slopes[0][x][i] - stats[8 * x + 2 * p + i % 2].delta);
 }
 // Zeros where the query does not see the key.
-template <class T, class Shape>
-__device__ inline void mask_turned(float (&powers)[1][Shape::kQueries / 8][4],
-                                   float (&slopes)[1][Shape::kQueries / 8][4],
-                                   const QueryStep<T, Shape>& step, const KeyJob<T, Shape>& job,
-                                   const HeadSizes& sizes) {
+template <class T, class Shape, class... Numbers>
+__device__ inline void mask_turned(const QueryStep<T, Shape>& step, const KeyJob<T, Shape>& job,
+                                   const HeadSizes& sizes, Numbers&... numbers) {
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
     const int r = lane / 4, p = lane % 4;
 #pragma unroll
@@ -57,7 +61,7 @@ __device__ inline void mask_turned(float (&powers)[1][Shape::kQueries / 8][4],
 #pragma unroll
             for (int i = 2 * half; i < 2 * half + 2; ++i) {
                 const int row = 8 * x + 2 * p + i % 2;
-                if (row < from || row >= to) powers[0][x][i] = slopes[0][x][i] = 0;
+                if (row < from || row >= to) ((numbers[0][x][i] = 0), ...);
             }
     }
 }
@@ -92,29 +96,37 @@ __device__ inline void add_pair(const Gradient<T>& gradient, float* head, int co
     }
 }
 
-// Adds what the job's keys give to dq, in turn: the first sets it.
+// Adds dq of the warp's rows, from row0 and `column` on, in turn: the first sets it.
+template <class T, class Shape, int kWide>
+__device__ inline void add_rows(const Gradient<T>& gradient, const QueryStep<T, Shape>& step, int row0,
+                                int column, const float (&dq)[kWide][4]) {
+    const HeadSizes& sizes = gradient.keys.sizes;
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        const int row = row0 + lane / 4 + 8 * half;
+        if (row >= step.rows) continue;
+        float* head = gradient.dqkv.row(step.place(row)) + int64_t{step.pairs.head(row)} * sizes.D;
+#pragma unroll
+        for (int x = 0; x < kWide; ++x)
+            add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), step.turn == 0,
+                     dq[x][2 * half] * sizes.scale, dq[x][2 * half + 1] * sizes.scale);
+    }
+}
+
+// What the job's keys give to dq.
 template <class T, class Shape>
 __device__ inline void add_query_gradient(const Gradient<T>& gradient, const QueryStep<T, Shape>& step,
                                           const KeyJob<T, Shape>& job,
                                           const BackwardShared<T, Shape>& shared) {
-    const HeadSizes& sizes = gradient.keys.sizes;
-    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+    const int warp = static_cast<int>(threadIdx.x) / kWarp;
     const int row0 = warp % Shape::kStrips * kStrip;
     const int column0 = job.part * Shape::kColumns + warp / Shape::kStrips * Shape::kDqOfWarp;
 #pragma unroll 1
     for (int column = column0; column < column0 + Shape::kDqOfWarp; column += Shape::kDqColumns) {
         float dq[1][Shape::kDqColumns / 8][4] = {};
         multiply<T, Shape::kKeys>(dq, LeftTurned{shared.slopes, row0}, RightTurned{shared.keys, column});
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const int row = row0 + lane / 4 + 8 * half;
-            if (row >= step.rows) continue;
-            float* head = gradient.dqkv.row(step.place(row)) + int64_t{step.pairs.head(row)} * sizes.D;
-#pragma unroll
-            for (int x = 0; x < Shape::kDqColumns / 8; ++x)
-                add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), step.turn == 0,
-                         dq[0][x][2 * half] * sizes.scale, dq[0][x][2 * half + 1] * sizes.scale);
-        }
+        add_rows(gradient, step, row0, column, dq[0]);
     }
 }
 
@@ -150,8 +162,9 @@ __device__ inline void add_step(float (&dk)[1][Shape::kColumns / 8][4],
     float powers[1][Shape::kQueries / 8][4] = {}, slopes[1][Shape::kQueries / 8][4] = {};
     multiply<T, Shape::kWidth>(powers, LeftRows{shared.keys, row0}, RightRows{queries});
     multiply<T, Shape::kWidth>(slopes, LeftRows{shared.values, row0}, RightRows{upstream});
-    soften_turned<T, Shape>(powers, slopes, shared.stats[stage], sizes.scale * kLog2E);
-    if (step.masked) mask_turned(powers, slopes, step, job, sizes);
+    soften_turned<T>(powers, shared.stats[stage], sizes.scale * kLog2E);
+    find_slopes(slopes, powers, shared.stats[stage]);
+    if (step.masked) mask_turned(step, job, sizes, powers, slopes);
     multiply<T, Shape::kQueries>(dv, LeftHeld{powers}, RightTurned{upstream, column0});
     share_slopes<T, Shape>(shared.slopes, slopes);
     multiply<T, Shape::kQueries>(dk, LeftHeld{slopes}, RightTurned{queries, column0});

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "cuda/attention_forward.h"
+#include "cuda/attention_hopper_product.h"
 #include "cuda/attention_keys.h"
 #include "cuda/attention_tile.h"
 #include "cuda/gpu.h"
@@ -30,14 +31,6 @@ struct HopperForwardShared {
     alignas(1024) Tile<bf16_t, Shape::kKeys, Shape::kWidth> values[2];
 };
 
-// What a tile's panel of 64 columns is to wgmma.
-template <class Tile>
-__device__ inline uint64_t panel_descriptor(const Tile& tile, int panel, int row0) {
-    constexpr int kPanelBytes = static_cast<int>(Tile::kRows) * 128;
-    const auto* bytes = reinterpret_cast<const std::byte*>(tile.numbers);
-    return slab_descriptor(bytes + panel * kPanelBytes + row0 * 128, kPanelBytes);
-}
-
 // scores[64, kKeys] of the group = its queries times the tile's keys
 template <class Shape>
 __device__ inline void ask_for_scores(float (&scores)[Shape::kKeys / 8][4],
@@ -57,20 +50,13 @@ template <class Shape>
 __device__ inline void ask_for_output(float (&output)[Shape::kWidth / 8][4],
                                       const uint32_t (&probabilities)[Shape::kKeys / 16][4],
                                       const HopperForwardShared<Shape>& shared, int stage) {
-    constexpr uint64_t kStep = 16 * 128 / 16;  // sixteen rows on, in units of 16 bytes
     const uint64_t values = panel_descriptor(shared.values[stage], 0, 0);
     begin_products();
 #pragma unroll
     for (int step = 0; step < Shape::kKeys / 16; ++step)
-        WgmmaHeld<Shape::kWidth>::template run<true>(output, probabilities[step], values + step * kStep, 1);
+        WgmmaHeld<Shape::kWidth>::template run<true>(output, probabilities[step],
+                                                     values + step * kSixteenRows, 1);
     commit_products();
-}
-
-template <int kCount, int kWide>
-__device__ inline void pack_probabilities(uint32_t (&words)[kCount][4], const float (&scores)[1][kWide][4]) {
-    const LeftHeld held{scores};
-#pragma unroll
-    for (int step = 0; step < kCount; ++step) held.fragment(words[step], 0, 0, step);
 }
 
 // The tiles of keys in order: where keys of the next are copied from, and values of this one.
@@ -137,7 +123,7 @@ __device__ inline void attend(const AnyView& out, float* lse, const Keys& keys, 
         rest_until_here(probabilities);
         rest_until_here(output[0]);
         rescale(output, factors);
-        pack_probabilities(probabilities, scores);
+        pack_left(probabilities, scores);
         if (fetch.walk.more()) continue;
         wait_for_copies<0>();
         show_writes();

@@ -32,6 +32,7 @@ struct BackwardShape {
     static constexpr bool kPairs = sizeof(T) == 2;
     static constexpr int kWidth = kWidth_, kColumns = kWidth < 128 ? kWidth : 128;
     static constexpr int kParts = kWidth / kColumns;
+    static constexpr int kTurns = kParts;  // who take turns at a tile of queries, each for its columns of dq
     static constexpr int kWarps = !kPairs && kWidth == 256 ? 2 : 4, kThreads = kWarps * kWarp;
     static constexpr int kKeys = kWarps * kStrip;
     static constexpr int kQueries = kWidth == 64 ? (kPairs ? 64 : 32) : kPairs && kWidth == 128 ? 32 : 16;
@@ -63,7 +64,7 @@ struct Gradient {
     const int32_t* starts;  // [segments + 1]: where its viewers begin, which segments see its keys
     const int32_t* viewers;
     const int32_t* bases;  // [segments]: tiles of queries of the segments before
-    uint32_t* turns;       // [1 + tiles of queries * G * parts], zero: the tickets, then turns
+    uint32_t* turns;       // [1 + tiles of queries * G * Shape::kTurns], zero: the tickets, then turns
     bool pairs;            // two numbers of dqkv may be added at once
 
     template <class Visit>
@@ -157,13 +158,13 @@ struct QueryStep {
                                          ? before + number - tile_of(seen - position0)
                                          : number - tile_of(seen));
         turn_at = 1 +
-                  ((walk.gradient.bases[walk.segment] + walk.tile) * sizes.G + walk.job.g) * Shape::kParts +
+                  ((walk.gradient.bases[walk.segment] + walk.tile) * sizes.G + walk.job.g) * Shape::kTurns +
                   walk.job.part;
     }
     __device__ int64_t place(int row) const { return int64_t{place0} + pairs.query(row); }
     // Copies of queries and upstream gradients begin; the thread's statistics are its result.
-    __device__ RowStats fetch(BackwardShared<T, Shape>& shared, int stage,
-                              const Gradient<T>& gradient) const {
+    template <class Shared>
+    __device__ RowStats fetch(Shared& shared, int stage, const Gradient<T>& gradient) const {
         const HeadSizes& sizes = gradient.keys.sizes;
         copy_tile<Shape::kThreads>(shared.queries[stage], rows, sizes.D,
                                    [&](int row) { return gradient.keys.query(place(row), pairs.head(row)); });

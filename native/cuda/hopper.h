@@ -21,6 +21,7 @@
 //                                      slab's rows are depths. c, a and b must rest until all but the last
 //                                      `later` groups are done
 //   WgmmaHeld<n>::run<turned b>(c, a, b, add)   the same with a in registers, as mma_bf16 takes it
+//   wait_for_group()                   a barrier of the 128 threads that multiply together
 //   show_writes()                      what the thread wrote to shared memory, also by copy_async, is there
 //   for wgmma
 //                                      behind the next barrier of the block

@@ -24,7 +24,7 @@ constexpr unsigned kMostThreads = 1024;
 constexpr size_t kMostShared = 227 << 10;  // of a block, H100 and H200
 constexpr size_t kSharedUnit = 1024;       // its address on a GPU begins at 0
 
-enum class Wait { None, Block, Warp, Change };
+enum class Wait { None, Block, Group, Warp, Change };
 
 struct LateCopy {
     void* shared;
@@ -138,6 +138,8 @@ bool release_waiting(Machine& m, unsigned count) {
         released = true;
     };
     release(0, count, Wait::Block);
+    for (unsigned first = 0; first < count; first += kGroup)
+        release(first, std::min(first + kGroup, count), Wait::Group);
     for (unsigned first = 0; first < count; first += kWarp)
         release(first, std::min(first + kWarp, count), Wait::Warp);
     if (!std::exchange(m.changed, false)) return released;
@@ -157,18 +159,19 @@ bool happen(Machine& m) {
 }
 
 [[noreturn]] void report_divergence(const Machine& m, unsigned count) {
-    unsigned ended = 0, block = 0, warp = 0, change = 0;
+    unsigned ended = 0, block = 0, group = 0, warp = 0, change = 0;
     for (unsigned i = 0; i < count; ++i) {
         const Thread& thread = m.threads[i];
         ++(thread.fiber.done()          ? ended
            : thread.wait == Wait::Block ? block
+           : thread.wait == Wait::Group ? group
            : thread.wait == Wait::Warp  ? warp
                                         : change);
     }
     throw std::runtime_error("simt: the threads of a block diverge: " + std::to_string(ended) +
                              " have ended, " + std::to_string(block) + " wait for the block, " +
-                             std::to_string(warp) + " for their warp, " + std::to_string(change) +
-                             " for a barrier of their own");
+                             std::to_string(group) + " for their group, " + std::to_string(warp) +
+                             " for their warp, " + std::to_string(change) + " for a barrier of their own");
 }
 
 void run_block(Machine& m, Extent grid, Extent block, Extent at, size_t shared_bytes) {
@@ -232,6 +235,10 @@ void wait_for_block() {
 
 void wait_for_warp() {
     wait(Wait::Warp);
+}
+
+void wait_for_group() {
+    wait(Wait::Group);
 }
 
 namespace {

@@ -34,6 +34,8 @@ std::byte* shared_memory();
 void wait_for_block();
 // Every thread of the warp.
 void wait_for_warp();
+// Every one of the 128 threads that make products of Hopper together.
+void wait_for_group();
 // Until something that any thread may wait for has changed: note_change() says so.
 void wait_for_change();
 void note_change();
@@ -54,7 +56,7 @@ void wait_for_copies(int later);
 // of the warp takes part.
 const std::byte* exchange(const void* value, size_t bytes);
 
-constexpr unsigned kWarp = 32;
+constexpr unsigned kWarp = 32, kGroup = 128;
 constexpr size_t kExchangeBytes = 64;
 
 }  // namespace attune::simt

@@ -37,6 +37,9 @@ void take_registers() {}
 template <int kRegisters>
 void give_registers() {}
 
+inline void wait_for_group() {
+    simt::wait_for_group();
+}
 inline void show_writes() {}
 template <class Registers>
 void rest_until_here(Registers&) {}
