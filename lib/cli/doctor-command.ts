@@ -44,10 +44,10 @@ function text(report: DoctorReport): string {
 }
 
 function backendLines({ name, stage, reason, devices = [] }: BackendInfo): string[] {
-  const gpus = devices.map(
-    (gpu) =>
-      `  ${gpu.name}: compute capability ${gpu.capability}, driver for CUDA ${gpu.driver}, ${bytes(gpu.memory)}, ${bytes(gpu.free)} free`,
-  );
+  const gpus = devices.map(({ name: gpu, capability, driver, memory, free }) => {
+    const left = free === undefined ? "" : `, ${bytes(free)} free`;
+    return `  ${gpu}: compute capability ${capability}, driver for CUDA ${driver}, ${bytes(memory)}${left}`;
+  });
   return [`${name}: ${stage} (${reason})`, ...gpus];
 }
 

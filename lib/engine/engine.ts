@@ -98,6 +98,7 @@ export interface Engine {
   /** Instruction set of the CPU's kernels; "cuda" on a GPU. */
   readonly isa: string;
   readonly threads: number;
+  /** What this machine can do, as it is when it is asked. */
   readonly backends: readonly BackendInfo[];
   /**
    * Loads a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file; a PEFT folder with the
@@ -211,7 +212,6 @@ class NativeEngine implements Engine {
   readonly device: "cpu" | "cuda";
   readonly isa: string;
   readonly threads: number;
-  readonly backends = listBackends();
   readonly #addon: NativeAddon;
   readonly #handle: EngineHandle;
   /** Weak: a model that nobody holds any more is freed by its finalizer, without dispose(). */
@@ -234,6 +234,10 @@ class NativeEngine implements Engine {
     this.#handle = made.handle;
     this.isa = made.isa;
     this.threads = made.threads;
+  }
+
+  get backends(): readonly BackendInfo[] {
+    return listBackends();
   }
 
   async loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {

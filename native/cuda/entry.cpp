@@ -77,8 +77,11 @@ int32_t device_info(int32_t device, BackendDevice* out, char* error, size_t size
     out->driver_version = found.driver_version;
     out->multiprocessors = found.multiprocessors;
     out->memory_bytes = found.memory_bytes;
-    out->free_bytes = found.free_bytes;
     return 0;
+}
+
+int64_t free_bytes(int32_t device) {
+    return free_memory_of(device);
 }
 
 void* open_device(int32_t device, char* error, size_t size) {
@@ -124,6 +127,7 @@ extern "C" __attribute__((visibility("default"))) int32_t attune_backend_entry(u
             &ops,
             Shielded<device_count, 0>::call,
             Shielded<device_info, 1>::call,
+            Shielded<free_bytes, -1>::call,
             Shielded<open_device, nullptr>::call,
             Shielded<close_device, 0>::call,
             Shielded<reserved_bytes, 0>::call,

@@ -95,14 +95,11 @@ Status properties(Properties& out, int device) {
     cudaDeviceProp properties{};
     CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
     CUDA_CHECK(cudaSetDevice(device));
-    size_t free = 0, total = 0;
-    CUDA_CHECK(cudaMemGetInfo(&free, &total));
     out.name = properties.name;
     out.major = properties.major;
     out.minor = properties.minor;
     out.multiprocessors = properties.multiProcessorCount;
-    out.memory_bytes = static_cast<int64_t>(total);
-    out.free_bytes = static_cast<int64_t>(free);
+    out.memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
     out.shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
     out.driver_version = driver_version();
     cudaFuncAttributes code{};

@@ -209,6 +209,16 @@ describe("several engines on GPUs", () => {
       );
     }));
 
+  it("show the memory that is free when they are asked", () =>
+    withMachine("devices=1", async () => {
+      await using engine = await onGpu();
+      const free = () => engine.backends[1]?.devices?.[0]?.free ?? Number.NaN;
+      const before = free();
+      await engine.loadModel(at("tiny"));
+      expect(free()).to.equal(before - engine.memory().device);
+      await withMachine("devices=1 free=999", () => expect(free()).to.be.NaN);
+    }));
+
   it("take the first GPU that can be used", () =>
     withOwnMachine({ file: at("second.so"), plan: "devices=2 properties@1=209" }, async () => {
       expect(listBackends()[1]?.devices?.map(({ index }) => index)).to.deep.equal([1]);

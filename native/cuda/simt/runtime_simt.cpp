@@ -215,15 +215,16 @@ Status properties(Properties& out, int device) {
     simt::read_environment();
     const simt::MachineFacts facts = simt::machine_facts();
     if (const Status status = use_device(device); status != Status::Ok) return status;
-    out = {"simt",
-           facts.capability / 10,
-           facts.capability % 10,
-           4,
-           facts.memory_bytes,
-           memory_of(device).free_bytes(),
-           int64_t{227} << 10,
+    out = {"simt",      facts.capability / 10, facts.capability % 10,
+           4,           facts.memory_bytes,    int64_t{227} << 10,
            facts.driver};
     return asked(Call::Properties, "cudaFuncGetAttributes", device);
+}
+
+int64_t free_memory_of(int device) {
+    simt::read_environment();
+    const bool there = device >= 0 && device < simt::machine_facts().devices;
+    return there && simt::error_of(Call::Free, device) == 0 ? memory_of(device).free_bytes() : -1;
 }
 
 Status use_device(int device) {
