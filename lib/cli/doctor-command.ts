@@ -10,7 +10,8 @@ import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
 const example = `
-The exit code is 0 when the addon loads and computes, 1 when it does not. It is tried in a process of its own.
+The exit code is 0 when the addon loads and computes, 1 when it does not. It is tried in a process of its own,
+and so is the GPU where there is one.
 
 Example:
   attune doctor --json`;
