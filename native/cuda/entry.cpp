@@ -49,12 +49,12 @@ int32_t device_count(char* error, size_t size) {
         if (count == 0) say("the driver shows no GPU", error, size);
         return count;
     }
-    const int version = driver_version();
-    const std::string driver = version == 0 ? "no NVIDIA driver is installed: "
-                               : version < runtime_version()
-                                   ? "the driver knows CUDA " + text_of(version) + ", the library needs " +
-                                         text_of(runtime_version()) + ": "
-                                   : "";
+    // What a toolkit built runs on every driver of its major version.
+    const int version = driver_version(), needed = runtime_version() / 1000 * 1000;
+    const std::string driver = version == 0       ? "no NVIDIA driver is installed: "
+                               : version < needed ? "the driver knows CUDA " + text_of(version) +
+                                                        ", the library needs " + text_of(needed) + ": "
+                                                  : "";
     say((driver + take_failure().text).c_str(), error, size);
     return 0;
 }

@@ -59,7 +59,7 @@ static_assert(fault_of(cudaErrorLaunchOutOfResources) == Fault::Call);
 Status checked(cudaError_t error, const char* call) {
     if (error == cudaSuccess) return Status::Ok;
     cudaGetLastError();  // or the next launch would report it again; what stays with the device stays
-    return report(error, call, cudaGetErrorName(error), cudaGetErrorString(error));
+    return report(error, call, cudaGetErrorName(error), cudaGetErrorString(error), CUDART_VERSION);
 }
 
 cudaStream_t stream_of(RawQueue* queue) {

@@ -159,6 +159,11 @@ void check_table(Checks& checks) {
     says("no driver", "count=35 driver=0", "no NVIDIA driver is installed", count);
     says("an old driver", "count=35 driver=12040", "the driver knows CUDA 12.4, the library needs 13.0",
          count);
+    says("an old driver for CUDA 13", "count=35 driver=12040", "of version 580 or newer", count);
+    says("an old driver for CUDA 12", "count=35 driver=11080 toolkit=12060",
+         "the driver knows CUDA 11.8, the library needs 12.0", count);
+    says("what to install for CUDA 12", "count=35 driver=11080 toolkit=12060", "of version 525 or newer",
+         count);
     says("no device", "count=100", "cudaErrorNoDevice", count);
     BackendDevice found{};
     const auto info = [&] { checks.expect("refused", table.device_info(0, &found, text, sizeof text) != 0); };

@@ -52,6 +52,7 @@ bool set_fact(MachineFacts& facts, const std::string& name, int value) {
     int* fact = name == "devices"      ? &facts.devices
                 : name == "capability" ? &facts.capability
                 : name == "driver"     ? &facts.driver
+                : name == "toolkit"    ? &facts.toolkit
                 : name == "slow"       ? &facts.slow
                                        : nullptr;
     if (fact != nullptr) *fact = value;

@@ -134,9 +134,10 @@ thread_local int current = 0;
 std::atomic<int64_t> misplaced{0};
 
 Status failed(int error, const char* call) {
+    const int toolkit = gpu::runtime_version();
     for (const gpu::KnownError& known : gpu::kKnownErrors)
-        if (known.number == error) return gpu::report(error, call, known.name, "simulated");
-    return gpu::report(error, call, ("cudaError_t " + std::to_string(error)).c_str(), "simulated");
+        if (known.number == error) return gpu::report(error, call, known.name, "simulated", toolkit);
+    return gpu::report(error, call, ("cudaError_t " + std::to_string(error)).c_str(), "simulated", toolkit);
 }
 
 Status asked(Call call, const char* name, int device = current) {
@@ -199,7 +200,7 @@ int driver_version() {
 }
 
 int runtime_version() {
-    return 13000;
+    return simt::machine_facts().toolkit;
 }
 
 Status count_devices(int& count) {
