@@ -83,7 +83,7 @@ export interface BackendInfo {
   /** How far it went: the library is there, opens, has its entry, fits this engine, shows a device. */
   readonly stage: CudaStage;
   readonly reason: string;
-  /** GPUs that can be used. */
+  /** GPUs that are new enough. They are only looked at: whether one works shows when it is opened. */
   readonly devices?: readonly CudaDevice[];
   /** Instruction sets, best first; emulated ones are for tests. */
   readonly isas?: readonly IsaInfo[];

@@ -95,9 +95,19 @@ Device* Device::open(int index) {
 Status Device::open() {
     Status status = enter_device(index_);
     if (status == Status::Ok) status = gpu::properties(properties_, index_);
+    if (status == Status::Ok) status = find_code();
     if (status == Status::Ok) status = Queue::open(queue_);
     if (status == Status::Ok) status = allocate_pinned(&transfer_, kTransferBytes);
     return status == Status::Ok ? choose_gemm() : status;
+}
+
+Status Device::find_code() const {
+    const Status status = gpu::find_code();
+    if (status == Status::Ok) return status;
+    const Failure failure = take_failure();
+    set_failure(status, "%s, compute capability %d.%d: %s", properties_.name.c_str(), properties_.major,
+                properties_.minor, failure.text);
+    return status;
 }
 
 // The library may have been built without sm_90a, or the driver may have taken other code: the code itself

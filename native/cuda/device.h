@@ -114,6 +114,7 @@ class Device {
   private:
     Device() = default;
     Status open();
+    Status find_code() const;
     Status choose_gemm();
     // A piece of the arena, which grows where it must.
     Status take_piece(MemoryBlock& block, int64_t bytes);

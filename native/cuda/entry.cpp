@@ -61,12 +61,8 @@ int32_t device_count(char* error, size_t size) {
 
 int32_t device_info(int32_t device, BackendDevice* out, char* error, size_t size) {
     Properties found;
-    const Status status = properties(found, device);
-    const std::string capability = std::to_string(found.major) + "." + std::to_string(found.minor);
-    if (status != Status::Ok) {
-        const std::string name =
-            found.name.empty() ? "" : found.name + ", compute capability " + capability + ": ";
-        say((name + take_failure().text).c_str(), error, size);
+    if (properties(found, device) != Status::Ok) {
+        say(take_failure().text, error, size);
         return 1;
     }
     *out = {};

@@ -94,7 +94,6 @@ Status count_devices(int& count) {
 Status properties(Properties& out, int device) {
     cudaDeviceProp properties{};
     CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
-    CUDA_CHECK(cudaSetDevice(device));
     out.name = properties.name;
     out.major = properties.major;
     out.minor = properties.minor;
@@ -102,13 +101,17 @@ Status properties(Properties& out, int device) {
     out.memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
     out.shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
     out.driver_version = driver_version();
-    cudaFuncAttributes code{};
-    CUDA_CHECK(cudaFuncGetAttributes(&code, probe_kernel));
     return Status::Ok;
 }
 
 Status use_device(int device) {
     CUDA_CHECK(cudaSetDevice(device));
+    return Status::Ok;
+}
+
+Status find_code() {
+    cudaFuncAttributes code{};
+    CUDA_CHECK(cudaFuncGetAttributes(&code, probe_kernel));
     return Status::Ok;
 }
 

@@ -167,9 +167,17 @@ void check_table(Checks& checks) {
     says("no device", "count=100", "cudaErrorNoDevice", count);
     BackendDevice found{};
     const auto info = [&] { checks.expect("refused", table.device_info(0, &found, text, sizeof text) != 0); };
-    says("another architecture", "properties=209 capability=75", "simt, compute capability 7.5: cudaFunc",
-         info);
+    says("a device that cannot be looked at", "properties=100", "cudaErrorNoDevice", info);
+    // Nothing is taken of a device that nobody opens.
+    says("looking at a device", "use=46 code=46 queue=46 allocate=46 pinned=46 launch=46", "", [&] {
+        std::thread([&] {
+            checks.expect("looks", table.device_info(0, &found, text, sizeof text) == 0 &&
+                                       table.free_bytes(0) > 0 && found.memory_bytes > 0);
+        }).join();
+    });
     const auto open = [&] { checks.expect("not opened", table.open(0, text, sizeof text) == nullptr); };
+    says("another architecture", "code=209 capability=75",
+         "simt, compute capability 7.5: cudaFuncGetAttributes: cudaErrorNoKernelImageForDevice", open);
     says("a device that is taken", "use=46", "cudaErrorDevicesUnavailable", [&] {
         std::thread(open).join();  // whose device is none yet
     });

@@ -13,8 +13,8 @@ namespace attune::simt {
 
 namespace {
 
-constexpr const char* kCallNames[] = {"count",    "properties", "use",    "queue", "free",
-                                      "allocate", "pinned",     "launch", "copy",  "wait"};
+constexpr const char* kCallNames[] = {"count",    "properties", "use",    "code", "queue", "free",
+                                      "allocate", "pinned",     "launch", "copy", "wait"};
 constexpr int kCalls = static_cast<int>(std::size(kCallNames));
 
 struct PlannedError {

@@ -17,7 +17,7 @@
 
 namespace attune::simt {
 
-enum class Call : int32_t { Count, Properties, Use, Queue, Free, Allocate, Pinned, Launch, Copy, Wait };
+enum class Call : int32_t { Count, Properties, Use, Code, Queue, Free, Allocate, Pinned, Launch, Copy, Wait };
 
 constexpr int kMostDevices = 4;
 

@@ -215,11 +215,10 @@ Status count_devices(int& count) {
 Status properties(Properties& out, int device) {
     simt::read_environment();
     const simt::MachineFacts facts = simt::machine_facts();
-    if (const Status status = use_device(device); status != Status::Ok) return status;
     out = {"simt",      facts.capability / 10, facts.capability % 10,
            4,           facts.memory_bytes,    int64_t{227} << 10,
            facts.driver};
-    return asked(Call::Properties, "cudaFuncGetAttributes", device);
+    return asked(Call::Properties, "cudaGetDeviceProperties", device);
 }
 
 int64_t free_memory_of(int device) {
@@ -234,6 +233,10 @@ Status use_device(int device) {
     const Status status = asked(Call::Use, "cudaSetDevice", device);
     if (status == Status::Ok) current = device;
     return status;
+}
+
+Status find_code() {
+    return asked(Call::Code, "cudaFuncGetAttributes");
 }
 
 Status free_memory(int64_t& bytes) {
