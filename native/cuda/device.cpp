@@ -29,36 +29,22 @@ Status enter_device(int index) {
 
 // ---- staging
 
-void Staging::release_place(const StagedPlace& place) {
-    if (place.device != nullptr) device_.give_back_piece(place.device);
-    if (place.pinned != nullptr) release_pinned(place.pinned);
-}
-
 void Staging::drop() {
-    release_place(memory_);
-    for (const StagedPlace& place : retired_) release_place(place);
+    device_.give_back_both(std::exchange(memory_, {}));
+    for (const StagedPlace& place : retired_) device_.give_back_both(place);
     retired_.clear();
-    memory_ = {};
     size_ = used_ = 0;
 }
 
 Status Staging::grow(int64_t size) {
-    for (const StagedPlace& place : retired_) release_place(place);
+    for (const StagedPlace& place : retired_) device_.give_back_both(place);
     retired_.clear();
     if (size_ > 0) retired_.push_back(memory_);
     memory_ = {};
     size_ = 0;
-    void* pinned = nullptr;
-    MemoryBlock block;
-    Status status = allocate_pinned(&pinned, size);
-    if (status == Status::Ok) status = device_.take_piece(block, size);
-    if (status != Status::Ok) {
-        if (pinned != nullptr) release_pinned(pinned);
-        return status;
-    }
-    memory_ = {static_cast<std::byte*>(pinned), static_cast<std::byte*>(block.data)};
-    size_ = size;
-    return Status::Ok;
+    const Status status = device_.take_both(memory_, size);
+    if (status == Status::Ok) size_ = size;
+    return status;
 }
 
 Status Staging::take(StagedPlace& place, int64_t bytes) {
@@ -96,7 +82,7 @@ Status Device::open() {
     Status status = enter_device(index_);
     if (status == Status::Ok) status = gpu::properties(properties_, index_);
     if (status == Status::Ok) status = find_code();
-    if (status == Status::Ok) status = Queue::open(queue_);
+    if (status == Status::Ok) status = Queue::open(queue_, *this);
     if (status == Status::Ok) status = allocate_pinned(&transfer_, kTransferBytes);
     return status == Status::Ok ? choose_gemm() : status;
 }
@@ -167,6 +153,24 @@ void Device::give_back_piece(void* data) {
     arena_.give_back(data);
 }
 
+Status Device::take_both(StagedPlace& place, int64_t bytes) {
+    void* pinned = nullptr;
+    MemoryBlock block;
+    Status status = take_piece(block, bytes);
+    if (status != Status::Ok) return status;
+    status = allocate_pinned(&pinned, bytes);
+    if (status == Status::Ok)
+        place = {static_cast<std::byte*>(pinned), static_cast<std::byte*>(block.data)};
+    else
+        give_back_piece(block.data);
+    return status;
+}
+
+void Device::give_back_both(const StagedPlace& place) {
+    if (place.device != nullptr) give_back_piece(place.device);
+    if (place.pinned != nullptr) release_pinned(place.pinned);
+}
+
 void Device::release_tensor(MemoryBlock block) {
     give_back(block);
     // An op of another thread has need of work space and may leave tensors behind.
@@ -197,7 +201,10 @@ void Device::drop_unused() {
     const Failure earlier = last_failure();
     enter_device(index_);
     if (transfers_ != nullptr) transfers_->finish();
-    if (queue_ != nullptr) wait(queue_);
+    if (queue_ != nullptr) {
+        wait(queue_);
+        queue_->drop_memory();
+    }
     restore_failure(earlier);
     staging_.drop();
     const std::scoped_lock lock(mutex_);

@@ -163,6 +163,44 @@ void check_reserve(Checks& checks) {
     expect_works(checks, "after that the step", engine);
 }
 
+// Steps of a few ops, as often as asked: how many ran as a graph that was made for them, and again as that.
+struct Steps {
+    int64_t ordinary, recorded, replayed;
+    bool operator==(const Steps&) const = default;
+};
+Steps run_steps(Checks& checks, Engine& engine, int count) {
+    TensorMemory numbers(*engine.ops, engine.stream, 4096);
+    const gpu::StepCounts before = engine.device->step_counts();
+    for (int i = 0; i < count; ++i) {
+        checks.expect_ok("begin_step", engine.ops->begin_step(5, &engine.stream));
+        checks.expect_ok("fill", engine.ops->fill(numbers.floats(), 1, 1024, &engine.stream));
+        checks.expect_ok("finish", engine.ops->finish(&engine.stream));
+    }
+    const gpu::StepCounts& after = engine.device->step_counts();
+    return {after.ordinary - before.ordinary, after.recorded - before.recorded,
+            after.replayed - before.replayed};
+}
+
+// The memory of steps is the engine's: counted, given back, and not asked for at every step once it is
+// refused.
+void check_step_memory(Checks& checks) {
+    Engine engine;
+    const int64_t taken = gpu::free_memory_of(0) + engine.device->reserved_bytes();
+    {
+        const Plan plan("pinned@1=2");
+        checks.expect("steps without memory are ordinary, and ask once",
+                      run_steps(checks, engine, 4) == Steps{4, 0, 0});
+        checks.expect_ok("memory_trim", engine.ops->memory_trim(&engine.stream));
+        checks.expect("afterwards they take it", run_steps(checks, engine, 4) == Steps{1, 1, 2});
+    }
+    checks.expect("no memory is taken beside what is counted",
+                  taken == gpu::free_memory_of(0) + engine.device->reserved_bytes());
+    checks.expect_ok("memory_trim", engine.ops->memory_trim(&engine.stream));
+    checks.expect("what was given back is made again", run_steps(checks, engine, 3) == Steps{1, 1, 1});
+    engine.model.reset();
+    checks.expect("without a model nothing is kept of steps", engine.device->reserved_bytes() == 0);
+}
+
 // ---- devices
 
 void check_lost(Checks& checks) {
@@ -245,6 +283,7 @@ void check_engines(Checks& checks) {
 void check_faults(Checks& checks) {
     check_memory(checks);
     check_reserve(checks);
+    check_step_memory(checks);
     check_lost(checks);
     check_architecture(checks);
     check_devices(checks);
