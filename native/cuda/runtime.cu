@@ -7,6 +7,9 @@
 
 #include <cstddef>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "cuda/fault.h"
 #include "cuda/gpu_nvcc.h"
@@ -243,6 +246,21 @@ void release_graph(RawGraph* graph) {
 
 Status launched(const char* kernel) {
     return checked(cudaGetLastError(), kernel);
+}
+
+Status allow_shared(const char* name, const void* kernel, size_t bytes) {
+    static std::mutex mutex;
+    static auto* allowed = new std::map<std::pair<const void*, int>, size_t>;  // by kernel and device
+    int device = 0;
+    CUDA_CHECK(cudaGetDevice(&device));
+    const std::scoped_lock lock(mutex);
+    size_t& most = (*allowed)[{kernel, device}];
+    if (bytes <= most) return Status::Ok;
+    const Status status = checked(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        name);
+    if (status == Status::Ok) most = bytes;
+    return status;
 }
 
 // ---- tensor maps: the one function of the driver itself, found at run time
