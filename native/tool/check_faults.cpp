@@ -14,6 +14,7 @@
 #include "cuda/device.h"
 #include "cuda/simt/machine_simt.h"
 #include "cuda/simt/runtime_simt.h"
+#include "cuda/simt/work_queue.h"
 #include "tool/check.h"
 #include "tool/tiny_model.h"
 
@@ -263,17 +264,21 @@ void check_devices(Checks& checks) {
     checks.expect("nothing is given back to the wrong device", simt::misplaced_releases() == misplaced);
 }
 
-// Engines of several threads on one device.
-void check_engines(Checks& checks) {
+// Engines of several threads on one device or on two, whose queues run as late or as early as they may.
+void check_engines(Checks& checks, simt::Lag lag) {
     want_loss();
+    const Plan plan("devices=2");
+    simt::set_lag(lag);
     double losses[3] = {};
+    int next = 0;
     std::vector<std::thread> threads;
     for (double& loss : losses)
-        threads.emplace_back([&loss] {
-            Engine engine;
+        threads.emplace_back([&loss, index = next++ / 2] {
+            Engine engine(index);
             for (int i = 0; i < 2; ++i) loss = engine.loss();
         });
     for (std::thread& thread : threads) thread.join();
+    simt::set_lag(simt::Lag::Late);
     for (const double& loss : losses) {
         const double want = want_loss();
         checks.expect_same("the step of one of three engines", {&loss, 1}, {&want, 1});
@@ -287,7 +292,7 @@ void check_faults(Checks& checks) {
     check_lost(checks);
     check_architecture(checks);
     check_devices(checks);
-    check_engines(checks);
+    for (const simt::Lag lag : {simt::Lag::Late, simt::Lag::Early}) check_engines(checks, lag);
 }
 
 const Register faults("device_faults", Runs::PerDevice, check_faults);

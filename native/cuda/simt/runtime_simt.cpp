@@ -27,7 +27,7 @@ using Work = std::vector<std::function<void()>>;
 
 struct gpu::RawQueue {
     int device = 0;
-    simt::WorkQueue work{};
+    simt::WorkQueue work{device};
     bool capturing = false;
     Work captured{};
 };
@@ -114,7 +114,7 @@ DeviceMemory& memory_of(int device) {
 // The host may touch no memory of the device but meanwhile; queues of all engines take turns.
 class Running {
   public:
-    explicit Running(DeviceMemory& memory) : memory_(memory), turn_(turns()) {
+    explicit Running(DeviceMemory& memory) : memory_(memory), turn_(simt::turn_of_queues()) {
         mprotect(memory_.base, kDeviceBytes, PROT_READ | PROT_WRITE);
     }
     ~Running() { mprotect(memory_.base, kDeviceBytes, PROT_NONE); }
@@ -122,10 +122,6 @@ class Running {
     Running& operator=(const Running&) = delete;
 
   private:
-    static std::mutex& turns() {
-        static std::mutex mutex;
-        return mutex;
-    }
     DeviceMemory& memory_;
     std::unique_lock<std::mutex> turn_;
 };
