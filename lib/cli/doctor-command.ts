@@ -33,9 +33,9 @@ export function doctorCommand(terminal: Terminal, ended: (code: number) => void)
 }
 
 function text(report: DoctorReport): string {
-  const { versions, machine, backends, isas } = report;
+  const { versions, processor, backends, isas } = report;
   const numbered = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  const lines = [numbered.join(", "), machine, "", addonText(report)];
+  const lines = [numbered.join(", "), processor, "", addonText(report)];
   lines.push(...backends.flatMap(backendLines));
   if (isas.length > 0) {
     const rows = isas.map((isa) => [isa.name, stateOf(isa)]);

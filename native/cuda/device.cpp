@@ -7,13 +7,14 @@
 #include <string_view>
 #include <utility>
 
+#include "core/size_text.h"
+
 namespace attune::gpu {
 
 namespace {
 
 constexpr int64_t kStagingBytes = int64_t{4} << 20;
 constexpr int64_t kTransferBytes = int64_t{8} << 20;
-constexpr int64_t kMebibyte = int64_t{1} << 20;
 
 // The runtime remembers a device per thread, and asking it costs more than this.
 thread_local int current_device = -1;
@@ -236,14 +237,11 @@ void Device::say_refusal(int64_t bytes) {
     int64_t free = 0;
     const Failure failure = take_failure();
     if (free_memory(free) != Status::Ok) return;  // it says why
-    set_failure(
-        Status::Memory,
-        "%s: %lld MiB were asked for, of the GPU's %lld MiB %lld are free, and %lld of the %lld MiB that "
-        "this engine holds",
-        failure.text, static_cast<long long>((bytes + kMebibyte - 1) / kMebibyte),
-        static_cast<long long>(properties_.memory_bytes / kMebibyte),
-        static_cast<long long>(free / kMebibyte), static_cast<long long>(arena_.free_bytes() / kMebibyte),
-        static_cast<long long>(arena_.reserved_bytes() / kMebibyte));
+    const SizeText asked(bytes), memory(properties_.memory_bytes), left(free), own(arena_.free_bytes()),
+        held(arena_.reserved_bytes());
+    set_failure(Status::Memory,
+                "%s: %s were asked for, of the GPU's %s %s are free, and %s of the %s that this engine holds",
+                failure.text, asked.text, memory.text, left.text, own.text, held.text);
 }
 
 Status Device::reserve(int64_t bytes) {

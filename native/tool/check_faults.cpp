@@ -129,8 +129,7 @@ void check_memory(Checks& checks) {
     {
         const Plan plan("memory=96");
         const int64_t free = engine.device->available_bytes();
-        expect_fault(checks, "more than the device has is not reserved", Code::Memory,
-                     "of the GPU's 4096 MiB",
+        expect_fault(checks, "more than the device has is not reserved", Code::Memory, "of the GPU's 4.29 GB",
                      [&] { engine.model->prepare(free + (1 << 20), 8, 8, false, engine.stream); });
     }
     engine.model.reset();

@@ -39,6 +39,7 @@ describe("attune doctor", () => {
     ]) {
       expect(stdout).to.match(line);
     }
+    expect(stdout, "all sizes are in one unit").to.not.match(/[KMG]iB/);
   });
 
   it("gives the same as JSON", async () => {

@@ -87,7 +87,7 @@ describe("an engine on a GPU where something fails", () => {
       const model = await engine.loadModel(at("tiny"));
       const large = demonstrations(100, 60, 60);
       const step = () => model.step(large, { kind: "nll", normaliser: large.counts.targets });
-      await expectFailure(step, "ATTUNE_MEMORY", "of the GPU's 68 MiB");
+      await expectFailure(step, "ATTUNE_MEMORY", "of the GPU's 71.3 MB");
       expect(await lossOf(model)).to.equal(want);
       await model.dispose();
       expect(engine.memory().device).to.equal(0);
@@ -116,7 +116,9 @@ describe("an engine on a GPU where something fails", () => {
       const room = { rows: 64, targets: 64, training: true };
       const error = await failureOf(() => model.reserve?.({ bytes: 200 * MEBIBYTE, ...room }));
       expect(error.code).to.equal("ATTUNE_MEMORY");
-      expect(error.message).to.contain("Expected to reserve 200 MiB").and.to.contain("of the GPU's 100 MiB");
+      expect(error.message)
+        .to.contain("Expected to reserve 209.7 MB")
+        .and.to.contain("of the GPU's 104.9 MB");
       expect(await lossOf(model)).to.equal(want);
     }));
 
