@@ -8,7 +8,7 @@ import { type ConvertSettings, commandSchemas } from "../options/index.js";
 import { addFlags, givenOptions } from "./flags.js";
 import { grouped } from "./format.js";
 import { exitCodes } from "./report-error.js";
-import type { Terminal } from "./terminal.js";
+import { engineLogger, type Terminal } from "./terminal.js";
 
 const example = `
 Merging is done in fp32 and rounded once. --split writes the base and the adapter apart, so that peft finds both also where the
@@ -45,7 +45,10 @@ async function convert(settings: ConvertSettings, terminal: Terminal): Promise<n
   const controller = new AbortController();
   const { signal } = controller;
   const stopListening = terminal.onInterrupt(() => controller.abort());
-  const engine = await createEngine(threads === undefined ? {} : { threads });
+  const engine = await createEngine({
+    logger: engineLogger(terminal),
+    ...(threads === undefined ? {} : { threads }),
+  });
   try {
     const parts = { model, ...(adapter === undefined ? {} : { adapter }) };
     const { kind, folders, parameters } = await convertModel({

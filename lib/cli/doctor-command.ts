@@ -10,7 +10,8 @@ import { exitCodes } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
 const example = `
-The exit code is 0 when the addon loads and computes, 1 when it does not. It is tried in a process of its own.
+The exit code is 0 when the addon loads and computes, 1 when it does not. It is tried in a process of its own,
+and so is the GPU where there is one.
 
 Example:
   attune doctor --json`;
@@ -32,9 +33,9 @@ export function doctorCommand(terminal: Terminal, ended: (code: number) => void)
 }
 
 function text(report: DoctorReport): string {
-  const { versions, machine, backends, isas } = report;
+  const { versions, processor, backends, isas } = report;
   const numbered = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  const lines = [numbered.join(", "), machine, "", addonText(report)];
+  const lines = [numbered.join(", "), processor, "", addonText(report)];
   lines.push(...backends.flatMap(backendLines));
   if (isas.length > 0) {
     const rows = isas.map((isa) => [isa.name, stateOf(isa)]);
@@ -44,10 +45,10 @@ function text(report: DoctorReport): string {
 }
 
 function backendLines({ name, stage, reason, devices = [] }: BackendInfo): string[] {
-  const gpus = devices.map(
-    (gpu) =>
-      `  ${gpu.name}: compute capability ${gpu.capability}, driver for CUDA ${gpu.driver}, ${bytes(gpu.memory)}, ${bytes(gpu.free)} free`,
-  );
+  const gpus = devices.map(({ name: gpu, capability, driver, memory, free }) => {
+    const left = free === undefined ? "" : `, ${bytes(free)} free`;
+    return `  ${gpu}: compute capability ${capability}, driver for CUDA ${driver}, ${bytes(memory)}${left}`;
+  });
   return [`${name}: ${stage} (${reason})`, ...gpus];
 }
 

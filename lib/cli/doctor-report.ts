@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { defaultTokenCache } from "../data/index.js";
 import type { BackendInfo, IsaInfo } from "../engine/index.js";
 import { reasonOf } from "../errors/index.js";
-import { machineLine, versions } from "../train/index.js";
+import { machineLine, processorName, versions } from "../train/index.js";
 
 /** What the child found out. `crashed`: it ended without an answer. */
 export interface ProbeAnswer {
@@ -22,6 +22,7 @@ export interface ProbeAnswer {
 
 export interface DoctorReport {
   readonly machine: string;
+  readonly processor: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly addon: Omit<ProbeAnswer, "backends">;
   readonly backends: readonly BackendInfo[];
@@ -41,6 +42,7 @@ export async function examineMachine(): Promise<DoctorReport> {
   const limit = process.constrainedMemory?.();
   return {
     machine: machineLine(),
+    processor: `${processorName()}, ${process.platform} ${process.arch}`,
     versions: versions(),
     addon,
     backends,

@@ -6,7 +6,7 @@ import { createEngine, type Engine, type FrozenModel, isPeftFolder, type Model }
 import { peftBase } from "../engine/peft-folder.js";
 import { AttuneError, fail } from "../errors/index.js";
 import { differingToken, loadTokenizer, type Tokenizer } from "../text/index.js";
-import type { Terminal } from "./terminal.js";
+import { engineLogger, type Terminal } from "./terminal.js";
 
 /** The settings that say which model, and where it computes. */
 export interface ModelSettings {
@@ -40,7 +40,7 @@ export async function withModels<Result>(
   const engine = await createEngine({
     device,
     ...(threads === undefined ? {} : { threads }),
-    logger: { warn: (text) => terminal.stderr.write(`${text}\n`) },
+    logger: engineLogger(terminal),
   });
   try {
     const base = await engine.loadModel(path, { dtype, signal });

@@ -13,7 +13,7 @@ import { printOptions } from "./print-options.js";
 import { promptsOf } from "./prompts.js";
 import { exitCodes } from "./report-error.js";
 import { samplingOf } from "./sampling.js";
-import type { Terminal } from "./terminal.js";
+import { engineLogger, type Terminal } from "./terminal.js";
 
 const example = `
 A text prompt is continued as it stands, as in training on plain text. Messages (rows of --prompts, --chat, or text with
@@ -67,7 +67,7 @@ async function withModel(
     engine = await createEngine({
       device,
       ...(threads === undefined ? {} : { threads }),
-      logger: { warn: (text) => terminal.stderr.write(`${text}\n`) },
+      logger: engineLogger(terminal),
     });
     const model = await engine.loadModel(path, { dtype, ...(adapter === undefined ? {} : { adapter }) });
     return await use({ model, tokenizer });

@@ -9,12 +9,12 @@ import { AttuneError, reasonOf } from "../errors/index.js";
 import { writeTinyModel } from "../world/index.js";
 import type { ProbeAnswer } from "./doctor-report.js";
 
-/** A tiny model through the kernels that this processor gets, in both number formats. */
-async function compute(): Promise<string> {
+/** A tiny model through the kernels that this machine gets, in both number formats. */
+async function compute(device: "cpu" | "cuda"): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "attune-doctor-"));
   try {
     await writeTinyModel({ folder, seed: 0 });
-    const engine = await createEngine({ device: "cpu" });
+    const engine = await createEngine({ device });
     for (const dtype of ["fp32", "bf16"] as const) {
       const model = await engine.loadModel(folder, { dtype });
       const [values] = await model.logprobs([{ prompt: "a", completion: "bc" }]);
@@ -29,15 +29,37 @@ async function compute(): Promise<string> {
   }
 }
 
+const send = (answer: ProbeAnswer): Promise<void> =>
+  new Promise((resolve) => process.send?.(answer, () => resolve()));
+
+/** Looking at a GPU says nothing of its kernels and of the settings: computing does. */
+async function withGpuTried(answer: ProbeAnswer): Promise<ProbeAnswer> {
+  const endedAt = (reason: string): ProbeAnswer => ({
+    ...answer,
+    backends: answer.backends.map((backend) =>
+      backend.name === "cuda" ? { ...backend, stage: "probe", reason } : backend,
+    ),
+  });
+  if (answer.backends.every(({ name, stage }) => name !== "cuda" || stage !== "ok")) return answer;
+  // What is known where the process ends of it.
+  await send(endedAt("a process that computed on the GPU ended"));
+  try {
+    await compute("cuda");
+    return answer;
+  } catch (error) {
+    return endedAt(reasonOf(error));
+  }
+}
+
 async function answer(): Promise<ProbeAnswer> {
   try {
     const backends = listBackends();
-    return { stage: "ok", backends, isa: await compute() };
+    return await withGpuTried({ stage: "ok", backends, isa: await compute("cpu") });
   } catch (error) {
     const code = error instanceof AttuneError ? error.code : "ATTUNE_INTERNAL";
     return { stage: "failed", backends: [], reason: `${reasonOf(error)} [${code}]` };
   }
 }
 
-const reply = await answer();
-process.send?.(reply, () => process.disconnect());
+await send(await answer());
+process.disconnect();

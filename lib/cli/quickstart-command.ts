@@ -34,6 +34,7 @@ export function quickstartCommand(terminal: Terminal, ended: (code: number) => v
         output: output ?? nextFolder("runs"),
         seed,
         ...(threads === undefined ? {} : { threads }),
+        logger: { warn: (text) => progress.note(text) },
         onStart: (control) => runs.push(control),
         onStage: ({ number, count, text }) => progress.note(`stage ${number} of ${count}: ${text}`),
         onEvent: (event) => progress.show(event),

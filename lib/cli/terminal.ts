@@ -37,6 +37,11 @@ export interface Terminal {
   quit(code: number): void;
 }
 
+/** The logger of a command's engines: what somebody should know goes to standard error, such as why the CPU is used. */
+export function engineLogger({ stderr }: Pick<Terminal, "stderr">): { warn(text: string): void } {
+  return { warn: (text) => stderr.write(`${text}\n`) };
+}
+
 /** The real terminal of this process. A reader that closes its pipe ends the output, not what is being done. */
 export function processTerminal(): Terminal {
   const closed = new Set<() => void>();

@@ -61,7 +61,8 @@ export interface CudaDevice {
   readonly multiprocessors: number;
   /** Bytes. */
   readonly memory: number;
-  readonly free: number;
+  /** Bytes that no process uses, when it was asked; undefined where the driver does not say. */
+  readonly free?: number;
 }
 
 export interface CudaFound {

@@ -1,7 +1,6 @@
 // An engine: the device, its threads and the models loaded on it.
 // Must not know trainers; files of a model are read by model-config.ts and native code.
 
-import { existsSync } from "node:fs";
 import { type AttuneError, fail, reasonOf } from "../errors/index.js";
 import type {
   CudaDevice,
@@ -13,6 +12,7 @@ import type {
   ScoreDraw,
 } from "./addon-types.js";
 import { readScoreNormalisation } from "./attune-json.js";
+import { chosenGpus, type Gpu, openFirst } from "./chosen-gpu.js";
 import type {
   AdapterOptions,
   AvailableMemory,
@@ -32,7 +32,7 @@ import { readModelConfig } from "./model-config.js";
 import type { ModelConfig, ModelDescription } from "./model-description.js";
 import { ModelJobs } from "./model-jobs.js";
 import { callNative, runJob } from "./native-job.js";
-import { expectDType, expectKeys, expectOneOf, expectWeightPlace, threadCount } from "./options.js";
+import { expectDType, expectKeys, expectWeightPlace, threadCount } from "./options.js";
 import { isPeftFolder, peftBase } from "./peft-folder.js";
 import { expectNoHead, scoreHeadOptions, withScoreHeads } from "./score-head.js";
 
@@ -48,7 +48,10 @@ export interface EngineOptions {
   readonly device?: "auto" | "cpu" | "cuda" | `cuda:${number}`;
   /** CPU threads; default ATTUNE_THREADS, else all the process may use. Engines with the same number share them. */
   readonly threads?: number;
-  /** Instruction set (see `backends`); default ATTUNE_ISA, else the best the processor has. */
+  /**
+   * Instruction set of the CPU's kernels (see `backends`); default ATTUNE_ISA, else the best the processor has. With device
+   * "auto" it means the CPU; a GPU has none to choose, and leaves ATTUNE_ISA aside.
+   */
   readonly isa?: string;
   /** Silent by default. */
   readonly logger?: Logger;
@@ -80,7 +83,7 @@ export interface BackendInfo {
   /** How far it went: the library is there, opens, has its entry, fits this engine, shows a device. */
   readonly stage: CudaStage;
   readonly reason: string;
-  /** GPUs that can be used. */
+  /** GPUs that are new enough. They are only looked at: whether one works shows when it is opened. */
   readonly devices?: readonly CudaDevice[];
   /** Instruction sets, best first; emulated ones are for tests. */
   readonly isas?: readonly IsaInfo[];
@@ -98,6 +101,7 @@ export interface Engine {
   /** Instruction set of the CPU's kernels; "cuda" on a GPU. */
   readonly isa: string;
   readonly threads: number;
+  /** What this machine can do, as it is when it is asked. */
   readonly backends: readonly BackendInfo[];
   /**
    * Loads a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file; a PEFT folder with the
@@ -147,18 +151,17 @@ export function describeAddon(): AddonDescription {
 /** Throws ATTUNE_OPTION, ATTUNE_BACKEND, ATTUNE_ADDON_LOAD. */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   expectKeys("createEngine", options, ["device", "threads", "isa", "logger"]);
-  const { kind, index } = chosenDevice(options.device ?? "auto");
   const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
   const addon = loadAddon();
-  const gpu = kind === "cpu" ? undefined : chosenGpu(kind, index, options.logger);
+  const { gpus, required } = chosenGpus(options);
   const isa = options.isa ?? process.env.ATTUNE_ISA ?? "";
   const onCpu = () => callNative(() => addon.createEngine(threads, isa, ""));
   const onGpu = ({ path, index }: Gpu) => callNative(() => addon.createEngine(threads, isa, path, index));
   let made: ReturnType<typeof onCpu> | undefined;
   try {
-    made = gpu === undefined ? undefined : onGpu(gpu);
+    made = gpus.length === 0 ? undefined : openFirst(gpus, onGpu, options.logger);
   } catch (error) {
-    if (kind === "cuda") throw error;
+    if (required) throw error;
     options.logger?.warn?.(`Using the CPU: ${reasonOf(error)}`);
   }
   const device = made === undefined ? "cpu" : "cuda";
@@ -167,51 +170,10 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   return new NativeEngine(addon, made, device, options.logger);
 }
 
-interface ChosenDevice {
-  readonly kind: "auto" | "cpu" | "cuda";
-  /** Of a GPU; undefined = the first that can be used. */
-  readonly index: number | undefined;
-}
-
-function chosenDevice(device: string): ChosenDevice {
-  const number = /^cuda:(\d+)$/.exec(device)?.[1];
-  if (number !== undefined) return { kind: "cuda", index: Number(number) };
-  return { kind: expectOneOf("device", device, ["auto", "cpu", "cuda"]), index: undefined };
-}
-
-interface Gpu {
-  readonly path: string;
-  readonly index: number;
-}
-
-/** Undefined where "auto" falls back to the CPU. Throws ATTUNE_BACKEND. */
-function chosenGpu(
-  kind: "auto" | "cuda",
-  index: number | undefined,
-  logger: Logger | undefined,
-): Gpu | undefined {
-  const { stage, reason, devices, path } = cudaState();
-  const found = devices.find((device) => index === undefined || device.index === index);
-  if (stage === "ok" && found !== undefined) return { path, index: found.index };
-  if (kind === "cuda") {
-    const text =
-      stage === "ok"
-        ? `Expected one of the CUDA devices (${devices.map((device) => device.index).join(", ")}) but received cuda:${index}.`
-        : `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
-    throw fail("ATTUNE_BACKEND", text, { details: { stage, reason, devices } });
-  }
-  const text = `Using the CPU: CUDA backend ${stage}: ${reason}.`;
-  // Where there is a GPU, somebody expects it to be used.
-  if (existsSync("/dev/nvidiactl")) logger?.warn?.(text);
-  else logger?.info?.(text);
-  return undefined;
-}
-
 class NativeEngine implements Engine {
   readonly device: "cpu" | "cuda";
   readonly isa: string;
   readonly threads: number;
-  readonly backends = listBackends();
   readonly #addon: NativeAddon;
   readonly #handle: EngineHandle;
   /** Weak: a model that nobody holds any more is freed by its finalizer, without dispose(). */
@@ -234,6 +196,10 @@ class NativeEngine implements Engine {
     this.#handle = made.handle;
     this.isa = made.isa;
     this.threads = made.threads;
+  }
+
+  get backends(): readonly BackendInfo[] {
+    return listBackends();
   }
 
   async loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {

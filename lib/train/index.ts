@@ -4,7 +4,7 @@ export { type DpoOptions, dpo } from "./dpo.js";
 export type { MetricsSink, OpenMetricsSink, SinkStart, WriteReport } from "./followers.js";
 export { type GrpoOptions, grpo } from "./grpo.js";
 export { type KtoOptions, kto } from "./kto.js";
-export { attuneVersion, machineLine, versions } from "./machine.js";
+export { attuneVersion, machineLine, processorName, versions } from "./machine.js";
 export type {
   DpoMetrics,
   EvalMetrics,

@@ -13,10 +13,14 @@ export function versions(): Readonly<Record<string, string>> {
   return { attune: attuneVersion, node: process.versions.node, napi: process.versions.napi ?? "none" };
 }
 
+/** `AMD EPYC 7B13` */
+export function processorName(): string {
+  return cpus()[0]?.model.trim() || "unknown processor";
+}
+
 /** `AMD EPYC 7B13, 2 threads, 23.5 GiB, linux x64` */
 export function machineLine(): string {
-  const processor = cpus()[0]?.model.trim() || "unknown processor";
   const memory = (totalmem() / 2 ** 30).toFixed(1);
   const threads = availableParallelism();
-  return `${processor}, ${threads} threads, ${memory} GiB, ${process.platform} ${process.arch}`;
+  return `${processorName()}, ${threads} threads, ${memory} GiB, ${process.platform} ${process.arch}`;
 }

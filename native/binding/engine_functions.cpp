@@ -26,7 +26,7 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
     return list;
 }
 
-// cuda(path): { stage, reason, devices: { index, name, capability, driver, multiprocessors, memory, free }[]
+// cuda(path): { stage, reason, devices: { index, name, capability, driver, multiprocessors, memory, free? }[]
 // }
 Napi::Value cuda(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -42,7 +42,8 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
                                  std::to_string(found.driver_version % 1000 / 10));
         device.Set("multiprocessors", found.multiprocessors);
         device.Set("memory", static_cast<double>(found.memory_bytes));
-        device.Set("free", static_cast<double>(found.free_bytes));
+        const int64_t free = library.table.free_bytes(found.index);  // now, not when the library was opened
+        if (free >= 0) device.Set("free", static_cast<double>(free));
         devices.Set(static_cast<uint32_t>(i), device);
     }
     Napi::Object result = Napi::Object::New(env);

@@ -10,7 +10,7 @@
 
 namespace attune {
 
-constexpr uint32_t kBackendAbi = 3;
+constexpr uint32_t kBackendAbi = 4;
 constexpr const char* kBackendEntry = "attune_backend_entry";
 
 struct BackendDevice {
@@ -20,7 +20,6 @@ struct BackendDevice {
     int32_t driver_version;  // 13000: what CUDA 13.0 needs
     int32_t multiprocessors;
     int64_t memory_bytes;
-    int64_t free_bytes;
 };
 
 struct BackendTable {
@@ -32,6 +31,8 @@ struct BackendTable {
     int32_t (*device_count)(char* error, size_t size);
     // 0, or another number with a text.
     int32_t (*device_info)(int32_t device, BackendDevice* out, char* error, size_t size);
+    // What of its memory no process uses now, also of a device that is not open; -1: the driver does not say.
+    int64_t (*free_bytes)(int32_t device);
     // What Stream::device is; null with a text. A device may be opened more than once.
     void* (*open)(int32_t device, char* error, size_t size);
     // All memory must have been given back; from any thread, while no op runs on it.

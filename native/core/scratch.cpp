@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/size_text.h"
 
 namespace attune {
 
@@ -29,8 +30,8 @@ void prefer_huge_pages(void* memory, size_t size) {
 }
 
 void refuse_unless(bool granted, size_t size) {
-    require(granted, Code::Memory, "Expected to allocate ", size >> 20,
-            " MiB but the system refused. Use a smaller micro-batch, bf16, or a machine with more memory.");
+    require(granted, Code::Memory, "Expected to allocate ", SizeText(static_cast<int64_t>(size)).text,
+            " but the system refused. Use a smaller micro-batch, bf16, or a machine with more memory.");
 }
 }  // namespace
 

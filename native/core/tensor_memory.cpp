@@ -5,6 +5,7 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/size_text.h"
 
 namespace attune {
 
@@ -26,8 +27,9 @@ TensorMemory::~TensorMemory() {
 
 void TensorMemory::grow(const Ops& ops, Stream& stream, size_t bytes) {
     const Status status = ops.memory_grow(&block_, static_cast<int64_t>(bytes), &stream);
-    require(status != Status::Memory, Code::Memory, "Expected to allocate ", bytes >> 20,
-            " MiB but there is not enough memory. Use a smaller micro-batch, bf16, or a device with more "
+    require(status != Status::Memory, Code::Memory, "Expected to allocate ",
+            SizeText(static_cast<int64_t>(bytes)).text,
+            " but there is not enough memory. Use a smaller micro-batch, bf16, or a device with more "
             "memory.");
     check(status, "memory_grow");
     ops_ = &ops;
@@ -36,8 +38,9 @@ void TensorMemory::grow(const Ops& ops, Stream& stream, size_t bytes) {
 
 PinnedMemory::PinnedMemory(const Ops& ops, Stream& stream, size_t bytes) : ops_(ops), device_(stream.device) {
     const Status status = ops.pinned_take(&block_, static_cast<int64_t>(bytes), &stream);
-    require(status != Status::Memory, Code::Memory, "Expected to allocate ", bytes >> 20,
-            " MiB of the host's memory that stays in place but there is not enough. Keep the weights on the "
+    require(status != Status::Memory, Code::Memory, "Expected to allocate ",
+            SizeText(static_cast<int64_t>(bytes)).text,
+            " of the host's memory that stays in place but there is not enough. Keep the weights on the "
             "device, or use a machine with more memory.");
     check(status, "pinned_take");
 }

@@ -7,13 +7,14 @@
 #include <string_view>
 #include <utility>
 
+#include "core/size_text.h"
+
 namespace attune::gpu {
 
 namespace {
 
 constexpr int64_t kStagingBytes = int64_t{4} << 20;
 constexpr int64_t kTransferBytes = int64_t{8} << 20;
-constexpr int64_t kMebibyte = int64_t{1} << 20;
 
 // The runtime remembers a device per thread, and asking it costs more than this.
 thread_local int current_device = -1;
@@ -29,36 +30,22 @@ Status enter_device(int index) {
 
 // ---- staging
 
-void Staging::release_place(const StagedPlace& place) {
-    if (place.device != nullptr) device_.give_back_piece(place.device);
-    if (place.pinned != nullptr) release_pinned(place.pinned);
-}
-
 void Staging::drop() {
-    release_place(memory_);
-    for (const StagedPlace& place : retired_) release_place(place);
+    device_.give_back_both(std::exchange(memory_, {}));
+    for (const StagedPlace& place : retired_) device_.give_back_both(place);
     retired_.clear();
-    memory_ = {};
     size_ = used_ = 0;
 }
 
 Status Staging::grow(int64_t size) {
-    for (const StagedPlace& place : retired_) release_place(place);
+    for (const StagedPlace& place : retired_) device_.give_back_both(place);
     retired_.clear();
     if (size_ > 0) retired_.push_back(memory_);
     memory_ = {};
     size_ = 0;
-    void* pinned = nullptr;
-    MemoryBlock block;
-    Status status = allocate_pinned(&pinned, size);
-    if (status == Status::Ok) status = device_.take_piece(block, size);
-    if (status != Status::Ok) {
-        if (pinned != nullptr) release_pinned(pinned);
-        return status;
-    }
-    memory_ = {static_cast<std::byte*>(pinned), static_cast<std::byte*>(block.data)};
-    size_ = size;
-    return Status::Ok;
+    const Status status = device_.take_both(memory_, size);
+    if (status == Status::Ok) size_ = size;
+    return status;
 }
 
 Status Staging::take(StagedPlace& place, int64_t bytes) {
@@ -95,9 +82,19 @@ Device* Device::open(int index) {
 Status Device::open() {
     Status status = enter_device(index_);
     if (status == Status::Ok) status = gpu::properties(properties_, index_);
-    if (status == Status::Ok) status = Queue::open(queue_);
+    if (status == Status::Ok) status = find_code();
+    if (status == Status::Ok) status = Queue::open(queue_, *this);
     if (status == Status::Ok) status = allocate_pinned(&transfer_, kTransferBytes);
     return status == Status::Ok ? choose_gemm() : status;
+}
+
+Status Device::find_code() const {
+    const Status status = gpu::find_code();
+    if (status == Status::Ok) return status;
+    const Failure failure = take_failure();
+    set_failure(status, "%s, compute capability %d.%d: %s", properties_.name.c_str(), properties_.major,
+                properties_.minor, failure.text);
+    return status;
 }
 
 // The library may have been built without sm_90a, or the driver may have taken other code: the code itself
@@ -157,6 +154,24 @@ void Device::give_back_piece(void* data) {
     arena_.give_back(data);
 }
 
+Status Device::take_both(StagedPlace& place, int64_t bytes) {
+    void* pinned = nullptr;
+    MemoryBlock block;
+    Status status = take_piece(block, bytes);
+    if (status != Status::Ok) return status;
+    status = allocate_pinned(&pinned, bytes);
+    if (status == Status::Ok)
+        place = {static_cast<std::byte*>(pinned), static_cast<std::byte*>(block.data)};
+    else
+        give_back_piece(block.data);
+    return status;
+}
+
+void Device::give_back_both(const StagedPlace& place) {
+    if (place.device != nullptr) give_back_piece(place.device);
+    if (place.pinned != nullptr) release_pinned(place.pinned);
+}
+
 void Device::release_tensor(MemoryBlock block) {
     give_back(block);
     // An op of another thread has need of work space and may leave tensors behind.
@@ -187,7 +202,10 @@ void Device::drop_unused() {
     const Failure earlier = last_failure();
     enter_device(index_);
     if (transfers_ != nullptr) transfers_->finish();
-    if (queue_ != nullptr) wait(queue_);
+    if (queue_ != nullptr) {
+        wait(queue_);
+        queue_->drop_memory();
+    }
     restore_failure(earlier);
     staging_.drop();
     const std::scoped_lock lock(mutex_);
@@ -219,14 +237,11 @@ void Device::say_refusal(int64_t bytes) {
     int64_t free = 0;
     const Failure failure = take_failure();
     if (free_memory(free) != Status::Ok) return;  // it says why
-    set_failure(
-        Status::Memory,
-        "%s: %lld MiB were asked for, of the GPU's %lld MiB %lld are free, and %lld of the %lld MiB that "
-        "this engine holds",
-        failure.text, static_cast<long long>((bytes + kMebibyte - 1) / kMebibyte),
-        static_cast<long long>(properties_.memory_bytes / kMebibyte),
-        static_cast<long long>(free / kMebibyte), static_cast<long long>(arena_.free_bytes() / kMebibyte),
-        static_cast<long long>(arena_.reserved_bytes() / kMebibyte));
+    const SizeText asked(bytes), memory(properties_.memory_bytes), left(free), own(arena_.free_bytes()),
+        held(arena_.reserved_bytes());
+    set_failure(Status::Memory,
+                "%s: %s were asked for, of the GPU's %s %s are free, and %s of the %s that this engine holds",
+                failure.text, asked.text, memory.text, left.text, own.text, held.text);
 }
 
 Status Device::reserve(int64_t bytes) {

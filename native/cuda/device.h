@@ -38,7 +38,6 @@ class Staging {
 
   private:
     Status grow(int64_t size);
-    void release_place(const StagedPlace& place);
 
     Device& device_;
     StagedPlace memory_;
@@ -47,7 +46,7 @@ class Staging {
     int64_t used_ = 0;
 };
 
-class Device {
+class Device final : public PlaceSource {
   public:
     // Null where it cannot be opened: last_failure() says why.
     static Device* open(int index);
@@ -75,9 +74,12 @@ class Device {
     void release_tensor(MemoryBlock block);
     // From any thread, between ops: memory that transfers() read, once they do no more.
     void give_back_pinned(MemoryBlock block);
+    // Memory of the arena and as much of the host, pinned.
+    Status take_both(StagedPlace& place, int64_t bytes) override;
+    void give_back_both(const StagedPlace& place) override;
     // Another slab, unless a free piece is as large.
     Status reserve(int64_t bytes);
-    // From any thread, between ops: work spaces, staging and free slabs go back to the device.
+    // From any thread, between ops: work spaces, staging, steps' memory and free slabs go back to the device.
     void trim();
     // Of all slabs, in use or not.
     int64_t reserved_bytes();
@@ -114,6 +116,7 @@ class Device {
   private:
     Device() = default;
     Status open();
+    Status find_code() const;
     Status choose_gemm();
     // A piece of the arena, which grows where it must.
     Status take_piece(MemoryBlock& block, int64_t bytes);

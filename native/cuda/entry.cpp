@@ -49,24 +49,20 @@ int32_t device_count(char* error, size_t size) {
         if (count == 0) say("the driver shows no GPU", error, size);
         return count;
     }
-    const int version = driver_version();
-    const std::string driver = version == 0 ? "no NVIDIA driver is installed: "
-                               : version < runtime_version()
-                                   ? "the driver knows CUDA " + text_of(version) + ", the library needs " +
-                                         text_of(runtime_version()) + ": "
-                                   : "";
+    // What a toolkit built runs on every driver of its major version.
+    const int version = driver_version(), needed = runtime_version() / 1000 * 1000;
+    const std::string driver = version == 0       ? "no NVIDIA driver is installed: "
+                               : version < needed ? "the driver knows CUDA " + text_of(version) +
+                                                        ", the library needs " + text_of(needed) + ": "
+                                                  : "";
     say((driver + take_failure().text).c_str(), error, size);
     return 0;
 }
 
 int32_t device_info(int32_t device, BackendDevice* out, char* error, size_t size) {
     Properties found;
-    const Status status = properties(found, device);
-    const std::string capability = std::to_string(found.major) + "." + std::to_string(found.minor);
-    if (status != Status::Ok) {
-        const std::string name =
-            found.name.empty() ? "" : found.name + ", compute capability " + capability + ": ";
-        say((name + take_failure().text).c_str(), error, size);
+    if (properties(found, device) != Status::Ok) {
+        say(take_failure().text, error, size);
         return 1;
     }
     *out = {};
@@ -77,8 +73,11 @@ int32_t device_info(int32_t device, BackendDevice* out, char* error, size_t size
     out->driver_version = found.driver_version;
     out->multiprocessors = found.multiprocessors;
     out->memory_bytes = found.memory_bytes;
-    out->free_bytes = found.free_bytes;
     return 0;
+}
+
+int64_t free_bytes(int32_t device) {
+    return free_memory_of(device);
 }
 
 void* open_device(int32_t device, char* error, size_t size) {
@@ -124,6 +123,7 @@ extern "C" __attribute__((visibility("default"))) int32_t attune_backend_entry(u
             &ops,
             Shielded<device_count, 0>::call,
             Shielded<device_info, 1>::call,
+            Shielded<free_bytes, -1>::call,
             Shielded<open_device, nullptr>::call,
             Shielded<close_device, 0>::call,
             Shielded<reserved_bytes, 0>::call,

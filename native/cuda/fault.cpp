@@ -13,10 +13,22 @@ namespace {
 
 thread_local Failure failure;
 
-const char* remedy_of(Fault fault) {
+// NVIDIA's table of toolkits and drivers, as in scripts/cuda-record.mjs.
+const char* driver_remedy(int toolkit) {
+    switch (toolkit / 1000) {
+        case 12:
+            return "; install an NVIDIA driver of version 525 or newer";
+        case 13:
+            return "; install an NVIDIA driver of version 580 or newer";
+        default:
+            return "; install a newer NVIDIA driver";
+    }
+}
+
+const char* remedy_of(Fault fault, int toolkit) {
     switch (fault) {
         case Fault::Driver:
-            return "; install an NVIDIA driver of version 580 or newer";
+            return driver_remedy(toolkit);
         case Fault::NoDevice:
             return "; see what nvidia-smi shows, and CUDA_VISIBLE_DEVICES";
         case Fault::Architecture:
@@ -37,11 +49,12 @@ const char* remedy_of(Fault fault) {
 
 }  // namespace
 
-Status report(int error, const char* call, const char* name, const char* description) {
+Status report(int error, const char* call, const char* name, const char* description, int toolkit) {
     const Fault fault = fault_of(error);
     if (fault == Fault::None) return Status::Ok;
     const auto length = static_cast<int>(std::strcspn(call, "("));
-    set_failure(status_of(fault), "%.*s: %s (%s)%s", length, call, name, description, remedy_of(fault));
+    set_failure(status_of(fault), "%.*s: %s (%s)%s", length, call, name, description,
+                remedy_of(fault, toolkit));
     return status_of(fault);
 }
 

@@ -95,8 +95,8 @@ constexpr Status status_of(Fault fault) {
 }
 
 // Keeps "<call>: <name> (<description>)" and what to do as the calling thread's last failure; of the call its
-// name is enough. Ok for error 0.
-Status report(int error, const char* call, const char* name, const char* description);
+// name is enough. Ok for error 0. toolkit: what the library was built with, which says what driver it needs.
+Status report(int error, const char* call, const char* name, const char* description, int toolkit);
 
 // Of the calling thread, from its last failure until take_failure(). Without allocating: memory may be what
 // is missing.

@@ -132,13 +132,17 @@ struct Grid {
 };
 
 Status launched(const char* kernel);  // of the launch before: cudaGetLastError
+// So much dynamic shared memory for a kernel's blocks on the thread's device, more than every kernel may
+// have. Asks the runtime at a kernel's first launch there, and when it wants more than before.
+Status allow_shared(const char* name, const void* kernel, size_t bytes);
 
 template <class... Parameters>
 Status launch_now(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned block, size_t shared,
                   RawQueue* queue, Parameters... arguments) {
-    if (shared > size_t{48} << 10 && cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                          static_cast<int>(shared)) != cudaSuccess)
-        return launched(name);
+    if (shared > size_t{48} << 10)
+        if (const Status status = allow_shared(name, reinterpret_cast<const void*>(kernel), shared);
+            status != Status::Ok)
+            return status;
     kernel<<<dim3(grid.x, grid.y, grid.z), block, shared, reinterpret_cast<cudaStream_t>(queue)>>>(
         arguments...);
     return launched(name);

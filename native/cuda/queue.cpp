@@ -27,16 +27,10 @@ int64_t place_bytes(int64_t bytes) {
     return std::max(kLeastPlace, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(bytes))));
 }
 
-void release_place(StagedPlace& place) {
-    release(place.device);
-    release_pinned(place.pinned);
-    place = {};
-}
-
 }  // namespace
 
-Status Queue::open(Queue*& queue) {
-    std::unique_ptr<Queue> made(new Queue);
+Status Queue::open(Queue*& queue, PlaceSource& source) {
+    std::unique_ptr<Queue> made(new Queue(source));
     const Status status = make_queue(&made->raw_);
     if (status == Status::Ok) queue = made.release();
     return status;
@@ -44,8 +38,7 @@ Status Queue::open(Queue*& queue) {
 
 Queue::~Queue() {
     if (raw_ != nullptr) wait();
-    for (Recording& recording : recordings_) release_graph(recording.graph);
-    release_place(memory_);
+    forget();
     if (raw_ != nullptr) end_queue(raw_);
 }
 
@@ -64,7 +57,10 @@ Status Queue::begin_step(uint64_t key) {
     Status status = end_step();  // of one that was cancelled
     if (status == Status::Ok && busy_) status = wait();
     if (status != Status::Ok) return status;
-    if (std::max(wanted_, kStepBytes) > size_ && grow_memory() != Status::Ok) return Status::Ok;
+    if (!has_memory()) {
+        ++counts_.ordinary;
+        return Status::Ok;
+    }
     Recording& recording = recording_of(key);
     if (recording.refused) {
         ++counts_.ordinary;
@@ -95,24 +91,36 @@ Queue::Recording& Queue::recording_of(uint64_t key) {
     return *found;
 }
 
+// What is refused is not asked for again at every step, which would empty the arena each time: until
+// drop_memory() steps make do with less, or are ordinary.
+bool Queue::has_memory() {
+    while (most_ > 0) {
+        const int64_t size = std::min(std::max(wanted_, kStepBytes), most_);
+        if (size <= size_) return true;
+        forget();
+        if (source_.take_both(memory_, size) == Status::Ok) {
+            size_ = size;
+            return true;
+        }
+        if (last_failure().status == Status::Memory) take_failure();  // nobody needs to know
+        most_ = size > kStepBytes ? kStepBytes : 0;
+    }
+    return false;
+}
+
 // Graphs name places in the memory that goes.
-Status Queue::grow_memory() {
+void Queue::forget() {
     for (Recording& recording : recordings_) {
         release_graph(recording.graph);
         recording = {};
     }
-    release_place(memory_);
+    source_.give_back_both(std::exchange(memory_, {}));
     size_ = 0;
-    const int64_t size = std::max(wanted_, kStepBytes);
-    void *pinned = nullptr, *device = nullptr;
-    Status status = allocate_pinned(&pinned, size);
-    if (status == Status::Ok) status = allocate(&device, size);
-    memory_ = {static_cast<std::byte*>(pinned), static_cast<std::byte*>(device)};
-    if (status == Status::Ok)
-        size_ = size;
-    else
-        release_place(memory_);
-    return status;
+}
+
+void Queue::drop_memory() {
+    forget();
+    most_ = kAny;
 }
 
 StagedPlace Queue::place(int64_t bytes) {

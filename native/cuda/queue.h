@@ -22,6 +22,17 @@ struct StagedPlace {
     std::byte* device = nullptr;
 };
 
+// Where the memory of steps comes from.
+class PlaceSource {
+  public:
+    // Null pointers and a status where there is no memory.
+    virtual Status take_both(StagedPlace& place, int64_t bytes) = 0;
+    virtual void give_back_both(const StagedPlace& place) = 0;
+
+  protected:
+    ~PlaceSource() = default;
+};
+
 struct StepCounts {
     int64_t replayed = 0;  // as a graph that was there
     int64_t recorded = 0;  // as a graph that was made, or changed, for it
@@ -32,7 +43,7 @@ struct StepCounts {
 class Queue {
   public:
     // queue stays null where there is none: last_failure() says why.
-    static Status open(Queue*& queue);
+    static Status open(Queue*& queue, PlaceSource& source);
     ~Queue();
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
@@ -69,6 +80,10 @@ class Queue {
     const std::byte* find_again(int slot, const void* host, int64_t bytes) const;
     void remember(int slot, const StagedPlace& place, int64_t bytes);
 
+    // Gives back the steps' memory, with the graphs that name places in it; after wait(). The next step takes
+    // it anew, also where it was refused before.
+    void drop_memory();
+
     const StepCounts& counts() const { return counts_; }
 
   private:
@@ -97,8 +112,9 @@ class Queue {
     };
     static constexpr int kRecordings = 8;
     static constexpr int kSlots = 8;
+    static constexpr int64_t kAny = int64_t{1} << 62;
 
-    Queue() = default;
+    explicit Queue(PlaceSource& source) : source_(source) {}
     Status enter(Run run, const void* work, size_t bytes);
     bool as_before(size_t from) const;
     // What was held back is launched; work goes on at once.
@@ -109,8 +125,10 @@ class Queue {
     Status run_graph();
     Status make_graph();
     Recording& recording_of(uint64_t key);
-    Status grow_memory();
+    bool has_memory();
+    void forget();
 
+    PlaceSource& source_;
     RawQueue* raw_ = nullptr;
     Mode mode_ = Mode::Ordinary;
     std::vector<std::byte> work_;  // of this step
@@ -121,6 +139,7 @@ class Queue {
 
     StagedPlace memory_;  // of steps
     int64_t size_ = 0, used_ = 0, wanted_ = 0;
+    int64_t most_ = kAny;       // less than what was refused
     bool busy_ = false;         // work may still read it
     Status late_ = Status::Ok;  // of work that nobody could be told about
     StepCounts counts_;

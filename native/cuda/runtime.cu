@@ -7,6 +7,9 @@
 
 #include <cstddef>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "cuda/fault.h"
 #include "cuda/gpu_nvcc.h"
@@ -59,7 +62,7 @@ static_assert(fault_of(cudaErrorLaunchOutOfResources) == Fault::Call);
 Status checked(cudaError_t error, const char* call) {
     if (error == cudaSuccess) return Status::Ok;
     cudaGetLastError();  // or the next launch would report it again; what stays with the device stays
-    return report(error, call, cudaGetErrorName(error), cudaGetErrorString(error));
+    return report(error, call, cudaGetErrorName(error), cudaGetErrorString(error), CUDART_VERSION);
 }
 
 cudaStream_t stream_of(RawQueue* queue) {
@@ -94,24 +97,24 @@ Status count_devices(int& count) {
 Status properties(Properties& out, int device) {
     cudaDeviceProp properties{};
     CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
-    CUDA_CHECK(cudaSetDevice(device));
-    size_t free = 0, total = 0;
-    CUDA_CHECK(cudaMemGetInfo(&free, &total));
     out.name = properties.name;
     out.major = properties.major;
     out.minor = properties.minor;
     out.multiprocessors = properties.multiProcessorCount;
-    out.memory_bytes = static_cast<int64_t>(total);
-    out.free_bytes = static_cast<int64_t>(free);
+    out.memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
     out.shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
     out.driver_version = driver_version();
-    cudaFuncAttributes code{};
-    CUDA_CHECK(cudaFuncGetAttributes(&code, probe_kernel));
     return Status::Ok;
 }
 
 Status use_device(int device) {
     CUDA_CHECK(cudaSetDevice(device));
+    return Status::Ok;
+}
+
+Status find_code() {
+    cudaFuncAttributes code{};
+    CUDA_CHECK(cudaFuncGetAttributes(&code, probe_kernel));
     return Status::Ok;
 }
 
@@ -243,6 +246,21 @@ void release_graph(RawGraph* graph) {
 
 Status launched(const char* kernel) {
     return checked(cudaGetLastError(), kernel);
+}
+
+Status allow_shared(const char* name, const void* kernel, size_t bytes) {
+    static std::mutex mutex;
+    static auto* allowed = new std::map<std::pair<const void*, int>, size_t>;  // by kernel and device
+    int device = 0;
+    CUDA_CHECK(cudaGetDevice(&device));
+    const std::scoped_lock lock(mutex);
+    size_t& most = (*allowed)[{kernel, device}];
+    if (bytes <= most) return Status::Ok;
+    const Status status = checked(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        name);
+    if (status == Status::Ok) most = bytes;
+    return status;
 }
 
 // ---- tensor maps: the one function of the driver itself, found at run time

@@ -15,7 +15,6 @@ struct Properties {
     int major = 0, minor = 0;  // compute capability
     int multiprocessors = 0;
     int64_t memory_bytes = 0;
-    int64_t free_bytes = 0;
     int64_t shared_bytes = 0;  // most dynamic shared memory of a block
     int driver_version = 0;    // 13000: CUDA 13.0
 };
@@ -24,11 +23,15 @@ struct Properties {
 int driver_version();
 int runtime_version();
 Status count_devices(int& count);
-// Fails where the library has no code for the device.
+// By looking alone: a context would take memory of a device that is not to be used.
 Status properties(Properties& out, int device);
+// Of any device, without a context on it; -1 where the driver does not say.
+int64_t free_memory_of(int device);
 
 // The calling thread's device from now on: of what is allocated, and of queues that are made.
 Status use_device(int device);
+// Fails where the library has no code for the thread's device.
+Status find_code();
 Status free_memory(int64_t& bytes);  // of the thread's device
 struct RawQueue;                     // a CUDA stream; what its user sees is queue.h
 Status make_queue(RawQueue** queue);

@@ -8,6 +8,7 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/size_text.h"
 
 namespace attune {
 
@@ -84,10 +85,9 @@ MemoryUse ModelSession::plan(int64_t rows, int64_t targets, bool training,
 void ModelSession::prepare(int64_t bytes, int64_t rows, int64_t targets, bool training, Stream& stream) {
     if (stream.device == nullptr) return;  // untouched memory of the host costs nothing
     const Status status = base_->ops.memory_reserve(bytes, &stream);
-    require(
-        status != Status::Memory, Code::Memory, "Expected to reserve ", bytes >> 20,
-        " MiB for the run but the GPU refused. Use dtype bf16, smaller micro-batches or shorter rows, or end "
-        "what else uses the GPU.");
+    require(status != Status::Memory, Code::Memory, "Expected to reserve ", SizeText(bytes).text,
+            " for the run but the GPU refused. Use dtype bf16, smaller micro-batches or shorter rows, or end "
+            "what else uses the GPU.");
     check(status, "memory_reserve");
     base_->trunk.reserve_rows(rows, training, stream);
     if (adapter_) adapter_->prepare(rows, training, base_->ops, stream);

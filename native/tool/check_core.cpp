@@ -318,7 +318,7 @@ void check_scratch(Checks& checks) {
     checks.expect("scratch recovers", scratch.try_slot(0, 64) != nullptr);
     scratch.poison();
     checks.expect("scratch is poisoned", std::isnan(scratch.slot_of<float>(1, 7)[6]));
-    expect_error(checks, "scratch throws when memory is short", Code::Memory, "MiB", [] {
+    expect_error(checks, "scratch throws when memory is short", Code::Memory, "1152921504.61 GB", [] {
         Scratch other;
         other.slot(0, size_t{1} << 60);
     });

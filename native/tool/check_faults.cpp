@@ -14,6 +14,7 @@
 #include "cuda/device.h"
 #include "cuda/simt/machine_simt.h"
 #include "cuda/simt/runtime_simt.h"
+#include "cuda/simt/work_queue.h"
 #include "tool/check.h"
 #include "tool/tiny_model.h"
 
@@ -128,8 +129,7 @@ void check_memory(Checks& checks) {
     {
         const Plan plan("memory=96");
         const int64_t free = engine.device->available_bytes();
-        expect_fault(checks, "more than the device has is not reserved", Code::Memory,
-                     "of the GPU's 4096 MiB",
+        expect_fault(checks, "more than the device has is not reserved", Code::Memory, "of the GPU's 4.29 GB",
                      [&] { engine.model->prepare(free + (1 << 20), 8, 8, false, engine.stream); });
     }
     engine.model.reset();
@@ -161,6 +161,44 @@ void check_reserve(Checks& checks) {
     check(engine.ops->memory_trim(&engine.stream), "memory_trim");
     checks.expect("what nothing uses goes back", engine.device->reserved_bytes() <= before);
     expect_works(checks, "after that the step", engine);
+}
+
+// Steps of a few ops, as often as asked: how many ran as a graph that was made for them, and again as that.
+struct Steps {
+    int64_t ordinary, recorded, replayed;
+    bool operator==(const Steps&) const = default;
+};
+Steps run_steps(Checks& checks, Engine& engine, int count) {
+    TensorMemory numbers(*engine.ops, engine.stream, 4096);
+    const gpu::StepCounts before = engine.device->step_counts();
+    for (int i = 0; i < count; ++i) {
+        checks.expect_ok("begin_step", engine.ops->begin_step(5, &engine.stream));
+        checks.expect_ok("fill", engine.ops->fill(numbers.floats(), 1, 1024, &engine.stream));
+        checks.expect_ok("finish", engine.ops->finish(&engine.stream));
+    }
+    const gpu::StepCounts& after = engine.device->step_counts();
+    return {after.ordinary - before.ordinary, after.recorded - before.recorded,
+            after.replayed - before.replayed};
+}
+
+// The memory of steps is the engine's: counted, given back, and not asked for at every step once it is
+// refused.
+void check_step_memory(Checks& checks) {
+    Engine engine;
+    const int64_t taken = gpu::free_memory_of(0) + engine.device->reserved_bytes();
+    {
+        const Plan plan("pinned@1=2");
+        checks.expect("steps without memory are ordinary, and ask once",
+                      run_steps(checks, engine, 4) == Steps{4, 0, 0});
+        checks.expect_ok("memory_trim", engine.ops->memory_trim(&engine.stream));
+        checks.expect("afterwards they take it", run_steps(checks, engine, 4) == Steps{1, 1, 2});
+    }
+    checks.expect("no memory is taken beside what is counted",
+                  taken == gpu::free_memory_of(0) + engine.device->reserved_bytes());
+    checks.expect_ok("memory_trim", engine.ops->memory_trim(&engine.stream));
+    checks.expect("what was given back is made again", run_steps(checks, engine, 3) == Steps{1, 1, 1});
+    engine.model.reset();
+    checks.expect("without a model nothing is kept of steps", engine.device->reserved_bytes() == 0);
 }
 
 // ---- devices
@@ -225,17 +263,21 @@ void check_devices(Checks& checks) {
     checks.expect("nothing is given back to the wrong device", simt::misplaced_releases() == misplaced);
 }
 
-// Engines of several threads on one device.
-void check_engines(Checks& checks) {
+// Engines of several threads on one device or on two, whose queues run as late or as early as they may.
+void check_engines(Checks& checks, simt::Lag lag) {
     want_loss();
+    const Plan plan("devices=2");
+    simt::set_lag(lag);
     double losses[3] = {};
+    int next = 0;
     std::vector<std::thread> threads;
     for (double& loss : losses)
-        threads.emplace_back([&loss] {
-            Engine engine;
+        threads.emplace_back([&loss, index = next++ / 2] {
+            Engine engine(index);
             for (int i = 0; i < 2; ++i) loss = engine.loss();
         });
     for (std::thread& thread : threads) thread.join();
+    simt::set_lag(simt::Lag::Late);
     for (const double& loss : losses) {
         const double want = want_loss();
         checks.expect_same("the step of one of three engines", {&loss, 1}, {&want, 1});
@@ -245,10 +287,11 @@ void check_engines(Checks& checks) {
 void check_faults(Checks& checks) {
     check_memory(checks);
     check_reserve(checks);
+    check_step_memory(checks);
     check_lost(checks);
     check_architecture(checks);
     check_devices(checks);
-    check_engines(checks);
+    for (const simt::Lag lag : {simt::Lag::Late, simt::Lag::Early}) check_engines(checks, lag);
 }
 
 const Register faults("device_faults", Runs::PerDevice, check_faults);

@@ -159,12 +159,25 @@ void check_table(Checks& checks) {
     says("no driver", "count=35 driver=0", "no NVIDIA driver is installed", count);
     says("an old driver", "count=35 driver=12040", "the driver knows CUDA 12.4, the library needs 13.0",
          count);
+    says("an old driver for CUDA 13", "count=35 driver=12040", "of version 580 or newer", count);
+    says("an old driver for CUDA 12", "count=35 driver=11080 toolkit=12060",
+         "the driver knows CUDA 11.8, the library needs 12.0", count);
+    says("what to install for CUDA 12", "count=35 driver=11080 toolkit=12060", "of version 525 or newer",
+         count);
     says("no device", "count=100", "cudaErrorNoDevice", count);
     BackendDevice found{};
     const auto info = [&] { checks.expect("refused", table.device_info(0, &found, text, sizeof text) != 0); };
-    says("another architecture", "properties=209 capability=75", "simt, compute capability 7.5: cudaFunc",
-         info);
+    says("a device that cannot be looked at", "properties=100", "cudaErrorNoDevice", info);
+    // Nothing is taken of a device that nobody opens.
+    says("looking at a device", "use=46 code=46 queue=46 allocate=46 pinned=46 launch=46", "", [&] {
+        std::thread([&] {
+            checks.expect("looks", table.device_info(0, &found, text, sizeof text) == 0 &&
+                                       table.free_bytes(0) > 0 && found.memory_bytes > 0);
+        }).join();
+    });
     const auto open = [&] { checks.expect("not opened", table.open(0, text, sizeof text) == nullptr); };
+    says("another architecture", "code=209 capability=75",
+         "simt, compute capability 7.5: cudaFuncGetAttributes: cudaErrorNoKernelImageForDevice", open);
     says("a device that is taken", "use=46", "cudaErrorDevicesUnavailable", [&] {
         std::thread(open).join();  // whose device is none yet
     });

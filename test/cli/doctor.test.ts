@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect } from "chai";
 import type { DoctorReport } from "../../lib/cli/doctor-report.js";
+import { simulatedCuda, withEnvironment } from "../support/cuda-library.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { commandLine } from "./command-line.js";
 
@@ -38,6 +39,7 @@ describe("attune doctor", () => {
     ]) {
       expect(stdout).to.match(line);
     }
+    expect(stdout, "all sizes are in one unit").to.not.match(/[KMG]iB/);
   });
 
   it("gives the same as JSON", async () => {
@@ -45,6 +47,22 @@ describe("attune doctor", () => {
     expect(found.isas.map(({ name }) => name)).to.include("scalar");
     expect(found.addon).to.deep.include({ stage: "ok" });
     expect(found.memory.total).to.be.above(found.memory.free);
+  });
+
+  it("computes on the GPU, and says what the environment asks of it that nobody knows", async () => {
+    const cudaOf = async (environment: Readonly<Record<string, string>>) => {
+      const { code, report: found } = await withEnvironment(
+        { ATTUNE_CUDA: simulatedCuda, ...environment },
+        report,
+      );
+      expect(code).to.equal(0);
+      return found.backends.find(({ name }) => name === "cuda");
+    };
+    expect(await cudaOf({})).to.deep.include({ stage: "ok" });
+    const asked = await cudaOf({ ATTUNE_CUDA_GEMM: "fast" });
+    expect(asked?.stage).to.equal("probe");
+    expect(asked?.reason).to.include('ATTUNE_CUDA_GEMM to be one of auto, mma, cublaslt but received "fast"');
+    expect((await cudaOf({ ATTUNE_SIMT: "launch=209" }))?.reason).to.include("not compiled for this GPU");
   });
 
   it("fails with reasons where the addon cannot be loaded", async () => {

@@ -28,8 +28,6 @@ describe("a machine without a GPU that can be used", () => {
     ["an old driver", "count=35 driver=12040", "the driver knows CUDA 12.4, the library needs 13.0"],
     ["no GPU", "count=100", "cudaErrorNoDevice"],
     ["an old GPU", "capability=75", "compute capability 7.5, 8.0 or more is needed"],
-    ["a GPU that no kernel is for", "properties=209", "was not compiled for this GPU"],
-    ["a GPU that somebody else has", "use=46", "another process may have it for itself"],
   ] as const;
   for (const [i, [name, plan, reason]] of machines.entries()) {
     it(`fails at the probe with ${name}, and "auto" computes on the CPU`, () =>
@@ -45,6 +43,31 @@ describe("a machine without a GPU that can be used", () => {
         expect(engine.device).to.equal("cpu");
       }));
   }
+});
+
+describe("a GPU that does not open", () => {
+  const at = suiteFolder();
+  const machines = [
+    ["no kernel is for", "code=209", "was not compiled for this GPU"],
+    ["somebody else has", "code=46", "another process may have it for itself"],
+  ] as const;
+  for (const [name, plan, reason] of machines)
+    it(`fails where ${name} it, and "auto" computes on the CPU`, () =>
+      withMachine(plan, async () => {
+        await expectFailure(onGpu, "ATTUNE_BACKEND", reason);
+        await using engine = await createEngine({ threads: 1 });
+        expect(engine.device).to.equal("cpu");
+      }));
+
+  it("makes way for the next one, which is said", () =>
+    withOwnMachine({ file: at("second.so"), plan: "devices=2 code@1=209" }, async () => {
+      const warnings: string[] = [];
+      const logger = { warn: (message: string) => void warnings.push(message) };
+      await using engine = await createEngine({ device: "cuda", threads: 1, logger });
+      expect(engine.device).to.equal("cuda");
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.contain("Using cuda:1").and.to.contain("was not compiled for this GPU");
+    }));
 });
 
 describe("an engine on a GPU where something fails", () => {
@@ -64,7 +87,7 @@ describe("an engine on a GPU where something fails", () => {
       const model = await engine.loadModel(at("tiny"));
       const large = demonstrations(100, 60, 60);
       const step = () => model.step(large, { kind: "nll", normaliser: large.counts.targets });
-      await expectFailure(step, "ATTUNE_MEMORY", "of the GPU's 68 MiB");
+      await expectFailure(step, "ATTUNE_MEMORY", "of the GPU's 71.3 MB");
       expect(await lossOf(model)).to.equal(want);
       await model.dispose();
       expect(engine.memory().device).to.equal(0);
@@ -93,7 +116,9 @@ describe("an engine on a GPU where something fails", () => {
       const room = { rows: 64, targets: 64, training: true };
       const error = await failureOf(() => model.reserve?.({ bytes: 200 * MEBIBYTE, ...room }));
       expect(error.code).to.equal("ATTUNE_MEMORY");
-      expect(error.message).to.contain("Expected to reserve 200 MiB").and.to.contain("of the GPU's 100 MiB");
+      expect(error.message)
+        .to.contain("Expected to reserve 209.7 MB")
+        .and.to.contain("of the GPU's 104.9 MB");
       expect(await lossOf(model)).to.equal(want);
     }));
 
@@ -209,8 +234,18 @@ describe("several engines on GPUs", () => {
       );
     }));
 
+  it("show the memory that is free when they are asked", () =>
+    withMachine("devices=1", async () => {
+      await using engine = await onGpu();
+      const free = () => engine.backends[1]?.devices?.[0]?.free ?? Number.NaN;
+      const before = free();
+      await engine.loadModel(at("tiny"));
+      expect(free()).to.equal(before - engine.memory().device);
+      await withMachine("devices=1 free=999", () => expect(free()).to.be.NaN);
+    }));
+
   it("take the first GPU that can be used", () =>
-    withOwnMachine({ file: at("second.so"), plan: "devices=2 properties@1=209" }, async () => {
+    withOwnMachine({ file: at("second.so"), plan: "devices=2 properties@1=100" }, async () => {
       expect(listBackends()[1]?.devices?.map(({ index }) => index)).to.deep.equal([1]);
       await using engine = await onGpu();
       expect(await lossOf(await engine.loadModel(at("tiny")))).to.be.a("number");

@@ -9,7 +9,7 @@ import { expect } from "chai";
 import { findCudaLibrary } from "../../lib/engine/cuda-library.js";
 import { createEngine, type Engine, listBackends, type Model } from "../../lib/engine/index.js";
 import { failureOf } from "../errors/expect-failure.js";
-import { simulatedCuda, testedCuda, withCuda } from "../support/cuda-library.js";
+import { simulatedCuda, testedCuda, withCuda, withEnvironment } from "../support/cuda-library.js";
 import { demonstrations } from "../support/packed-rows.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
@@ -111,6 +111,29 @@ describe("an engine on a CUDA device", () => {
   it("says so", () => {
     expect([cuda.device, cuda.isa]).to.deep.equal(["cuda", "cuda"]);
   });
+
+  it("leaves ATTUNE_ISA aside, which is the CPU's", () =>
+    withEnvironment({ ATTUNE_CUDA: testedCuda(), ATTUNE_ISA: "scalar" }, async () => {
+      await using engine = await createEngine({ device: "cuda", threads: 1 });
+      expect(engine.isa).to.equal("cuda");
+    }));
+
+  it('refuses an instruction set, with which "auto" means the CPU', () =>
+    withCuda(testedCuda(), async () => {
+      const { code, message } = await failureOf(() => createEngine({ device: "cuda", isa: "scalar" }));
+      expect(code).to.equal("ATTUNE_OPTION");
+      expect(message).to.contain('Expected no isa with device "cuda" but received "scalar"');
+      await using engine = await createEngine({ isa: "scalar", threads: 1 });
+      expect([engine.device, engine.isa]).to.deep.equal(["cpu", "scalar"]);
+    }));
+
+  for (const device of ["cuda", "auto"] as const)
+    it(`names the values of ATTUNE_CUDA_GEMM for a wrong one, with device "${device}"`, () =>
+      withEnvironment({ ATTUNE_CUDA: testedCuda(), ATTUNE_CUDA_GEMM: "fast" }, async () => {
+        const { code, message } = await failureOf(() => createEngine({ device }));
+        expect(code).to.equal("ATTUNE_OPTION");
+        expect(message).to.contain('one of auto, mma, cublaslt but received "fast"');
+      }));
 
   it("gives the CPU's log-probs", async () => {
     const [got, want] = await both((model) => model.logprobs(rows));

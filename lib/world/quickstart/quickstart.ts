@@ -1,7 +1,7 @@
 // The whole of RLHF on the toy world, stage by stage: pre-training, imitation, judgements, a reward model, policies, a table.
 // Must not print.
 
-import { createEngine } from "../../engine/index.js";
+import { createEngine, type Logger } from "../../engine/index.js";
 import { AttuneError, fail } from "../../errors/index.js";
 import type { SharedMetrics, TrainEvent, TrainRun } from "../../train/index.js";
 import { type ToyFiles, toyFiles, writePolicies, writeToyWorld } from "./files.js";
@@ -23,6 +23,8 @@ export interface QuickstartOptions {
   readonly output: string;
   readonly seed: number;
   readonly threads?: number;
+  /** Of the engine: is told why the CPU is used where a GPU is. */
+  readonly logger?: Logger;
   /** Told when a stage begins. */
   readonly onStage?: (stage: QuickstartStage) => void;
   /** Events of the runs. */
@@ -62,12 +64,16 @@ interface Step {
  */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
   const started = performance.now();
-  const { output, seed, threads, onStage, onStart } = options;
+  const { output, seed, threads, logger, onStage, onStart } = options;
   const files = toyFiles(output);
   const prompts = await writeToyWorld(output, seed);
   const control = new Control(options);
   onStart?.(control);
-  const engine = await createEngine({ device: "auto", ...(threads === undefined ? {} : { threads }) });
+  const engine = await createEngine({
+    device: "auto",
+    ...(threads === undefined ? {} : { threads }),
+    ...(logger === undefined ? {} : { logger }),
+  });
   const lab: ToyLab = {
     engine,
     seed,

@@ -13,8 +13,8 @@ namespace attune::simt {
 
 namespace {
 
-constexpr const char* kCallNames[] = {"count",    "properties", "use",    "queue", "free",
-                                      "allocate", "pinned",     "launch", "copy",  "wait"};
+constexpr const char* kCallNames[] = {"count",    "properties", "use",    "code", "queue", "free",
+                                      "allocate", "pinned",     "launch", "copy", "wait"};
 constexpr int kCalls = static_cast<int>(std::size(kCallNames));
 
 struct PlannedError {
@@ -52,6 +52,7 @@ bool set_fact(MachineFacts& facts, const std::string& name, int value) {
     int* fact = name == "devices"      ? &facts.devices
                 : name == "capability" ? &facts.capability
                 : name == "driver"     ? &facts.driver
+                : name == "toolkit"    ? &facts.toolkit
                 : name == "slow"       ? &facts.slow
                                        : nullptr;
     if (fact != nullptr) *fact = value;

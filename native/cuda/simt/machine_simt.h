@@ -1,8 +1,8 @@
 // The machine that the simulated runtime shows, and what goes wrong on it: told by ATTUNE_SIMT, or by a
 // check. A plan is words between spaces.
 //
-//   devices=2 memory=64 capability=75 driver=12040: how many, MiB of each, what they are, what the driver
-//   knows.
+//   devices=2 memory=64 capability=75 driver=12040 toolkit=12060: how many, MiB of each, what they are, what
+//   the driver knows, what the library was built with.
 //
 //   slow=20: milliseconds that each kernel takes.
 //
@@ -17,7 +17,7 @@
 
 namespace attune::simt {
 
-enum class Call : int32_t { Count, Properties, Use, Queue, Free, Allocate, Pinned, Launch, Copy, Wait };
+enum class Call : int32_t { Count, Properties, Use, Code, Queue, Free, Allocate, Pinned, Launch, Copy, Wait };
 
 constexpr int kMostDevices = 4;
 
@@ -26,6 +26,7 @@ struct MachineFacts {
     int64_t memory_bytes = int64_t{4} << 30;
     int capability = 90;
     int driver = 13000;
+    int toolkit = 13000;
     int slow = 0;
 };
 

@@ -27,7 +27,7 @@ using Work = std::vector<std::function<void()>>;
 
 struct gpu::RawQueue {
     int device = 0;
-    simt::WorkQueue work{};
+    simt::WorkQueue work{device};
     bool capturing = false;
     Work captured{};
 };
@@ -114,7 +114,7 @@ DeviceMemory& memory_of(int device) {
 // The host may touch no memory of the device but meanwhile; queues of all engines take turns.
 class Running {
   public:
-    explicit Running(DeviceMemory& memory) : memory_(memory), turn_(turns()) {
+    explicit Running(DeviceMemory& memory) : memory_(memory), turn_(simt::turn_of_queues()) {
         mprotect(memory_.base, kDeviceBytes, PROT_READ | PROT_WRITE);
     }
     ~Running() { mprotect(memory_.base, kDeviceBytes, PROT_NONE); }
@@ -122,10 +122,6 @@ class Running {
     Running& operator=(const Running&) = delete;
 
   private:
-    static std::mutex& turns() {
-        static std::mutex mutex;
-        return mutex;
-    }
     DeviceMemory& memory_;
     std::unique_lock<std::mutex> turn_;
 };
@@ -134,9 +130,10 @@ thread_local int current = 0;
 std::atomic<int64_t> misplaced{0};
 
 Status failed(int error, const char* call) {
+    const int toolkit = gpu::runtime_version();
     for (const gpu::KnownError& known : gpu::kKnownErrors)
-        if (known.number == error) return gpu::report(error, call, known.name, "simulated");
-    return gpu::report(error, call, ("cudaError_t " + std::to_string(error)).c_str(), "simulated");
+        if (known.number == error) return gpu::report(error, call, known.name, "simulated", toolkit);
+    return gpu::report(error, call, ("cudaError_t " + std::to_string(error)).c_str(), "simulated", toolkit);
 }
 
 Status asked(Call call, const char* name, int device = current) {
@@ -199,7 +196,7 @@ int driver_version() {
 }
 
 int runtime_version() {
-    return 13000;
+    return simt::machine_facts().toolkit;
 }
 
 Status count_devices(int& count) {
@@ -214,16 +211,16 @@ Status count_devices(int& count) {
 Status properties(Properties& out, int device) {
     simt::read_environment();
     const simt::MachineFacts facts = simt::machine_facts();
-    if (const Status status = use_device(device); status != Status::Ok) return status;
-    out = {"simt",
-           facts.capability / 10,
-           facts.capability % 10,
-           4,
-           facts.memory_bytes,
-           memory_of(device).free_bytes(),
-           int64_t{227} << 10,
+    out = {"simt",      facts.capability / 10, facts.capability % 10,
+           4,           facts.memory_bytes,    int64_t{227} << 10,
            facts.driver};
-    return asked(Call::Properties, "cudaFuncGetAttributes", device);
+    return asked(Call::Properties, "cudaGetDeviceProperties", device);
+}
+
+int64_t free_memory_of(int device) {
+    simt::read_environment();
+    const bool there = device >= 0 && device < simt::machine_facts().devices;
+    return there && simt::error_of(Call::Free, device) == 0 ? memory_of(device).free_bytes() : -1;
 }
 
 Status use_device(int device) {
@@ -232,6 +229,10 @@ Status use_device(int device) {
     const Status status = asked(Call::Use, "cudaSetDevice", device);
     if (status == Status::Ok) current = device;
     return status;
+}
+
+Status find_code() {
+    return asked(Call::Code, "cudaFuncGetAttributes");
 }
 
 Status free_memory(int64_t& bytes) {

@@ -5,16 +5,21 @@
 
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 
 namespace attune::simt {
 
 class WorkQueue;
 
-// When queues run beside the one that the host waits for. Early for programs of one thread alone.
+// When queues run beside the one that the host waits for.
 enum class Lag { Late, Early };
 void set_lag(Lag lag);
+
+// Held by who runs queues: those of all engines take turns.
+std::mutex& turn_of_queues();
 
 // What record() has seen so far. Outlives neither its last record nor those who follow.
 struct Event {
@@ -25,9 +30,11 @@ struct Event {
     std::shared_ptr<Mark> last;  // null: nothing recorded
 };
 
+// Any thread may add while another runs it.
 class WorkQueue {
   public:
-    WorkQueue();
+    explicit WorkQueue(int device);
+    // Not during somebody's turn.
     ~WorkQueue();
     WorkQueue(const WorkQueue&) = delete;
     WorkQueue& operator=(const WorkQueue&) = delete;
@@ -35,7 +42,8 @@ class WorkQueue {
     void add(std::function<void()> work);
     void record(Event& event);
     void follow(const Event& event);
-    // Until it is empty. What a step throws ends it, and what came behind it is forgotten.
+    // Until it is empty, in the caller's turn. What a step throws ends it, and what came behind it is
+    // forgotten; where that was in another queue's run, this one throws it.
     void run();
 
   private:
@@ -43,11 +51,17 @@ class WorkQueue {
         std::function<void()> work;
         std::shared_ptr<const Event::Mark> awaited{};
     };
+    void push(Step step);
+    bool empty() const;
     bool held_back() const;
     void run_first();
     void run_others();
+    void fail(std::exception_ptr reason);
 
+    const int device_;
+    mutable std::mutex mutex_;  // of the steps; never held while one runs
     std::deque<Step> steps_;
+    std::exception_ptr failed_;  // under turn_of_queues()
 };
 
 }  // namespace attune::simt
