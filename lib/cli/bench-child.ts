@@ -1,8 +1,8 @@
 // The program of a child process: measures one suite and answers over the channel of `fork`, so that no suite warms another
 // up and a crash cannot take the others along. Must not print.
 
-import { createEngine, isas } from "../engine/index.js";
-import { benchKernels } from "../engine/kernel-bench.js";
+import { isas } from "../engine/index.js";
+import { type BenchedEngine, benchedEngine, benchKernels } from "../engine/kernel-bench.js";
 import { AttuneError, type ErrorCode, fail, reasonOf, unknownName } from "../errors/index.js";
 import type { TimedRow, Trial } from "./bench-report.js";
 import { timeSteps } from "./bench-steps.js";
@@ -11,6 +11,7 @@ import { benchSuites, peakSuite } from "./bench-suites.js";
 /** What the parent asks for, as the child's only argument. The instruction set is that of ATTUNE_ISA. */
 export interface BenchRequest {
   readonly suite: string;
+  readonly device: "cpu" | "cuda";
   readonly threads?: number;
   readonly quick: boolean;
   /** An empty folder that the parent removes. */
@@ -23,27 +24,31 @@ export type BenchAnswer = { readonly trial: Trial } | { readonly code: ErrorCode
 const [usual, quickly] = [0.06, 0.005];
 
 async function measure(request: BenchRequest): Promise<Trial> {
-  const { suite: name, threads, quick } = request;
-  expectIsa(process.env.ATTUNE_ISA);
+  const { suite: name, device, threads, quick } = request;
+  if (device === "cpu") expectIsa(process.env.ATTUNE_ISA);
   const suite = [peakSuite, ...benchSuites].find((one) => one.name === name);
   if (suite === undefined) throw new Error(`no suite ${name}`);
   if (suite.kernels.length === 0) return measureSteps(request);
   const rows: TimedRow[] = [];
-  let ran = { isa: "", threads: 0 };
+  let ran: BenchedEngine = { isa: "", threads: 0 };
   for (const { benchmark, arguments: words, quick: few } of suite.kernels) {
     const seconds = quick ? quickly : usual;
-    const measured = await benchKernels({ benchmark, arguments: quick ? few : words, seconds, threads });
-    ran = measured;
-    rows.push(...measured.rows);
+    const { rows: measured, ...engine } = await benchKernels({
+      benchmark,
+      arguments: quick ? few : words,
+      seconds,
+      device,
+      threads,
+    });
+    ran = engine;
+    rows.push(...measured);
   }
-  return { suite: name, isa: ran.isa, threads: ran.threads, rows };
+  return { suite: name, ...ran, rows };
 }
 
-async function measureSteps({ suite, threads, quick, folder }: BenchRequest): Promise<Trial> {
-  const engine = await createEngine(threads === undefined ? {} : { threads });
-  const { isa, threads: used } = engine;
-  await engine.dispose();
-  return { suite, isa, threads: used, rows: await timeSteps({ folder, threads, quick }) };
+async function measureSteps({ suite, device, threads, quick, folder }: BenchRequest): Promise<Trial> {
+  const engine = await benchedEngine({ device, threads });
+  return { suite, ...engine, rows: await timeSteps({ folder, device, threads, quick }) };
 }
 
 /** The nearest name for a wrong one; what cannot run here is explained by the engine. */

@@ -1,6 +1,7 @@
 // `attune bench`: how fast kernels and whole steps are here, and how much of what the machine can do that is.
 
 import { Command } from "commander";
+import { fail } from "../errors/index.js";
 import { type BenchSettings, commandSchemas } from "../options/index.js";
 import { runBench } from "./bench-run.js";
 import { chosenSuites } from "./bench-suites.js";
@@ -13,11 +14,12 @@ import type { Terminal } from "./terminal.js";
 
 const help = `
 SUITE is one of those that --list names; without any, all are measured, in about one minute. Each trial of a suite is a process of
-its own. Nothing else should run on the machine meanwhile: the spread shows where something did.
+its own. Nothing else should run on the machine meanwhile: the spread shows where something did. Of a GPU the rates alone are shown: its peaks are not measured.
 
 Examples:
   attune bench
   attune bench gemm attention --trials 5 --threads 1
+  attune bench --device cuda
   attune bench --json`;
 
 export function benchCommand(terminal: Terminal, ended: (code: number) => void): Command {
@@ -37,7 +39,11 @@ export function benchCommand(terminal: Terminal, ended: (code: number) => void):
 }
 
 async function bench(names: readonly string[], settings: BenchSettings, terminal: Terminal): Promise<number> {
-  const { trials, quick, isa, threads, list, json } = settings;
+  const { trials, quick, device, isa, threads, list, json } = settings;
+  if (device === "cuda" && isa !== undefined) {
+    const text = `Expected --isa with --device cpu, whose instruction sets they are, but received --isa ${isa} with --device cuda.`;
+    throw fail("ATTUNE_OPTION", `${text} Leave one of them out.`);
+  }
   const suites = chosenSuites(names);
   if (list) {
     const named = suites.map(({ name, what }) => ({ name, what }));
@@ -56,6 +62,7 @@ async function bench(names: readonly string[], settings: BenchSettings, terminal
       suites,
       trials,
       quick,
+      device,
       isa,
       threads,
       signal,

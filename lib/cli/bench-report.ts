@@ -23,6 +23,8 @@ export interface Trial {
   readonly suite: string;
   readonly isa: string;
   readonly threads: number;
+  /** Name of the GPU that computed. */
+  readonly gpu?: string;
   readonly rows: readonly TimedRow[];
 }
 
@@ -121,6 +123,8 @@ function limitOf(
   { isa, dtype, flop, bytes, ms }: Limited,
   { arithmetic, readGbps }: Peaks,
 ): Pick<BenchRow, "limit" | "share"> {
+  // Of a GPU no peak is measured.
+  if (readGbps === 0) return {};
   const own = arithmetic.filter((peak) => peak.isa === isa);
   // Without instructions for bf16 it is a format of memory, and fp32 is computed.
   const peak = own.find((one) => one.dtype === dtype) ?? own.find((one) => one.dtype === "fp32");

@@ -17,6 +17,8 @@ export interface BenchReport {
   readonly date: string;
   readonly isa: string;
   readonly threads: number;
+  /** Name of the GPU that was measured; its peak is not. */
+  readonly gpu?: string;
   readonly trials: number;
   readonly quick: boolean;
   /** Load of one minute before each trial: what else ran. */
@@ -29,6 +31,8 @@ export interface BenchOptions {
   readonly suites: readonly BenchSuite[];
   readonly trials: number;
   readonly quick?: boolean | undefined;
+  /** Default "cpu". */
+  readonly device?: "cpu" | "cuda" | undefined;
   readonly threads?: number | undefined;
   readonly isa?: string | undefined;
   readonly signal?: AbortSignal;
@@ -38,18 +42,19 @@ export interface BenchOptions {
 
 /** Rejects with the signal's reason, or with what went wrong in a process. */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
-  const { suites, trials, quick = false, onProcess } = options;
+  const { suites, trials, quick = false, device = "cpu", onProcess } = options;
+  const peaks = device === "cpu" ? [peakSuite] : [];
   const folder = await mkdtemp(join(tmpdir(), "attune-bench-"));
   const measured: Trial[] = [];
   const loads: number[] = [];
-  const total = trials * (suites.length + 1);
+  const total = trials * (suites.length + peaks.length);
   onProcess?.(0, total);
   try {
     for (let trial = 0; trial < trials; trial++) {
       loads.push(Number((loadavg()[0] ?? 0).toFixed(2)));
       // What slows a machine down for a while should not always meet the same suite.
       const order = trial % 2 === 0 ? suites : suites.toReversed();
-      for (const { name } of [peakSuite, ...order]) {
+      for (const { name } of [...peaks, ...order]) {
         const place = join(folder, `${measured.length}`);
         measured.push(await measureApart(name, place, options));
         onProcess?.(measured.length, total);
@@ -68,6 +73,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     date: new Date().toISOString(),
     isa: first.isa,
     threads: first.threads,
+    ...(first.gpu === undefined ? {} : { gpu: first.gpu }),
     trials,
     quick,
     loads,
@@ -80,10 +86,11 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
 }
 
 async function measureApart(suite: string, folder: string, options: BenchOptions): Promise<Trial> {
-  const { threads, quick = false, isa, signal } = options;
+  const { device = "cpu", threads, quick = false, isa, signal } = options;
   signal?.throwIfAborted();
   const request: BenchRequest = {
     suite,
+    device,
     quick,
     folder,
     ...(threads === undefined ? {} : { threads }),

@@ -10,6 +10,7 @@ import type { TimedRow } from "./bench-report.js";
 export interface StepWork {
   /** Where models and runs may be written. */
   readonly folder: string;
+  readonly device: "cpu" | "cuda";
   readonly threads: number | undefined;
   readonly quick: boolean;
 }
@@ -30,6 +31,7 @@ export async function timeSteps(work: StepWork): Promise<readonly TimedRow[]> {
     const shared = {
       model,
       dtype,
+      device: work.device,
       ...(work.threads === undefined ? {} : { threads: work.threads }),
       batchSize: rows,
       // Every step has the same rows.
@@ -63,8 +65,12 @@ async function timeRun<Metrics extends SharedMetrics>(
   return { op, shape: `${rows} rows, ${tokens} tokens`, dtype, ms, flop: 0, bytes: 0, tokens };
 }
 
-async function timeSampling({ threads, quick }: StepWork, path: string, dtype: DType): Promise<TimedRow> {
-  const engine = await createEngine(threads === undefined ? {} : { threads });
+async function timeSampling(
+  { device, threads, quick }: StepWork,
+  path: string,
+  dtype: DType,
+): Promise<TimedRow> {
+  const engine = await createEngine({ device, ...(threads === undefined ? {} : { threads }) });
   try {
     const model = await engine.loadModel(path, { dtype });
     const prompts = Array.from({ length: sequences }, (_, row) =>

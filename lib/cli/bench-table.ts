@@ -5,7 +5,8 @@ import type { BenchReport } from "./bench-run.js";
 import { grouped, short, table } from "./format.js";
 
 export function benchText(report: BenchReport): string {
-  const { machine, versions, isa, threads, trials, peak, rows, quick } = report;
+  const { machine, versions, isa, threads, gpu, trials, peak, rows, quick } = report;
+  const shares = gpu === undefined;
   const arithmetic = peak.arithmetic.map(
     ({ isa: name, dtype, gflops }) => `${name} ${dtype} ${short(gflops)}`,
   );
@@ -17,19 +18,25 @@ export function benchText(report: BenchReport): string {
     short(row.ms.median),
     `${short(row.ms.least)} to ${short(row.ms.most)}`,
     rateText(row),
-    shareText(row),
+    ...(shares ? [shareText(row)] : []),
   ]);
-  const notes = [
+  const shareNotes = [
     "share: of the time that its operations take at the peak of arithmetic, or its bytes at the peak of reading, whichever is longer;",
     "what fits the caches can read faster than memory and pass 100 %.",
+  ];
+  const notes = [
+    ...(shares ? shareNotes : []),
     ...(quick ? ["--quick: small shapes for a few milliseconds; these times mean nothing."] : []),
   ];
   return [
     `attune ${versions.attune}, ${machine}`,
-    `${isa}, ${threads} ${threads === 1 ? "thread" : "threads"}, ${trials} ${trials === 1 ? "trial" : "trials"}`,
-    `peaks: ${arithmetic.join(", ")} GFLOP/s; read ${short(peak.readGbps)} GB/s`,
+    `${gpu === undefined ? isa : `${isa} on ${gpu}`}, ${threads} ${threads === 1 ? "thread" : "threads"}, ${trials} ${trials === 1 ? "trial" : "trials"}`,
+    ...(shares ? [`peaks: ${arithmetic.join(", ")} GFLOP/s; read ${short(peak.readGbps)} GB/s`] : []),
     "",
-    table([["suite", "op", "shape", "dtype", "ms", "least to most", "rate", "share"], ...cells]),
+    table([
+      ["suite", "op", "shape", "dtype", "ms", "least to most", "rate", ...(shares ? ["share"] : [])],
+      ...cells,
+    ]),
     "",
     ...notes,
     "",

@@ -10,6 +10,7 @@ export interface Gpu {
   /** Of the library of kernels. */
   readonly path: string;
   readonly index: number;
+  readonly name: string;
 }
 
 export interface GpuChoice {
@@ -34,7 +35,7 @@ export function chosenGpus({ device = "auto", isa, logger }: EngineOptions): Gpu
   const wanted = number === undefined ? devices : devices.filter(({ index }) => index === Number(number));
   if (stage === "ok" && wanted.length > 0) {
     expectKnownGemm(process.env.ATTUNE_CUDA_GEMM);
-    return { gpus: wanted.map(({ index }) => ({ path, index })), required };
+    return { gpus: wanted.map(({ index, name }) => ({ path, index, name })), required };
   }
   if (required) {
     const text =

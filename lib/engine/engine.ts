@@ -12,7 +12,6 @@ import type {
   ScoreDraw,
 } from "./addon-types.js";
 import { readScoreNormalisation } from "./attune-json.js";
-import { chosenGpus, type Gpu, openFirst } from "./chosen-gpu.js";
 import type {
   AdapterOptions,
   AvailableMemory,
@@ -32,7 +31,8 @@ import { readModelConfig } from "./model-config.js";
 import type { ModelConfig, ModelDescription } from "./model-description.js";
 import { ModelJobs } from "./model-jobs.js";
 import { callNative, runJob } from "./native-job.js";
-import { expectDType, expectKeys, expectWeightPlace, threadCount } from "./options.js";
+import { type OpenedEngine, openEngine } from "./open-engine.js";
+import { expectDType, expectKeys, expectWeightPlace } from "./options.js";
 import { isPeftFolder, peftBase } from "./peft-folder.js";
 import { expectNoHead, scoreHeadOptions, withScoreHeads } from "./score-head.js";
 
@@ -151,23 +151,9 @@ export function describeAddon(): AddonDescription {
 /** Throws ATTUNE_OPTION, ATTUNE_BACKEND, ATTUNE_ADDON_LOAD. */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   expectKeys("createEngine", options, ["device", "threads", "isa", "logger"]);
-  const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
-  const addon = loadAddon();
-  const { gpus, required } = chosenGpus(options);
-  const isa = options.isa ?? process.env.ATTUNE_ISA ?? "";
-  const onCpu = () => callNative(() => addon.createEngine(threads, isa, ""));
-  const onGpu = ({ path, index }: Gpu) => callNative(() => addon.createEngine(threads, isa, path, index));
-  let made: ReturnType<typeof onCpu> | undefined;
-  try {
-    made = gpus.length === 0 ? undefined : openFirst(gpus, onGpu, options.logger);
-  } catch (error) {
-    if (required) throw error;
-    options.logger?.warn?.(`Using the CPU: ${reasonOf(error)}`);
-  }
-  const device = made === undefined ? "cpu" : "cuda";
-  made ??= onCpu();
-  options.logger?.debug?.(`engine with ${made.threads} threads, ${made.isa}`);
-  return new NativeEngine(addon, made, device, options.logger);
+  const opened = openEngine(options);
+  options.logger?.debug?.(`engine with ${opened.threads} threads, ${opened.isa}`);
+  return new NativeEngine(opened, options.logger);
 }
 
 class NativeEngine implements Engine {
@@ -184,18 +170,13 @@ class NativeEngine implements Engine {
   #saidHost = false;
   #disposal: Promise<void> | undefined;
 
-  constructor(
-    addon: NativeAddon,
-    made: ReturnType<NativeAddon["createEngine"]>,
-    device: NativeEngine["device"],
-    logger: Logger | undefined,
-  ) {
-    this.device = device;
+  constructor(opened: OpenedEngine, logger: Logger | undefined) {
+    this.device = opened.device;
     this.#logger = logger;
-    this.#addon = addon;
-    this.#handle = made.handle;
-    this.isa = made.isa;
-    this.threads = made.threads;
+    this.#addon = opened.addon;
+    this.#handle = opened.handle;
+    this.isa = opened.isa;
+    this.threads = opened.threads;
   }
 
   get backends(): readonly BackendInfo[] {

@@ -14,6 +14,11 @@ export const benchOptions = z.strictObject({
     "one small shape of each kind for a few milliseconds: shows that all of it runs, not how fast it is",
     { group: "Machine" },
   ),
+  device: option(
+    z.enum(["cpu", "cuda"]).default("cpu"),
+    "what to measure; shares of a peak are shown for the CPU alone",
+    { group: "Machine" },
+  ),
   isa: option(
     z.string().min(1).optional(),
     "instruction set of the kernels, one of those that attune doctor lists (default: ATTUNE_ISA, else the best)",

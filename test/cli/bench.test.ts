@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { expect } from "chai";
 import type { BenchReport } from "../../lib/cli/bench-run.js";
 import { benchSuites } from "../../lib/cli/bench-suites.js";
+import { benchText } from "../../lib/cli/bench-table.js";
+import { withCuda } from "../support/cuda-library.js";
+import { withMachine } from "../support/simulated-gpu.js";
 import { commandLine } from "./command-line.js";
 
 const quick = ["--quick", "--threads", "1"];
@@ -68,11 +71,33 @@ describe("attune bench", () => {
     expect(stdout).to.match(/^row-ops +rmsnorm_forward .* GB\/s .* % of memory$/m);
   });
 
+  it("measures the GPU that is asked for, without shares of the processor's peak", () =>
+    withMachine("devices=1", async () => {
+      const report = await measured("gemm", "--trials", "1", "--device", "cuda");
+      expect(report).to.deep.include({ isa: "cuda", gpu: "simt", peak: { arithmetic: [], readGbps: 0 } });
+      expect(report.rows.map(({ op, dtype }) => `${op} ${dtype}`)).to.include("linear_forward bf16");
+      for (const { gflops, share } of report.rows) {
+        expect(gflops).to.be.above(0);
+        expect(share).to.equal(undefined);
+      }
+      const text = benchText(report);
+      expect(text).to.match(/^cuda on simt, /m);
+      expect(text).to.not.match(/peaks|share/);
+    }));
+
+  it("fails where there is no GPU to measure", () =>
+    withCuda("off", async () => {
+      const { code, stderr } = await commandLine(["bench", "gemm", "--device", "cuda", ...quick]);
+      expect(code).to.equal(1);
+      expect(stderr).to.include("ATTUNE_CUDA=off").and.include("[ATTUNE_BACKEND]");
+    }));
+
   const wrong: readonly (readonly [string, readonly string[], string])[] = [
     ["a misspelt suite", ["gem"], 'Unknown suite of bench "gem". Did you mean "gemm"?'],
     ["a name that is no suite", ["everything"], "Expected one of: gemm, attention"],
     ["a misspelt flag", ["--trails", "2"], 'Did you mean "--trials"?'],
     ["no trial", ["--trials", "0"], "Expected --trials to be a whole number >= 1"],
+    ["an instruction set of a GPU", ["gemm", "--device", "cuda", "--isa", "avx2"], "Leave one of them out"],
     ["a misspelt instruction set", ["gemm", ...quick, "--isa", "avx3"], 'Did you mean "avx2"?'],
   ];
   for (const [what, args, text] of wrong) {

@@ -1,0 +1,44 @@
+// Opens the native side of an engine on the device that was asked for. Must not know models.
+
+import { reasonOf } from "../errors/index.js";
+import type { EngineHandle, NativeAddon } from "./addon-types.js";
+import { chosenGpus, openFirst } from "./chosen-gpu.js";
+import type { EngineOptions } from "./engine.js";
+import { loadAddon } from "./load-addon.js";
+import { callNative } from "./native-job.js";
+import { threadCount } from "./options.js";
+
+export interface OpenedEngine {
+  readonly addon: NativeAddon;
+  readonly handle: EngineHandle;
+  readonly device: "cpu" | "cuda";
+  /** Name of the GPU; undefined on the CPU. */
+  readonly gpu: string | undefined;
+  readonly isa: string;
+  readonly threads: number;
+}
+
+/** Throws ATTUNE_OPTION, ATTUNE_BACKEND, ATTUNE_ADDON_LOAD. */
+export function openEngine(options: EngineOptions): OpenedEngine {
+  const threads = threadCount(options.threads, process.env.ATTUNE_THREADS);
+  const addon = loadAddon();
+  const { gpus, required } = chosenGpus(options);
+  const isa = options.isa ?? process.env.ATTUNE_ISA ?? "";
+  if (gpus.length > 0) {
+    try {
+      return openFirst(
+        gpus,
+        ({ path, index, name }) => {
+          const made = callNative(() => addon.createEngine(threads, isa, path, index));
+          return { addon, device: "cuda", gpu: name, ...made };
+        },
+        options.logger,
+      );
+    } catch (error) {
+      if (required) throw error;
+      options.logger?.warn?.(`Using the CPU: ${reasonOf(error)}`);
+    }
+  }
+  const made = callNative(() => addon.createEngine(threads, isa, ""));
+  return { addon, device: "cpu", gpu: undefined, ...made };
+}
