@@ -165,7 +165,7 @@ class PosteriorOfGames {
       gradient[at] = (gradient[at] ?? 0) + value;
     };
     this.forEachGame(x, (game, weight, loss) => {
-      for (const { at, value } of this.rowOf(game)) add(at, weight * loss.slope * value);
+      for (const { at, value } of rowOf(game, this.items)) add(at, weight * loss.slope * value);
       if (this.tieAt !== undefined) add(this.tieAt, weight * loss.tieSlope);
     });
     if (this.held) {
@@ -183,7 +183,7 @@ class PosteriorOfGames {
     };
     for (let i = 0; i < size; i++) add(i, i, this.precisions[i] ?? 0);
     this.forEachGame(x, (game, weight, loss) => {
-      const row = this.rowOf(game);
+      const row = rowOf(game, this.items);
       for (const a of row) for (const b of row) add(a.at, b.at, weight * loss.curvature * a.value * b.value);
       if (this.tieAt === undefined) return;
       for (const a of row) {
@@ -222,29 +222,53 @@ class PosteriorOfGames {
     return sum;
   }
 
-  /** Which parameters make up the difference of a game. */
-  private rowOf({
-    first,
-    second,
-    terms = [],
-  }: Game): readonly { readonly at: number; readonly value: number }[] {
-    return [
-      { at: first, value: 1 },
-      { at: second, value: -1 },
-      ...terms.map(({ term, value }) => ({ at: this.items + term, value })),
-    ];
-  }
-
   private forEachGame(x: Float64Array, visit: (game: Game, weight: number, loss: GameLoss) => void): void {
     const logNu = this.tieAt === undefined ? undefined : x[this.tieAt];
     for (const game of this.games) {
       const { weight = 1 } = game;
-      if (weight === 0) continue;
-      let eta = (x[game.first] ?? 0) - (x[game.second] ?? 0);
-      for (const { term, value } of game.terms ?? []) eta += value * (x[this.items + term] ?? 0);
-      visit(game, weight, logNu === undefined ? halfTies(eta, game.score) : davidson(eta, logNu, game.score));
+      if (weight !== 0) visit(game, weight, lossOf(game, x, this.items, logNu));
     }
   }
+}
+
+interface Part {
+  /** Of the parameters. */
+  readonly at: number;
+  readonly value: number;
+}
+
+/** Which parameters make up the difference of a game. */
+function rowOf({ first, second, terms = [] }: Game, items: number): readonly Part[] {
+  return [
+    { at: first, value: 1 },
+    { at: second, value: -1 },
+    ...terms.map(({ term, value }) => ({ at: items + term, value })),
+  ];
+}
+
+/** [games] the gradient of each game's loss by the parameters of a fit, weight aside. */
+export function slopesOf(
+  games: readonly Game[],
+  { parameters, ratings, tieStrength }: BradleyTerry,
+): readonly (readonly Part[])[] {
+  const items = ratings.length;
+  const logNu = tieStrength === undefined ? undefined : parameters.at(-1);
+  return games.map((game) => {
+    const { slope, tieSlope } = lossOf(game, parameters, items, logNu);
+    const parts = rowOf(game, items).map(({ at, value }) => ({ at, value: slope * value }));
+    return logNu === undefined ? parts : [...parts, { at: parameters.length - 1, value: tieSlope }];
+  });
+}
+
+function lossOf(
+  { first, second, score, terms = [] }: Game,
+  x: Float64Array,
+  items: number,
+  logNu: number | undefined,
+): GameLoss {
+  let eta = (x[first] ?? 0) - (x[second] ?? 0);
+  for (const { term, value } of terms) eta += value * (x[items + term] ?? 0);
+  return logNu === undefined ? halfTies(eta, score) : davidson(eta, logNu, score);
 }
 
 function halfTies(eta: number, score: number): GameLoss {

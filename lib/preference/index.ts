@@ -9,6 +9,13 @@ export {
   type Game,
   type GameTerm,
 } from "./bradley-terry.js";
+export {
+  type Consensus,
+  type ConsensusOptions,
+  consensusOf,
+  evidenceOf,
+  type PairVote,
+} from "./consensus.js";
 export { type AveragedElo, averagedElo, type EloGame, type EloOptions, eloRatings } from "./elo.js";
 export {
   type FeatureMap,
@@ -18,6 +25,7 @@ export {
   fitFeatures,
   projectionOf,
 } from "./features.js";
+export { type Fragility, type FragilityOptions, fragilityOf } from "./fragility.js";
 export { type Interval, middle95, type WilsonInput, wilsonInterval } from "./intervals.js";
 export type { Judgement, Judgements } from "./judgements.js";
 export { type CohenOptions, cohenKappa, fleissKappa } from "./kappa.js";
@@ -46,3 +54,13 @@ export {
 } from "./plackett-luce.js";
 export type { RandomWords } from "./random-draws.js";
 export { type RankCorrelation, rankCorrelationOf, ranksOf } from "./rank-correlation.js";
+export {
+  groupsOf,
+  type RatedItem,
+  type RatedItems,
+  type RateItems,
+  rateItems,
+  type SideBias,
+} from "./rated-items.js";
+export { type FitSideBiases, fitSideBiases, type SideBiases } from "./side-bias.js";
+export type { Vote } from "./votes.js";
