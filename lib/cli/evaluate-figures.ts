@@ -4,11 +4,11 @@ import type {
   bestOfNJson,
   Evaluation,
   EvaluationMetrics,
-  Interval,
   PairMetrics,
   sampledKlJson,
   winRateJson,
 } from "../evaluate/index.js";
+import type { Interval } from "../preference/index.js";
 import { grouped, short, table } from "./format.js";
 
 /** Everything that one call of `attune evaluate` measured. */

@@ -3,6 +3,7 @@
 
 import type { JobOptions, Prompt } from "../engine/index.js";
 import { fail } from "../errors/index.js";
+import type { Interval } from "../preference/index.js";
 import {
   type Answer,
   type AnswerOptions,
@@ -11,7 +12,7 @@ import {
   scoreAll,
   type Writer,
 } from "./answers.js";
-import { bootstrapMeans, type Interval, meanWithError } from "./intervals.js";
+import { bootstrapMeans, meanWithError } from "./intervals.js";
 
 export interface BestOfNValueInput {
   /** [M] what the best is chosen by. */

@@ -77,13 +77,10 @@ export {
 export {
   type BootstrapInput,
   bootstrapMeans,
-  type Interval,
   type MeanWithError,
   meanWithError,
   normalQuantile,
   standardDistance,
-  type WilsonInput,
-  wilsonInterval,
 } from "./intervals.js";
 export {
   type JudgedKind,
@@ -140,7 +137,6 @@ export {
   type StopRuleOptions,
   type StopRuleState,
 } from "./over-optimisation-stop.js";
-export { type RankCorrelation, rankCorrelationOf } from "./rank-correlation.js";
 export {
   type BoundCoverage,
   type BoundPair,

@@ -1,9 +1,8 @@
 // How well scores agree with what people judged: accuracy, margins, loss, calibration, dependence on length.
 // Pure: scores may be a reward model's, implicit rewards or log-probs. Must not import the engine.
 
+import { type Interval, rankCorrelationOf, ranksOf, wilsonInterval } from "../preference/index.js";
 import { type Calibration, pairCalibrationOf } from "./calibration.js";
-import { type Interval, wilsonInterval } from "./intervals.js";
-import { rankCorrelationOf, ranksOf } from "./rank-correlation.js";
 
 /** A row whose answers have scores and were judged. */
 export interface JudgedRow {

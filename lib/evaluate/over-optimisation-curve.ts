@@ -2,7 +2,8 @@
 // (arXiv 2210.10760), fitted by linear least squares. Pure numbers; must not import the engine.
 
 import { fail } from "../errors/index.js";
-import { bootstrapDraws, type Interval, middle95 } from "./intervals.js";
+import { type Interval, middle95 } from "../preference/index.js";
+import { bootstrapDraws } from "./intervals.js";
 
 /** How the policy was optimised: "best-of-n" R(d) = d (a - b d), "rl" R(d) = d (a - b log d). */
 export type OverOptimisationMethod = "best-of-n" | "rl";

@@ -2,9 +2,9 @@
 // Pure; must not score answers or know a tokenizer.
 
 import { fail } from "../errors/index.js";
+import { rankCorrelationOf } from "../preference/index.js";
 import type { Answer } from "./answers.js";
 import { type MeanWithError, meanWithError } from "./intervals.js";
-import { rankCorrelationOf } from "./rank-correlation.js";
 
 export interface TextStatisticsInput {
   /** [prompts][samples] */

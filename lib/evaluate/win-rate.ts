@@ -3,6 +3,7 @@
 
 import type { JobOptions, Prompt } from "../engine/index.js";
 import { fail } from "../errors/index.js";
+import { type Interval, wilsonInterval } from "../preference/index.js";
 import {
   type Answer,
   type AnsweredPrompt,
@@ -12,7 +13,7 @@ import {
   scoreAll,
   type Writer,
 } from "./answers.js";
-import { bootstrapMeans, type Interval, wilsonInterval } from "./intervals.js";
+import { bootstrapMeans } from "./intervals.js";
 
 export interface CompareScoresInput {
   /** [prompts] */

@@ -2,9 +2,10 @@
 // Convex, double precision, no randomness. Must not know where features come from.
 
 import { fail } from "../errors/index.js";
-import { type CholeskyFactor, choleskyOf, dot, normOf, solve } from "./cholesky.js";
+import { type CholeskyFactor, choleskyOf, dot, normOf } from "./cholesky.js";
 import { GramSum } from "./gram.js";
 import { checkJudgements, choicesOf, type Judgements } from "./judgements.js";
+import { minimise } from "./newton.js";
 
 export interface FitLinearReward extends Judgements {
   /** theta minimises (1/n) sum of losses + ridge/2 |theta|^2. Default 0.01. */
@@ -24,11 +25,6 @@ export interface LinearReward {
   readonly hessian: CholeskyFactor;
 }
 
-/** The root of the decrease that a step promises; below this only rounding is left. */
-const CONVERGED = 1e-13;
-/** Steps converge quadratically: after one as small as this, what is left is rounding. */
-const LAST_STEP = 1e-8;
-const HALVINGS = 60;
 /** Curvature that is left, as a share of that at theta = 0, where a loss without a ridge counts as flat. */
 const FLAT = 1e-8;
 
@@ -41,21 +37,21 @@ export function fitLinearReward(options: FitLinearReward): LinearReward {
   if (!(ridge >= 0 && Number.isFinite(ridge)))
     throw fail("ATTUNE_OPTION", `Expected ridge to be >= 0 but received ${ridge}. Typical: 0.01.`);
   checkJudgements(options);
-  let theta = new Float64Array(size);
-  let value = objectiveAt(options, theta, ridge);
-  for (let steps = 0; steps <= maxSteps; steps++) {
-    const hessian = factored(options, theta, ridge);
-    const gradient = gradientAt(options, theta, ridge);
-    const step = solve(hessian, gradient);
-    // The decrease that the step promises is at most rounding: nothing is left to gain.
-    const decrement = dot(step, 0, gradient, 0, size);
-    const next =
-      decrement <= CONVERGED ** 2 ? undefined : shorter(options, { theta, value, step, decrement, ridge });
-    if (next === undefined || normOf(step) <= LAST_STEP * (1 + normOf(theta))) {
-      if (ridge === 0) requireOptimum(options, hessian);
-      return { theta: next?.theta ?? theta, loss: meanLoss(options, next?.theta ?? theta), steps, hessian };
-    }
-    ({ theta, value } = next);
+  const {
+    at: theta,
+    steps,
+    hessian,
+    ended,
+  } = minimise({
+    start: new Float64Array(size),
+    value: (at) => objectiveAt(options, at, ridge),
+    gradient: (at) => gradientAt(options, at, ridge),
+    factor: (at) => factored(options, at, ridge),
+    maxSteps,
+  });
+  if (ended) {
+    if (ridge === 0) requireOptimum(options, hessian);
+    return { theta, loss: meanLoss(options, theta), steps, hessian };
   }
   const text = `Expected the fit to end within ${maxSteps} Newton steps but |theta| has grown to ${normOf(theta).toPrecision(3)}.`;
   throw fail("ATTUNE_NOT_FINITE", `${text} The judgements can be separated: raise ridge above ${ridge}.`);
@@ -73,26 +69,6 @@ function leastPivot({ size, lower }: CholeskyFactor): number {
   let least = Number.POSITIVE_INFINITY;
   for (let row = 0; row < size; row++) least = Math.min(least, (lower[row * size + row] ?? 0) ** 2);
   return least;
-}
-
-interface NewtonStep {
-  readonly theta: Float64Array;
-  readonly value: number;
-  readonly step: Float64Array;
-  readonly decrement: number;
-  readonly ridge: number;
-}
-
-/** Halves the step until the objective falls as it should; undefined when only rounding is left. */
-function shorter(judgements: Judgements, { theta, value, step, decrement, ridge }: NewtonStep) {
-  let share = 1;
-  for (let halving = 0; halving < HALVINGS; halving++, share /= 2) {
-    const next = theta.map((entry, i) => entry - share * (step[i] ?? 0));
-    const reached = objectiveAt(judgements, next, ridge);
-    if (reached <= value - 1e-4 * share * decrement + 4 * Number.EPSILON * Math.abs(value))
-      return { theta: next, value: reached };
-  }
-  return undefined;
 }
 
 /** Mean loss of judgements under theta: softplus of margins for pairs, Plackett-Luce for rankings. */

@@ -43,6 +43,25 @@ export function normals(words: RandomWords, count: number, row: number): Float64
   return values;
 }
 
+/** Whole numbers below `below`, one after another, from all four words of each position: for draws by the million. */
+export function drawsOf(words: RandomWords, row: number): (below: number) => number {
+  let [position, used] = [0, 4];
+  let current: Words = [0, 0, 0, 0];
+  return (below) => {
+    const limit = Math.floor(2 ** 32 / below) * below;
+    for (;;) {
+      if (used === 4) {
+        current = words({ step: 0, row, position });
+        position += 1;
+        used = 0;
+      }
+      const word = current[used] ?? 0;
+      used += 1;
+      if (word < limit) return word % below;
+    }
+  };
+}
+
 /** [prompts] how often each is drawn when as many are drawn with replacement: one bootstrap sample. */
 export function drawCounts(words: RandomWords, prompts: number, row: number): Float64Array {
   const counts = new Float64Array(prompts);

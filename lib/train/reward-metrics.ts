@@ -4,7 +4,7 @@
 import type { JudgedPair, PackedBatch, TokenisedRow, TokenisedRows } from "../data/index.js";
 import type { StepResult } from "../engine/contract.js";
 import { pairCalibrationOf } from "../evaluate/calibration.js";
-import { rankCorrelationOf } from "../evaluate/rank-correlation.js";
+import { rankCorrelationOf } from "../preference/index.js";
 import { MetricSums } from "./metrics.js";
 import { axisOf } from "./rating-scales.js";
 import type { LossPlan } from "./reward-loss.js";

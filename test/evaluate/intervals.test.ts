@@ -8,8 +8,8 @@ import {
   meanWithError,
   normalQuantile,
   standardDistance,
-  wilsonInterval,
 } from "../../lib/evaluate/intervals.js";
+import { wilsonInterval } from "../../lib/preference/index.js";
 import { expectFailure } from "../errors/expect-failure.js";
 
 describe("Wilson's interval", () => {

@@ -7,6 +7,17 @@ import type { Checks } from "../../lib/engine/checks.js";
 import { printFigures } from "../support/oracle-compare.js";
 import { isaTitle, suiteChecks, testedIsas } from "../support/oracle-engines.js";
 import { oracleEntries, readOracleJson } from "../support/oracle-folder.js";
+import {
+  checkBradleyTerryCase,
+  checkCohen,
+  checkElo,
+  checkFleissCase,
+  checkKendall,
+  checkKrippendorffCase,
+  checkPlackettLuceCase,
+  checkWilson,
+  type GameInputs,
+} from "./agreement-cases.js";
 import { checkDpoCase, checkRankingCase, type DpoInputs, type RankingInputs } from "./dpo-loss-cases.js";
 import { checkHeadCase, type HeadInputs } from "./head-cases.js";
 import { checkKtoCase, type KtoInputs } from "./kto-loss-cases.js";
@@ -61,6 +72,14 @@ const onEverySet: Readonly<Record<string, (options: CaseOptions) => Promise<void
 const once: Readonly<Record<string, (one: LossCase, content: LossFile) => void>> = {
   "optim/schedules": (one) => checkScheduleCase(one),
   "ratings/linear_reward": (one, { inputs }) => checkLinearRewardCase(one, inputs as RatingInputs),
+  "ratings/bradley_terry": (one, { inputs }) => checkBradleyTerryCase(one, inputs as GameInputs),
+  "ratings/plackett_luce": (one, { inputs }) => checkPlackettLuceCase(one, inputs as GameInputs),
+  "ratings/elo": (one, { inputs }) => checkElo(one, inputs as GameInputs),
+  "ratings/krippendorff": (one) => checkKrippendorffCase(one),
+  "ratings/cohen": (one, { inputs }) => checkCohen(one, inputs as GameInputs),
+  "ratings/fleiss": (one) => checkFleissCase(one),
+  "ratings/kendall_tau_b": (one, { inputs }) => checkKendall(one, inputs as GameInputs),
+  "ratings/wilson": (one, content) => checkWilson(one, content),
   "ppo/rewards": (one, { inputs }) => checkTokenRewardCase(one, inputs as RolloutInputs),
   "ppo/advantages": (one, { inputs }) => checkAdvantageCase(one, inputs as RolloutInputs),
   "ppo/whitening": (one, content) => checkWhiteningCase(one, content),

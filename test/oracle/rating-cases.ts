@@ -1,5 +1,5 @@
 // Linear-reward cases of the oracle: the fit, its covariance and pessimistic choices, from lib/preference.
-// Must not compute anything of it again; the other ratings belong to a later version.
+// Must not compute anything of it again; ratings and agreement are in agreement-cases.ts.
 
 import { choleskyOf } from "../../lib/preference/cholesky.js";
 import {

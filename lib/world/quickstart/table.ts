@@ -8,11 +8,11 @@ import {
   answerScorer,
   bestOfNKl,
   compareScores,
-  type Interval,
   klOnSamples,
   type ScoreAnswers,
   sampleAnswers,
 } from "../../evaluate/index.js";
+import type { Interval } from "../../preference/index.js";
 import { trueScores } from "../true-reward.js";
 import { generation } from "./settings.js";
 import type { ToyLab } from "./stages.js";

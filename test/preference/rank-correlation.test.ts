@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { rankCorrelationOf, ranksOf } from "../../lib/evaluate/rank-correlation.js";
+import { rankCorrelationOf, ranksOf } from "../../lib/preference/rank-correlation.js";
 import { expectFailure } from "../errors/expect-failure.js";
 import { testNumbers } from "../preference/words.js";
 
