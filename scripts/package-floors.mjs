@@ -18,21 +18,21 @@ const systemLibraries = [
   "libstdc++.so.6",
 ];
 
-/** { glibc, libstdcxx, driver?, capabilities? }: versions as text; the last two where the binary has kernels for GPUs. */
+/** { glibc, libstdcxx, driver?, capabilities?, ptx? }: versions as text; the last three where the binary has kernels for GPUs. */
 export function floorsOf(binary) {
   const { versions } = readElf(binary);
   const record = readCudaRecord(binary);
   const floors = { glibc: leastVersion(versions, "GLIBC"), libstdcxx: leastVersion(versions, "GLIBCXX") };
   if (record === undefined) return floors;
-  return { ...floors, driver: oldestDriver(record), capabilities: record.architectures };
+  return { ...floors, driver: oldestDriver(record), capabilities: record.architectures, ptx: record.ptx };
 }
 
 /** One line of text. */
-export function floorsText({ glibc, libstdcxx, driver, capabilities }) {
+export function floorsText({ glibc, libstdcxx, driver, capabilities, ptx }) {
   const system = `glibc ${glibc}, libstdc++ with GLIBCXX_${libstdcxx}`;
-  return driver === undefined
-    ? system
-    : `${system}, driver ${driver}, kernels for sm_${capabilities.join(", sm_")}`;
+  if (driver === undefined) return system;
+  const later = ptx ? ", PTX for later ones" : "";
+  return `${system}, driver ${driver}, kernels for sm_${capabilities.join(", sm_")}${later}`;
 }
 
 /** Throws where more than the system is needed, or where other libraries could link with more than `exported`. */
