@@ -96,10 +96,10 @@ __device__ inline void add_pair(const Gradient<T>& gradient, float* head, int co
     }
 }
 
-// Adds dq of the warp's rows, from row0 and `column` on, in turn: the first sets it.
+// Adds dq of the warp's rows, from row0 and `column` on, in turn, or sets it.
 template <class T, class Shape, int kWide>
 __device__ inline void add_rows(const Gradient<T>& gradient, const QueryStep<T, Shape>& step, int row0,
-                                int column, const float (&dq)[kWide][4]) {
+                                int column, bool set, const float (&dq)[kWide][4]) {
     const HeadSizes& sizes = gradient.keys.sizes;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
@@ -109,7 +109,7 @@ __device__ inline void add_rows(const Gradient<T>& gradient, const QueryStep<T, 
         float* head = gradient.dqkv.row(step.place(row)) + int64_t{step.pairs.head(row)} * sizes.D;
 #pragma unroll
         for (int x = 0; x < kWide; ++x)
-            add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), step.turn == 0,
+            add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), set,
                      dq[x][2 * half] * sizes.scale, dq[x][2 * half + 1] * sizes.scale);
     }
 }
@@ -126,7 +126,7 @@ __device__ inline void add_query_gradient(const Gradient<T>& gradient, const Que
     for (int column = column0; column < column0 + Shape::kDqOfWarp; column += Shape::kDqColumns) {
         float dq[1][Shape::kDqColumns / 8][4] = {};
         multiply<T, Shape::kKeys>(dq, LeftTurned{shared.slopes, row0}, RightTurned{shared.keys, column});
-        add_rows(gradient, step, row0, column, dq[0]);
+        add_rows(gradient, step, row0, column, step.turn == 0, dq[0]);
     }
 }
 

@@ -1,8 +1,9 @@
 // Flash attention, backward, of Hopper (sm_90a) in bf16: as attention_backward.h, with wgmma. Two groups of
 // 128 threads take 64 keys each of a tile of 128; scores and dP are found turned, so that P and dS are left
-// factors out of registers. dS goes through shared memory for dq alone, whose columns the groups share out:
-// each has turns of its own, so that none waits for what the other adds. While one kind of product is under
-// way, the numbers of the next are found: dS during dv, the adding of dq during dk.
+// factors out of registers. dS goes through shared memory for dq alone, of which each group makes 64 columns:
+// with wide heads half of them, so that each has turns of its own and none waits for what the other adds; with
+// heads of one slab what its own keys give, one group after the other. While one kind of product is under way,
+// the numbers of the next are found: dS during dv, the adding of dq during dk.
 //
 // D = 128, per tile of 128 keys x 64 queries: 10.5 MFLOP; 32 KiB of queries and upstream gradients from
 // memory or L2, 32 KiB of dq added there; wgmma reads 256 KiB of shared memory (scores and dP 64 each, dv and
@@ -24,9 +25,13 @@ namespace attune::gpu {
 template <int kWidth_>
 struct HopperBackwardShape {
     static constexpr int kWidth = kWidth_, kColumns = kWidth, kParts = 1;
-    static constexpr int kGroups = 2, kThreads = 128 * kGroups, kTurns = kGroups;
+    static constexpr int kGroups = 2, kThreads = 128 * kGroups;
     static constexpr int kKeys = 64 * kGroups, kQueries = 64, kStages = 3;
-    static constexpr int kDqColumns = kWidth / kGroups;
+    // dq of a group: a slab of columns, over all keys where there is a slab for each group.
+    static constexpr int kDqColumns = 64;
+    static constexpr bool kOwnColumns = kWidth == kDqColumns * kGroups;
+    static constexpr int kDqKeys = kOwnColumns ? kKeys : 64, kTurns = kOwnColumns ? kGroups : 1;
+    static_assert(kOwnColumns || kWidth == kDqColumns);
 };
 
 template <class Shape>
@@ -70,16 +75,17 @@ __device__ inline void ask_for_key_gradient(float (&sum)[1][Shape::kWidth / 8][4
     commit_products();
 }
 
-// dq[queries, the group's columns] of this tile of keys
+// dq[queries, the group's columns] of this tile of keys, or of the group's
 template <class Shape>
 __device__ inline void ask_for_query_gradient(float (&dq)[Shape::kDqColumns / 8][4],
                                               const HopperBackwardShared<Shape>& shared, int number,
-                                              int column) {
-    const uint64_t left = panel_descriptor(shared.slopes[number % 2], 0, 0);
-    const uint64_t right = panel_descriptor(shared.keys, column / 64, 0) + column % 64 / 8;
+                                              int group) {
+    const int panel = Shape::kOwnColumns ? group : 0, key = Shape::kOwnColumns ? 0 : 64 * group;
+    const uint64_t left = panel_descriptor(shared.slopes[number % 2], 0, key);
+    const uint64_t right = panel_descriptor(shared.keys, panel, key);
     begin_products();
 #pragma unroll
-    for (int step = 0; step < Shape::kKeys / 16; ++step)
+    for (int step = 0; step < Shape::kDqKeys / 16; ++step)
         Wgmma<Shape::kDqColumns>::template run<true, true>(dq, left + step * kSixteenRows,
                                                            right + step * kSixteenRows, step > 0 ? 1 : 0);
     commit_products();
@@ -154,16 +160,20 @@ struct HopperGradient {
     // dk += and dq +=, when all threads' dS are there.
     __device__ void finish_step(const uint32_t (&slope_words)[Shape::kQueries / 16][4], const Step& step,
                                 int stage, int number) {
-        const int column = group * Shape::kDqColumns;
+        constexpr bool kOwn = Shape::kOwnColumns;
         const int row0 = static_cast<int>(threadIdx.x) % 128 / kWarp * kStrip;
+        uint32_t* turns = gradient.turns + step.turn_at + (kOwn ? group : 0);
+        const uint32_t turn = kOwn ? step.turn : Shape::kGroups * step.turn + group;
         float dq[Shape::kDqColumns / 8][4];
-        ask_for_query_gradient(dq, shared, number, column);
+        ask_for_query_gradient(dq, shared, number, group);
         ask_for_key_gradient<Shape>(dk, slope_words, shared.queries[stage]);
+        if (threadIdx.x % 128 == 0) wait_for_turn(turns, turn);
         wait_for_products<1>();
         rest_until_here(dq);
-        add_rows(gradient, step, row0, column, dq);
+        wait_for_group();  // it is the group's turn
+        add_rows(gradient, step, row0, kOwn ? group * Shape::kDqColumns : 0, turn == 0, dq);
         wait_for_group();
-        if (threadIdx.x % 128 == 0) end_turn(gradient.turns + step.turn_at + group, step.turn);
+        if (threadIdx.x % 128 == 0) end_turn(turns, turn);
         wait_for_products<0>();
         rest_until_here(dk[0]);
     }
@@ -199,7 +209,6 @@ __device__ inline void find_gradient(const Gradient<bf16_t>& gradient) {
         sums.find_step(slope_words, step, stage, number);
         coming.arrive(shared);
         show_writes();
-        if (threadIdx.x % 128 == 0) wait_for_turn(gradient.turns + step.turn_at + group, step.turn);
         __syncthreads();  // dS and the next queries are there; those before this step's are done with
         coming.fetch(shared);
         sums.finish_step(slope_words, step, stage, number);

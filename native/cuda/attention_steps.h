@@ -32,7 +32,7 @@ struct BackwardShape {
     static constexpr bool kPairs = sizeof(T) == 2;
     static constexpr int kWidth = kWidth_, kColumns = kWidth < 128 ? kWidth : 128;
     static constexpr int kParts = kWidth / kColumns;
-    static constexpr int kTurns = kParts;  // who take turns at a tile of queries, each for its columns of dq
+    static constexpr int kTurns = kParts;  // counters for a tile of queries: parts have columns of their own
     static constexpr int kWarps = !kPairs && kWidth == 256 ? 2 : 4, kThreads = kWarps * kWarp;
     static constexpr int kKeys = kWarps * kStrip;
     static constexpr int kQueries = kWidth == 64 ? (kPairs ? 64 : 32) : kPairs && kWidth == 128 ? 32 : 16;

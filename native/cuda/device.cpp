@@ -85,7 +85,11 @@ Status Device::open() {
     if (status == Status::Ok) status = find_code();
     if (status == Status::Ok) status = Queue::open(queue_, *this);
     if (status == Status::Ok) status = allocate_pinned(&transfer_, kTransferBytes);
-    return status == Status::Ok ? choose_gemm() : status;
+    if (status == Status::Ok) status = choose_gemm();
+    // The library may have been built without sm_90a, or the driver may have taken other code: the code
+    // itself says what it is. Not at the first op that asks: an op must not wait, nor find its work space
+    // used.
+    return status == Status::Ok && has_wgmma_ ? has_hopper_code(has_wgmma_, *this) : status;
 }
 
 Status Device::find_code() const {
@@ -97,18 +101,6 @@ Status Device::find_code() const {
     return status;
 }
 
-// The library may have been built without sm_90a, or the driver may have taken other code: the code itself
-// says what it is. Asked once, at the first use.
-bool Device::has_wgmma() {
-    if (may_use_wgmma_ && !knows_wgmma_) {
-        bool has = false;
-        if (has_hopper_code(has, *this) != Status::Ok) return false;
-        may_use_wgmma_ = has;
-        knows_wgmma_ = true;
-    }
-    return may_use_wgmma_;
-}
-
 Status Device::choose_gemm() {
     const char* value = std::getenv("ATTUNE_CUDA_GEMM");
     const std::string_view wanted = value == nullptr || *value == 0 ? "auto" : value;
@@ -117,7 +109,7 @@ Status Device::choose_gemm() {
                     value);
         return Status::Backend;
     }
-    may_use_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";
+    has_wgmma_ = properties_.major == 9 && properties_.minor == 0 && wanted != "mma";
     if (wanted != "cublaslt") return Status::Ok;
     cublaslt_.reset(CublasLt::open());
     return cublaslt_ == nullptr ? Status::Backend : Status::Ok;

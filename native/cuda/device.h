@@ -58,7 +58,7 @@ class Device final : public PlaceSource {
     const Properties& properties() const { return properties_; }
     // Hopper's own instructions (compute capability 9.0), unless ATTUNE_CUDA_GEMM=mma asks for what every GPU
     // has.
-    bool has_wgmma();
+    bool has_wgmma() const { return has_wgmma_; }
     // NVIDIA's library for gradients, where ATTUNE_CUDA_GEMM=cublaslt asks for it; otherwise null.
     CublasLt* cublaslt() const { return cublaslt_.get(); }
     // Made at the first call; null where that fails.
@@ -135,8 +135,7 @@ class Device final : public PlaceSource {
 
     int index_ = 0;
     Properties properties_;
-    bool may_use_wgmma_ = false;
-    bool knows_wgmma_ = false;  // whether its code is there
+    bool has_wgmma_ = false;
     std::unique_ptr<CublasLt> cublaslt_;
     Queue* queue_ = nullptr;
     Staging staging_{*this};

@@ -108,12 +108,14 @@ bool epilogue_fits(const Epilogue& e, int64_t M, int64_t N) {
 }  // namespace
 
 Status has_hopper_code(bool& has, Device& device) {
-    auto* said = device.workspace<int32_t>(kPartialSlot, 1);
-    if (said == nullptr) return Status::Memory;
+    void* said = nullptr;  // of no op: their work spaces are one another's
+    Status status = allocate(&said, sizeof(int32_t));
+    if (status != Status::Ok) return status;
     int32_t result = 0;
-    Status status = launch("say_hopper", say_hopper_kernel, {1}, 1, 0, device.queue(), said);
+    status = launch("say_hopper", say_hopper_kernel, {1}, 1, 0, device.queue(), static_cast<int32_t*>(said));
     if (status == Status::Ok) status = device.read(&result, said, sizeof(result));
     has = status == Status::Ok && result != 0;
+    release(said);
     return status;
 }
 

@@ -114,8 +114,8 @@ inline float quick_exp2(float x) {
     return std::exp2(x);
 }
 
-// Blocks run one after another, in the order of their tickets: every turn has come when it is waited for, or
-// never comes, and the launch fails.
+// Blocks run one after another, in the order of their tickets: a turn of another block has come when it is
+// waited for, or never comes, and the launch fails.
 inline uint32_t take_ticket(uint32_t* tickets) {
     return (*tickets)++;
 }
@@ -124,6 +124,7 @@ inline void wait_for_turn(const uint32_t* turns, uint32_t turn) {
 }
 inline void end_turn(uint32_t* turns, uint32_t turn) {
     *turns = turn + 1;
+    simt::note_change();
 }
 inline void add_in_turn(float* at, float value) {
     *at += value;
