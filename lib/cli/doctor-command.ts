@@ -20,7 +20,7 @@ export function doctorCommand(terminal: Terminal, ended: (code: number) => void)
   const command = new Command("doctor")
     .summary("what this machine can do, and why not more")
     .description(
-      "Loads the native addon, computes with it, and shows versions, instruction sets, threads, memory, disk and optional packages.",
+      "Loads the native addon, computes with it and on every GPU, and shows versions, instruction sets, GPUs with their driver and memory and why one is not used, threads, memory, disk and optional packages.",
     )
     .addHelpText("after", example);
   addFlags(command, commandSchemas.doctor);
@@ -44,12 +44,22 @@ function text(report: DoctorReport): string {
   return `${[...lines, "", ...surroundings(report)].join("\n")}\n`;
 }
 
-function backendLines({ name, stage, reason, devices = [] }: BackendInfo): string[] {
-  const gpus = devices.map(({ name: gpu, capability, driver, memory, free }) => {
+function backendLines({
+  name,
+  stage,
+  reason,
+  devices = [],
+  refused = [],
+  driverVersion,
+}: BackendInfo): string[] {
+  const version = driverVersion === undefined ? "" : `${driverVersion} `;
+  const gpus = devices.map(({ index, name: gpu, capability, driver, memory, free }) => {
     const left = free === undefined ? "" : `, ${bytes(free)} free`;
-    return `  ${gpu}: compute capability ${capability}, driver for CUDA ${driver}, ${bytes(memory)}${left}`;
+    const kind = `${gpu}, compute capability ${capability}, driver ${version}for CUDA ${driver}`;
+    return `  cuda:${index}: ${kind}, ${bytes(memory)}${left}`;
   });
-  return [`${name}: ${stage} (${reason})`, ...gpus];
+  const others = refused.map((one) => `  cuda:${one.index} cannot be used: ${one.reason}`);
+  return [`${name}: ${stage} (${reason})`, ...gpus, ...others];
 }
 
 function addonText({ addon }: DoctorReport): string {

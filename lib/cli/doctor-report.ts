@@ -18,6 +18,22 @@ export interface ProbeAnswer {
   /** The instruction set that was computed with. */
   readonly isa?: string;
   readonly reason?: string;
+  /** The GPU that was being tried when this was said. */
+  readonly trying?: number;
+}
+
+/** The same with a GPU that cannot be used; the backend stops at "probe" where none is left. */
+export function withoutGpu(answer: ProbeAnswer, index: number, reason: string): ProbeAnswer {
+  const backends = answer.backends.map((backend): BackendInfo => {
+    if (backend.name !== "cuda") return backend;
+    const devices = (backend.devices ?? []).filter((one) => one.index !== index);
+    const refused = [...(backend.refused ?? []), { index, reason }];
+    const [first] = devices;
+    if (first === undefined) return { ...backend, devices, refused, stage: "probe", reason };
+    const works = `${first.name} has compute capability ${first.capability}`;
+    return { ...backend, devices, refused, reason: works };
+  });
+  return { ...answer, backends };
 }
 
 export interface DoctorReport {
@@ -59,6 +75,24 @@ export async function examineMachine(): Promise<DoctorReport> {
   };
 }
 
+/** Of a process that computes for a second; on a busy machine much longer. */
+const PATIENCE_MS = 300_000;
+
+/** Where the process ended while it tried a GPU: how. */
+function whole({ trying, ...answer }: ProbeAnswer, ended: string): ProbeAnswer {
+  if (trying === undefined) return answer;
+  const backends = answer.backends.map((backend) => ({
+    ...backend,
+    ...(backend.refused === undefined
+      ? {}
+      : {
+          refused: backend.refused.map((one) => (one.index === trying ? { ...one, reason: ended } : one)),
+          ...(backend.stage === "probe" ? { reason: ended } : {}),
+        }),
+  }));
+  return { ...answer, backends };
+}
+
 /** Loads and uses the addon in a child, which may die of it. */
 function probeAddon(): Promise<ProbeAnswer> {
   const source = import.meta.url.endsWith(".ts");
@@ -72,13 +106,16 @@ function probeAddon(): Promise<ProbeAnswer> {
   child.on("message", (message) => {
     answer = message as ProbeAnswer;
   });
+  // A GPU that hangs must not take doctor along.
+  const limit = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
   return new Promise((resolve) => {
     child.on("error", (error) => resolve({ stage: "crashed", backends: [], reason: reasonOf(error) }));
     child.on("close", (code, signal) => {
       const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
       const lastWords = said.trim().split("\n").at(-1) ?? "";
       const reason = `a process that used the addon ${how}. ${lastWords}`.trim();
-      resolve(answer ?? { stage: "crashed", backends: [], reason });
+      clearTimeout(limit);
+      resolve(answer === undefined ? { stage: "crashed", backends: [], reason } : whole(answer, reason));
     });
   });
 }

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { createEngine, listBackends } from "../engine/index.js";
 import { AttuneError, reasonOf } from "../errors/index.js";
 import { writeTinyModel } from "../world/index.js";
-import type { ProbeAnswer } from "./doctor-report.js";
+import { type ProbeAnswer, withoutGpu } from "./doctor-report.js";
 
 /** A tiny model through the kernels that this machine gets, in both number formats. */
-async function compute(device: "cpu" | "cuda"): Promise<string> {
+async function compute(device: "cpu" | `cuda:${number}`): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "attune-doctor-"));
   try {
     await writeTinyModel({ folder, seed: 0 });
@@ -34,21 +34,19 @@ const send = (answer: ProbeAnswer): Promise<void> =>
 
 /** Looking at a GPU says nothing of its kernels and of the settings: computing does. */
 async function withGpuTried(answer: ProbeAnswer): Promise<ProbeAnswer> {
-  const endedAt = (reason: string): ProbeAnswer => ({
-    ...answer,
-    backends: answer.backends.map((backend) =>
-      backend.name === "cuda" ? { ...backend, stage: "probe", reason } : backend,
-    ),
-  });
-  if (answer.backends.every(({ name, stage }) => name !== "cuda" || stage !== "ok")) return answer;
-  // What is known where the process ends of it.
-  await send(endedAt("a process that computed on the GPU ended"));
-  try {
-    await compute("cuda");
-    return answer;
-  } catch (error) {
-    return endedAt(reasonOf(error));
+  const cuda = answer.backends.find(({ name }) => name === "cuda");
+  const devices = cuda?.stage === "ok" ? (cuda.devices ?? []) : [];
+  let found = answer;
+  for (const { index } of devices) {
+    // What is known where the process ends of it.
+    await send({ ...withoutGpu(found, index, "computing on it"), trying: index });
+    try {
+      await compute(`cuda:${index}`);
+    } catch (error) {
+      found = withoutGpu(found, index, reasonOf(error));
+    }
   }
+  return found;
 }
 
 async function answer(): Promise<ProbeAnswer> {

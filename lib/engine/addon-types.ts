@@ -69,6 +69,15 @@ export interface CudaFound {
   readonly stage: CudaStage;
   readonly reason: string;
   readonly devices: readonly CudaDevice[];
+  /** GPUs that cannot be used, and why. */
+  readonly refused: readonly RefusedDevice[];
+  /** As the driver calls itself, "580.65.06"; undefined where there is none or it does not say. */
+  readonly driverVersion?: string;
+}
+
+export interface RefusedDevice {
+  readonly index: number;
+  readonly reason: string;
 }
 
 export interface NativeStepResult {

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { fail, reasonOf } from "../errors/index.js";
+import type { RefusedDevice } from "./addon-types.js";
 import { cudaState } from "./cuda-library.js";
 import type { EngineOptions, Logger } from "./engine.js";
 import { expectOneOf } from "./options.js";
@@ -23,7 +24,10 @@ export interface GpuChoice {
 /** Tells the logger why "auto" means the CPU. Throws ATTUNE_OPTION, ATTUNE_BACKEND. */
 export function chosenGpus({ device = "auto", isa, logger }: EngineOptions): GpuChoice {
   const number = /^cuda:(\d+)$/.exec(device)?.[1];
-  const kind = number === undefined ? expectOneOf("device", device, ["auto", "cpu", "cuda"]) : "cuda";
+  const kind =
+    number === undefined
+      ? expectOneOf("device", device, ["auto", "cpu", "cuda", "cuda:0", "cuda:N"])
+      : "cuda";
   if (kind === "cuda" && isa) {
     const text = `Expected no isa with device "${device}" but received ${JSON.stringify(isa)}: a GPU has none to choose.`;
     throw fail("ATTUNE_OPTION", `${text} Leave it out, or use device "cpu".`);
@@ -31,7 +35,7 @@ export function chosenGpus({ device = "auto", isa, logger }: EngineOptions): Gpu
   const required = kind === "cuda";
   // Whoever names an instruction set means the processor that has it.
   if (kind === "cpu" || isa) return { gpus: [], required };
-  const { stage, reason, devices, path } = cudaState();
+  const { stage, reason, devices, refused, path } = cudaState();
   const wanted = number === undefined ? devices : devices.filter(({ index }) => index === Number(number));
   if (stage === "ok" && wanted.length > 0) {
     expectKnownGemm(process.env.ATTUNE_CUDA_GEMM);
@@ -40,12 +44,17 @@ export function chosenGpus({ device = "auto", isa, logger }: EngineOptions): Gpu
   if (required) {
     const text =
       stage === "ok"
-        ? `Expected one of the CUDA devices (${devices.map(({ index }) => index).join(", ")}) but received ${device}.`
+        ? `Expected one of the CUDA devices (${devices.map(({ index }) => index).join(", ")}) but received ${device}${why(refused, Number(number))}.`
         : `Expected a CUDA device but the backend is ${stage}: ${reason}. Use device "cpu".`;
     throw fail("ATTUNE_BACKEND", text, { details: { stage, reason, devices } });
   }
   sayCpu(`Using the CPU: CUDA backend ${stage}: ${reason}.`, logger);
   return { gpus: [], required };
+}
+
+function why(refused: readonly RefusedDevice[], index: number): string {
+  const reason = refused.find((one) => one.index === index)?.reason;
+  return reason === undefined ? "" : `, which cannot be used: ${reason}`;
 }
 
 /** The first that opens. Throws what the first of all did where none does. */

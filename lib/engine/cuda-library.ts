@@ -52,6 +52,7 @@ export function cudaState(): CudaState {
     platform: process.platform,
     arch: process.arch,
   });
-  if (path === undefined) return { stage: "missing", reason: reason ?? "", devices: [], path: "" };
+  if (path === undefined)
+    return { stage: "missing", reason: reason ?? "", devices: [], refused: [], path: "" };
   return { ...callNative(() => loadAddon().cuda(path)), path };
 }

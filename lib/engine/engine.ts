@@ -9,6 +9,7 @@ import type {
   IsaInfo,
   ModelHandle,
   NativeAddon,
+  RefusedDevice,
   ScoreDraw,
 } from "./addon-types.js";
 import { readScoreNormalisation } from "./attune-json.js";
@@ -85,6 +86,10 @@ export interface BackendInfo {
   readonly reason: string;
   /** GPUs that are new enough. They are only looked at: whether one works shows when it is opened. */
   readonly devices?: readonly CudaDevice[];
+  /** GPUs that cannot be used, and why. */
+  readonly refused?: readonly RefusedDevice[];
+  /** Of NVIDIA's driver, as it calls itself: "580.65.06". */
+  readonly driverVersion?: string;
   /** Instruction sets, best first; emulated ones are for tests. */
   readonly isas?: readonly IsaInfo[];
 }

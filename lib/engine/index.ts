@@ -1,6 +1,6 @@
 // Public names of the engine room. Importing it does not load the addon: createEngine does.
 
-export type { CudaDevice, CudaStage, IsaInfo } from "./addon-types.js";
+export type { CudaDevice, CudaStage, IsaInfo, RefusedDevice } from "./addon-types.js";
 export type * from "./contract.js";
 export { type Converted, type ConvertOptions, convertModel } from "./convert.js";
 export {

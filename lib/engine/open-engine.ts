@@ -1,12 +1,24 @@
 // Opens the native side of an engine on the device that was asked for. Must not know models.
 
-import { reasonOf } from "../errors/index.js";
+import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import type { EngineHandle, NativeAddon } from "./addon-types.js";
 import { chosenGpus, openFirst } from "./chosen-gpu.js";
+import { cudaState } from "./cuda-library.js";
 import type { EngineOptions } from "./engine.js";
 import { loadAddon } from "./load-addon.js";
 import { callNative } from "./native-job.js";
 import { threadCount } from "./options.js";
+
+/** It shows devices, and none of those that were asked for opens: as far as the stage "probe". */
+function unopened(error: unknown): unknown {
+  if (!(error instanceof AttuneError) || error.code !== "ATTUNE_BACKEND") return error;
+  const { devices, refused } = cudaState();
+  const text = `Expected a CUDA device but the backend is probe: ${error.message}`;
+  return fail("ATTUNE_BACKEND", text, {
+    cause: error,
+    details: { stage: "probe", reason: error.message, devices, refused },
+  });
+}
 
 export interface OpenedEngine {
   readonly addon: NativeAddon;
@@ -35,7 +47,7 @@ export function openEngine(options: EngineOptions): OpenedEngine {
         options.logger,
       );
     } catch (error) {
-      if (required) throw error;
+      if (required) throw unopened(error);
       options.logger?.warn?.(`Using the CPU: ${reasonOf(error)}`);
     }
   }

@@ -26,8 +26,8 @@ Napi::Value isas(const Napi::CallbackInfo& info) {
     return list;
 }
 
-// cuda(path): { stage, reason, devices: { index, name, capability, driver, multiprocessors, memory, free? }[]
-// }
+// cuda(path): { stage, reason, devices: { index, name, capability, driver, multiprocessors, memory, free?
+// }[], refused: { index, reason }[], driverVersion? }
 Napi::Value cuda(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const CudaLibrary& library = cuda_library(text_from(info[0], "path"));
@@ -50,6 +50,17 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
     result.Set("stage", library.stage);
     result.Set("reason", library.reason);
     result.Set("devices", devices);
+    Napi::Array refused = Napi::Array::New(env, library.refused.size());
+    for (size_t i = 0; i < library.refused.size(); ++i) {
+        Napi::Object one = Napi::Object::New(env);
+        one.Set("index", library.refused[i].index);
+        one.Set("reason", library.refused[i].reason);
+        refused.Set(static_cast<uint32_t>(i), one);
+    }
+    result.Set("refused", refused);
+    char driver[96] = "";
+    if (library.table.driver_text != nullptr) library.table.driver_text(driver, sizeof(driver));
+    if (driver[0] != 0) result.Set("driverVersion", std::string(driver));
     return result;
 }
 

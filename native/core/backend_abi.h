@@ -10,7 +10,7 @@
 
 namespace attune {
 
-constexpr uint32_t kBackendAbi = 4;
+constexpr uint32_t kBackendAbi = 5;
 constexpr const char* kBackendEntry = "attune_backend_entry";
 
 struct BackendDevice {
@@ -33,6 +33,8 @@ struct BackendTable {
     int32_t (*device_info)(int32_t device, BackendDevice* out, char* error, size_t size);
     // What of its memory no process uses now, also of a device that is not open; -1: the driver does not say.
     int64_t (*free_bytes)(int32_t device);
+    // The driver's own version ("580.65.06"); empty where it does not say.
+    void (*driver_text)(char* text, size_t size);
     // What Stream::device is; null with a text. A device may be opened more than once.
     void* (*open)(int32_t device, char* error, size_t size);
     // All memory must have been given back; from any thread, while no op runs on it.

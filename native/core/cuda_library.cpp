@@ -67,17 +67,21 @@ void probe(CudaLibrary& library) {
     char text[kTextBytes] = "";
     const int32_t count = library.table.device_count(text, sizeof(text));
     if (count <= 0) return fail(library, "probe", text_of(text));
-    std::string refused;
     for (int32_t i = 0; i < count; ++i) {
         BackendDevice device{};
         if (library.table.device_info(i, &device, text, sizeof(text)) != 0)
-            refused += (refused.empty() ? "" : "; ") + text_of(text);
+            library.refused.push_back({i, text_of(text)});
         else if (10 * device.major + device.minor < kLeastCapability)
-            refused += (refused.empty() ? "" : "; ") + capability_text(device) + ", 8.0 or more is needed";
+            library.refused.push_back({i, capability_text(device) + ", 8.0 or more is needed"});
         else
             library.devices.push_back(device);
     }
-    if (library.devices.empty()) return fail(library, "probe", refused);
+    if (library.devices.empty()) {
+        std::string reasons;
+        for (const CudaLibrary::Refused& one : library.refused)
+            reasons += (reasons.empty() ? "" : "; ") + one.reason;
+        return fail(library, "probe", reasons);
+    }
     library.stage = "ok";
     library.reason = capability_text(library.devices[0]);
 }

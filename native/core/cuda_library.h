@@ -16,6 +16,12 @@ struct CudaLibrary {
     std::string reason;
     BackendTable table{};
     std::vector<BackendDevice> devices;
+    // Those that cannot be used, and why.
+    struct Refused {
+        int32_t index;
+        std::string reason;
+    };
+    std::vector<Refused> refused;
 
     bool ok() const { return stage == "ok"; }
 };

@@ -109,8 +109,8 @@ __device__ inline void add_rows(const Gradient<T>& gradient, const QueryStep<T, 
         float* head = gradient.dqkv.row(step.place(row)) + int64_t{step.pairs.head(row)} * sizes.D;
 #pragma unroll
         for (int x = 0; x < kWide; ++x)
-            add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), set,
-                     dq[x][2 * half] * sizes.scale, dq[x][2 * half + 1] * sizes.scale);
+            add_pair(gradient, head, column + 8 * x + 2 * (lane % 4), set, dq[x][2 * half] * sizes.scale,
+                     dq[x][2 * half + 1] * sizes.scale);
     }
 }
 

@@ -1,9 +1,9 @@
 // Flash attention, backward, of Hopper (sm_90a) in bf16: as attention_backward.h, with wgmma. Two groups of
 // 128 threads take 64 keys each of a tile of 128; scores and dP are found turned, so that P and dS are left
 // factors out of registers. dS goes through shared memory for dq alone, of which each group makes 64 columns:
-// with wide heads half of them, so that each has turns of its own and none waits for what the other adds; with
-// heads of one slab what its own keys give, one group after the other. While one kind of product is under way,
-// the numbers of the next are found: dS during dv, the adding of dq during dk.
+// with wide heads half of them, so that each has turns of its own and none waits for what the other adds;
+// with heads of one slab what its own keys give, one group after the other. While one kind of product is
+// under way, the numbers of the next are found: dS during dv, the adding of dq during dk.
 //
 // D = 128, per tile of 128 keys x 64 queries: 10.5 MFLOP; 32 KiB of queries and upstream gradients from
 // memory or L2, 32 KiB of dq added there; wgmma reads 256 KiB of shared memory (scores and dP 64 each, dv and

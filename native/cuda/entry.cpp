@@ -80,6 +80,10 @@ int64_t free_bytes(int32_t device) {
     return free_memory_of(device);
 }
 
+void driver_text(char* text, size_t size) {
+    say(driver_version_text().c_str(), text, size);
+}
+
 void* open_device(int32_t device, char* error, size_t size) {
     Device* opened = Device::open(device);
     if (opened == nullptr) say(take_failure().text, error, size);
@@ -124,6 +128,7 @@ extern "C" __attribute__((visibility("default"))) int32_t attune_backend_entry(u
             Shielded<device_count, 0>::call,
             Shielded<device_info, 1>::call,
             Shielded<free_bytes, -1>::call,
+            Shielded<driver_text, 0>::call,
             Shielded<open_device, nullptr>::call,
             Shielded<close_device, 0>::call,
             Shielded<reserved_bytes, 0>::call,

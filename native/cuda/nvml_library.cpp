@@ -1,5 +1,6 @@
-// Free memory by NVML, the driver's management library: a question to it makes no context on the device,
-// which one to the CUDA runtime would (hundreds of MiB, and time). Found at run time; must not be needed.
+// Free memory, and the driver's version, by NVML, the driver's management library: a question to it makes no
+// context on the device, which one to the CUDA runtime would (hundreds of MiB, and time). Found at run time;
+// must not be needed.
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
@@ -21,6 +22,7 @@ struct Nvml {
     int (*init)() = nullptr;
     int (*device_by_uuid)(const char* uuid, void** device) = nullptr;
     int (*memory_info)(void* device, Memory* out) = nullptr;
+    int (*driver_version)(char* text, unsigned size) = nullptr;
     bool ready = false;
 
     Nvml() {
@@ -28,7 +30,8 @@ struct Nvml {
         void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
         ready = library != nullptr && find(library, "nvmlInit_v2", init) &&
                 find(library, "nvmlDeviceGetHandleByUUID", device_by_uuid) &&
-                find(library, "nvmlDeviceGetMemoryInfo", memory_info) && init() == 0;
+                find(library, "nvmlDeviceGetMemoryInfo", memory_info) &&
+                find(library, "nvmlSystemGetDriverVersion", driver_version) && init() == 0;
     }
     template <class Function>
     static bool find(void* library, const char* name, Function*& function) {
@@ -36,6 +39,11 @@ struct Nvml {
         return function != nullptr;
     }
 };
+
+const Nvml& nvml() {
+    static const Nvml found;
+    return found;
+}
 
 // As NVML writes it: GPU-01234567-89ab-...
 std::string text_of(const cudaUUID_t& uuid, const char* kind) {
@@ -51,11 +59,15 @@ std::string text_of(const cudaUUID_t& uuid, const char* kind) {
 
 }  // namespace
 
+std::string driver_version_text() {
+    char text[96] = "";
+    return nvml().ready && nvml().driver_version(text, sizeof(text)) == 0 ? text : "";
+}
+
 // By its UUID: NVML counts devices in another order, and those too that CUDA_VISIBLE_DEVICES hides.
 int64_t free_memory_of(int device) {
-    static const Nvml nvml;
     cudaDeviceProp found{};
-    if (!nvml.ready) return -1;
+    if (!nvml().ready) return -1;
     if (cudaGetDeviceProperties(&found, device) != cudaSuccess) {
         cudaGetLastError();
         return -1;
@@ -64,8 +76,8 @@ int64_t free_memory_of(int device) {
     for (const char* kind : {"GPU-", "MIG-"}) {
         void* handle = nullptr;
         Memory memory{};
-        if (nvml.device_by_uuid(text_of(found.uuid, kind).c_str(), &handle) == 0)
-            return nvml.memory_info(handle, &memory) == 0 ? static_cast<int64_t>(memory.free) : -1;
+        if (nvml().device_by_uuid(text_of(found.uuid, kind).c_str(), &handle) == 0)
+            return nvml().memory_info(handle, &memory) == 0 ? static_cast<int64_t>(memory.free) : -1;
     }
     return -1;
 }

@@ -27,6 +27,8 @@ Status count_devices(int& count);
 Status properties(Properties& out, int device);
 // Of any device, without a context on it; -1 where the driver does not say.
 int64_t free_memory_of(int device);
+// "580.65.06", as the driver calls itself; empty where it does not say.
+std::string driver_version_text();
 
 // The calling thread's device from now on: of what is allocated, and of queues that are made.
 Status use_device(int device);

@@ -76,7 +76,8 @@ void check_first_op(Checks& checks) {
                                                     {out, DType::BF16, kRows, kWidth, kWidth}, lse,
                                                     {qkv, DType::BF16, kRows, kAll, kAll}, dims, &stream));
             gradient.resize(kRows * kAll);
-            ops.memory_read(gradient.data(), dqkv, kRows * kAll * static_cast<int64_t>(sizeof(float)), &stream);
+            ops.memory_read(gradient.data(), dqkv, kRows * kAll * static_cast<int64_t>(sizeof(float)),
+                            &stream);
         }
         checks.expect("the first op has the bits of later ones",
                       std::memcmp(found[0].data(), found[1].data(), found[0].size() * sizeof(float)) == 0);

@@ -65,6 +65,16 @@ describe("attune doctor", () => {
     expect((await cudaOf({ ATTUNE_SIMT: "launch=209" }))?.reason).to.include("not compiled for this GPU");
   });
 
+  it("lists a GPU that cannot be used beside one that can, each with its number", async () => {
+    const environment = { ATTUNE_CUDA: simulatedCuda, ATTUNE_SIMT: "devices=2 code@1=209" };
+    const { code, stdout } = await withEnvironment(environment, () => commandLine(["doctor"]));
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^cuda: ok \(simt has compute capability 9.0\)$/m);
+    expect(stdout).to.match(/^ {2}cuda:1: simt, compute capability 9.0, driver for CUDA/m);
+    expect(stdout).to.match(/^ {2}cuda:0 cannot be used: .*was not compiled for this GPU/m);
+    expect(stdout).to.not.match(/^ {2}cuda:0: /m);
+  });
+
   it("fails with reasons where the addon cannot be loaded", async () => {
     process.env.ATTUNE_ADDON = at("gone.node");
     const { code, stdout } = await commandLine(["doctor"]);

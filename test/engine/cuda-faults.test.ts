@@ -54,7 +54,9 @@ describe("a GPU that does not open", () => {
   for (const [name, plan, reason] of machines)
     it(`fails where ${name} it, and "auto" computes on the CPU`, () =>
       withMachine(plan, async () => {
-        await expectFailure(onGpu, "ATTUNE_BACKEND", reason);
+        const error = await failureOf(onGpu);
+        expect(error.message).to.contain("the backend is probe").and.to.contain(reason);
+        expect(error.details).to.deep.include({ stage: "probe" });
         await using engine = await createEngine({ threads: 1 });
         expect(engine.device).to.equal("cpu");
       }));
@@ -247,12 +249,13 @@ describe("several engines on GPUs", () => {
   it("take the first GPU that can be used", () =>
     withOwnMachine({ file: at("second.so"), plan: "devices=2 properties@1=100" }, async () => {
       expect(listBackends()[1]?.devices?.map(({ index }) => index)).to.deep.equal([1]);
+      expect(listBackends()[1]?.refused?.map(({ index }) => index)).to.deep.equal([0]);
       await using engine = await onGpu();
       expect(await lossOf(await engine.loadModel(at("tiny")))).to.be.a("number");
       await expectFailure(
         () => createEngine({ device: "cuda:0" }),
         "ATTUNE_BACKEND",
-        "(1) but received cuda:0",
+        "(1) but received cuda:0, which cannot be used: ",
       );
     }));
 });

@@ -217,6 +217,10 @@ Status properties(Properties& out, int device) {
     return asked(Call::Properties, "cudaGetDeviceProperties", device);
 }
 
+std::string driver_version_text() {
+    return {};
+}
+
 int64_t free_memory_of(int device) {
     simt::read_environment();
     const bool there = device >= 0 && device < simt::machine_facts().devices;
