@@ -133,6 +133,8 @@ class Writer {
       case "rebuild":
         return this.database.transaction().execute((writing) => rebuild(writing));
       default:
+        // One file holds everything then; where that fails the next start does it.
+        await sql`pragma wal_checkpoint(truncate)`.execute(this.database).catch(() => undefined);
         await this.database.destroy();
         return undefined;
     }
