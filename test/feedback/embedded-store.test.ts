@@ -51,7 +51,7 @@ async function judgementsOf(store: FeedbackStore): Promise<ReadonlySet<string>> 
 }
 
 /** Every acknowledged judgement is there, and the log is without gaps. */
-export async function checkKilled(folder: string, acknowledged: readonly string[]): Promise<void> {
+async function checkKilled(folder: string, acknowledged: readonly string[]): Promise<void> {
   const store = await openEmbeddedStore({ folder });
   try {
     const kept = await judgementsOf(store);
