@@ -55,6 +55,7 @@ export type {
   UnpairedRow,
 } from "./rows.js";
 export { type SplitRows, type SplitRowsOptions, splitRows } from "./split.js";
+export { type StartThread, startThread } from "./start-thread.js";
 export { defaultTokenCache } from "./token-cache.js";
 export {
   acceptedTypes,

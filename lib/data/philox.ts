@@ -12,6 +12,7 @@ export const randomStreams = {
   side: 6,
   gold: 7,
   simulate: 8,
+  select: 9,
 } as const;
 
 export type RandomStream = keyof typeof randomStreams;

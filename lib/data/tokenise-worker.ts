@@ -2,7 +2,7 @@
 // Must not load the addon or read rows.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { AttuneError, type ErrorCode, type ErrorDetails, fail } from "../errors/index.js";
+import { fail, type SentError, sentError } from "../errors/index.js";
 import { type LoadTokenizerOptions, loadTokenizer } from "../text/index.js";
 import type { RowType } from "./rows.js";
 import {
@@ -27,30 +27,9 @@ export interface WorkerRequest {
   readonly type: RowType | undefined;
 }
 
-/** An error in a form that messages between threads keep whole. */
-export interface SentError {
-  readonly code?: ErrorCode;
-  readonly message: string;
-  readonly details?: ErrorDetails;
-  readonly cause?: string;
-}
-
 export interface WorkerAnswer {
   readonly result?: ChunkResult;
   readonly error?: SentError;
-}
-
-export function sentError(error: unknown): SentError {
-  if (!(error instanceof AttuneError)) {
-    return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  const { code, message, details, cause } = error;
-  return {
-    code,
-    message,
-    ...(details === undefined ? {} : { details }),
-    ...(cause === undefined ? {} : { cause: cause instanceof Error ? cause.message : String(cause) }),
-  };
 }
 
 export function hashesOf(tokenizer: { readonly hash: string; readonly chat: { hash: string } | undefined }) {

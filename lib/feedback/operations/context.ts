@@ -1,0 +1,98 @@
+// What an operation on the store has at hand: a transaction, the time, the project's log and its open items.
+// Must not know operations.
+
+import { fail } from "../../errors/index.js";
+import type { EventBodies, EventType, FeedbackEvent } from "../event.js";
+import type { OpenItems } from "../open-items.js";
+import { type ProjectSettings, projectSettings } from "../project-settings.js";
+import { append, unknownProject } from "../store/event-log.js";
+import type { OpenItemsCache } from "../store/open-items-cache.js";
+import type { AssignmentsTable, ItemsTable, ProjectsTable, Writing } from "../store/tables.js";
+
+export interface OperationResources {
+  readonly writing: Writing;
+  readonly now: number;
+  readonly id: () => string;
+  readonly cache: OpenItemsCache;
+}
+
+/** A project's row with its settings read. */
+export interface KnownProject extends ProjectsTable {
+  readonly read: ProjectSettings;
+}
+
+/** One call's hold on one project. */
+export class OperationContext {
+  private items: OpenItems | undefined;
+
+  constructor(
+    private readonly resources: OperationResources,
+    readonly project: string,
+  ) {}
+
+  get writing(): Writing {
+    return this.resources.writing;
+  }
+  get now(): number {
+    return this.resources.now;
+  }
+  id(): string {
+    return this.resources.id();
+  }
+
+  /** Up to date, and nobody else changes the project until the transaction ends. */
+  async open(): Promise<OpenItems> {
+    this.items ??= await this.resources.cache.locked(this.writing, await this.knownProject());
+    return this.items;
+  }
+
+  async append<Type extends EventType>(
+    type: Type,
+    actor: string,
+    body: EventBodies[Type],
+  ): Promise<FeedbackEvent<Type>> {
+    const event = await append({ ...this.resources, project: this.project }, type, actor, body);
+    // An index that was not asked for catches up by the log.
+    this.items?.follow(event as FeedbackEvent);
+    return event;
+  }
+
+  /** @throws ATTUNE_NOT_FOUND */
+  async knownProject(): Promise<KnownProject> {
+    const row = await this.writing
+      .selectFrom("projects")
+      .selectAll()
+      .where("project", "=", this.project)
+      .executeTakeFirst();
+    if (row === undefined) throw unknownProject(this.project);
+    return { ...row, read: projectSettings.parse(JSON.parse(row.settings)) };
+  }
+
+  /** @throws ATTUNE_NOT_FOUND */
+  async knownItem(item: string): Promise<ItemsTable> {
+    const row = await this.writing
+      .selectFrom("items")
+      .selectAll()
+      .where("project", "=", this.project)
+      .where("item", "=", item)
+      .executeTakeFirst();
+    if (row === undefined)
+      throw fail("ATTUNE_NOT_FOUND", `Expected an item of the project but there is no "${item}".`);
+    return row;
+  }
+
+  /** @throws ATTUNE_NOT_FOUND where there is none, ATTUNE_LEASE where it is somebody else's */
+  async knownAssignment(assignment: string, annotator: string): Promise<AssignmentsTable> {
+    const row = await this.writing
+      .selectFrom("assignments")
+      .selectAll()
+      .where("project", "=", this.project)
+      .where("assignment", "=", assignment)
+      .executeTakeFirst();
+    if (row === undefined)
+      throw fail("ATTUNE_NOT_FOUND", `Expected a lease of the project but there is no "${assignment}".`);
+    if (row.annotator !== annotator)
+      throw fail("ATTUNE_LEASE", "Expected a lease of your own but it was given to somebody else.");
+    return { ...row, until: Number(row.until), created: Number(row.created) };
+  }
+}

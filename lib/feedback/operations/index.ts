@@ -1,0 +1,55 @@
+// Everything that changes a store, by name: both databases run the same. Each is all or nothing.
+// Must not know databases.
+
+import { OperationContext, type OperationResources } from "./context.js";
+import { addItems, closeItem, prioritise, setGold } from "./items.js";
+import { next, renew } from "./next.js";
+import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
+import { saveDraft, skip } from "./skip.js";
+import { revise, submit, undo } from "./submit.js";
+
+const operations = {
+  createProject,
+  changeProject,
+  setGuidelines,
+  addAnnotator,
+  registerPolicy,
+  addItems,
+  closeItem,
+  setGold,
+  prioritise,
+  next,
+  renew,
+  submit,
+  revise,
+  undo,
+  skip,
+  saveDraft,
+};
+
+type Operations = typeof operations;
+export type OperationName = keyof Operations;
+export type OperationInput<Name extends OperationName> = Parameters<Operations[Name]>[1];
+export type OperationOutput<Name extends OperationName> = Awaited<ReturnType<Operations[Name]>>;
+
+export interface OperationCall<Name extends OperationName = OperationName> {
+  readonly project: string;
+  readonly name: Name;
+  readonly input: OperationInput<Name>;
+}
+
+/** Inside a transaction, which ends otherwise. */
+export async function runOperation(resources: OperationResources, call: OperationCall): Promise<unknown> {
+  const context = new OperationContext(resources, call.project);
+  // The names tie each input to its operation where calls are made.
+  const run = operations[call.name] as (
+    context: OperationContext,
+    input: unknown,
+    resources: OperationResources,
+  ) => Promise<unknown>;
+  return run(context, call.input, resources);
+}
+
+export type { OperationResources } from "./context.js";
+export type { Lease } from "./next.js";
+export type { Submitted } from "./submit.js";

@@ -1,0 +1,151 @@
+// Items: what is asked of people. Added in batches, closed, given a known answer, given priorities by a model.
+// Must not lease them.
+
+import { createHash } from "node:crypto";
+import { fail } from "../../errors/index.js";
+import { checkJudgement } from "../check-judgement.js";
+import { type Ask, type Item, itemInput, type JudgementValue } from "../judgement.js";
+import type { ProjectSettings } from "../project-settings.js";
+import { numbersAt } from "../random-numbers.js";
+import type { ItemsTable } from "../store/tables.js";
+import type { OperationContext } from "./context.js";
+
+export interface AddedItems {
+  /** By place in what was sent. */
+  readonly items: readonly { readonly item: string; readonly duplicate: boolean }[];
+}
+
+/** Items whose externalId is known are reported, not added. @throws ATTUNE_DATA naming the item and field */
+export async function addItems(
+  context: OperationContext,
+  { items }: { readonly items: readonly unknown[] },
+): Promise<AddedItems> {
+  const project = await context.knownProject();
+  let number = Number(project.item_count);
+  const results: { item: string; duplicate: boolean }[] = [];
+  for (const [place, given] of items.entries()) {
+    const read = readItem(place, given);
+    const known = await findByExternalId(context, read.externalId);
+    if (known !== undefined) {
+      results.push({ item: known, duplicate: true });
+      continue;
+    }
+    const item = `item-${number}`;
+    await context.append(
+      "item.added",
+      "trainer",
+      bodyOf({ item, number, read, settings: project.read, place }),
+    );
+    results.push({ item, duplicate: false });
+    number += 1;
+  }
+  return { items: results };
+}
+
+function readItem(place: number, given: unknown): Item {
+  const read = itemInput.safeParse(given);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const field = `items[${place}]${(issue?.path ?? []).map((part) => `.${String(part)}`).join("")}`;
+  throw fail("ATTUNE_DATA", `${field}: ${issue?.message ?? "is not an item"}`, { details: { field } });
+}
+
+async function findByExternalId(context: OperationContext, externalId: string | undefined) {
+  if (externalId === undefined) return undefined;
+  const row = await context.writing
+    .selectFrom("items")
+    .select("item")
+    .where("project", "=", context.project)
+    .where("external_id", "=", externalId)
+    .executeTakeFirst();
+  return row?.item;
+}
+
+interface ItemBody {
+  readonly item: string;
+  readonly number: number;
+  readonly read: Item;
+  readonly settings: ProjectSettings;
+  readonly place: number;
+}
+
+function bodyOf({ item, number, read, settings, place }: ItemBody) {
+  const asks = read.asks ?? settings.asks;
+  checkAsks(asks, read.answers.length, place);
+  const promptHash = createHash("sha256").update(JSON.stringify(read.prompt)).digest("hex").slice(0, 16);
+  return {
+    ...{ item, number, asks, promptHash },
+    ...(read.externalId === undefined ? {} : { externalId: read.externalId }),
+    prompt: read.prompt,
+    answers: read.answers,
+    ...(read.metadata === undefined ? {} : { metadata: read.metadata }),
+    split: read.split ?? splitOf(promptHash),
+    priority: read.priority,
+    unsafe: read.unsafe,
+    slots: slotsOf(number, settings),
+  };
+}
+
+/** A pair needs two answers, a ranking two and more. */
+function checkAsks(asks: readonly Ask[], answers: number, place: number): void {
+  for (const { kind } of asks) {
+    const fits = kind === "pair" ? answers === 2 : kind === "ranking" ? answers > 1 : true;
+    if (fits) continue;
+    const wanted = kind === "pair" ? "two answers" : "two answers or more";
+    const field = `items[${place}].answers`;
+    throw fail("ATTUNE_DATA", `${field}: expected ${wanted} for a ${kind} but received ${answers}.`, {
+      details: { field },
+    });
+  }
+}
+
+/** Of every ten prompts eight train, one validates and one tests; what the prompt is decides. */
+function splitOf(promptHash: string): "train" | "valid" | "test" {
+  const share = Number.parseInt(promptHash.slice(0, 8), 16) / 2 ** 32;
+  return share < 0.8 ? "train" : share < 0.9 ? "valid" : "test";
+}
+
+function slotsOf(number: number, { overlap, seed }: ProjectSettings): number {
+  const draw = numbersAt({ seed, stream: "select", row: number, column: 2 ** 31 });
+  return draw() < overlap.share ? Math.max(overlap.least, overlap.shared) : overlap.least;
+}
+
+export async function closeItem(
+  context: OperationContext,
+  { item }: { readonly item: string },
+): Promise<void> {
+  const { state } = await context.knownItem(item);
+  await context.open();
+  if (state !== "closed") await context.append("item.closed", "owner", { item });
+}
+
+export interface SetGold {
+  readonly item: string;
+  /** What is right, with positions in the order in which the answers were added; null: no longer gold. */
+  readonly right: readonly JudgementValue[] | null;
+}
+
+export async function setGold(context: OperationContext, { item, right }: SetGold): Promise<void> {
+  const row = await context.knownItem(item);
+  await context.open();
+  if (right !== null) checkJudgement(right, askedItem(row));
+  await context.append("gold.set", "owner", { item, right });
+}
+
+function askedItem({ asks, answers }: Pick<ItemsTable, "asks" | "answers">) {
+  const read = JSON.parse(answers) as Item["answers"];
+  return { asks: JSON.parse(asks) as Ask[], answers: read.map(({ content }) => content) };
+}
+
+/** @throws ATTUNE_DATA for a priority that is no number; items that are not there are passed over */
+export async function prioritise(
+  context: OperationContext,
+  { priorities }: { readonly priorities: readonly (readonly [item: string, priority: number])[] },
+): Promise<void> {
+  const bad = priorities.find(([, priority]) => !Number.isFinite(priority));
+  if (bad !== undefined)
+    throw fail("ATTUNE_DATA", `Expected a finite priority of ${bad[0]} but received ${bad[1]}.`);
+  const open = await context.open();
+  const known = priorities.filter(([item]) => open.get(item) !== undefined);
+  if (known.length > 0) await context.append("items.prioritised", "service", { priorities: known });
+}

@@ -1,0 +1,265 @@
+// Takes a judgement: of a lease, once, also late; and asks one more person where people disagree.
+// Must not choose items.
+
+import { fail } from "../../errors/index.js";
+import { checkJudgement } from "../check-judgement.js";
+import type { Ask, FeedbackAnswer, JudgementValue } from "../judgement.js";
+import type { AssignmentsTable, ItemsTable } from "../store/tables.js";
+import type { OperationContext } from "./context.js";
+
+export interface Submission {
+  readonly lease: string;
+  readonly annotator: string;
+  readonly values: readonly JudgementValue[];
+  /** Time that the person was at it, pauses left out. */
+  readonly activeMs: number;
+  readonly keysUsed: boolean;
+  /** Whoever sends it again with the same key gets the same answer. */
+  readonly key: string;
+  /** Of everything that was sent. */
+  readonly bodyHash: string;
+}
+
+export interface Submitted {
+  readonly judgement: string;
+  /** False: it came when the slot was gone; it counts for agreement alone. */
+  readonly counts: boolean;
+}
+
+/**
+ * @throws ATTUNE_CONFLICT for a key that came with another body, ATTUNE_LEASE for a lease that was answered or skipped or is
+ * somebody else's, ATTUNE_JUDGEMENT for what is no answer
+ */
+export async function submit(context: OperationContext, submission: Submission): Promise<Submitted> {
+  const earlier = await replyOf(context, submission);
+  if (earlier !== undefined) return earlier;
+  await context.open();
+  const assignment = await context.knownAssignment(submission.lease, submission.annotator);
+  if (assignment.state !== "leased" && assignment.state !== "expired")
+    throw fail(
+      "ATTUNE_LEASE",
+      `Expected a lease that waits for an answer but this one is ${assignment.state}.`,
+    );
+  const item = await context.knownItem(assignment.item);
+  checkJudgement(submission.values, askedOf(item, assignment));
+  const { counts, takes } = slotOf(item, assignment);
+  const judgement = context.id();
+  await context.append("judgement.created", submission.annotator, {
+    judgement,
+    assignment: assignment.assignment,
+    item: item.item,
+    annotator: submission.annotator,
+    purpose: assignment.purpose,
+    values: submission.values,
+    counts,
+    takes,
+    activeMs: Math.max(0, Math.round(submission.activeMs)),
+    keysUsed: submission.keysUsed,
+  });
+  if (assignment.purpose === "work") await settle(context, item.item);
+  const reply: Submitted = { judgement, counts };
+  await keepReply(context, submission, reply);
+  return reply;
+}
+
+export interface Revision extends Omit<Submission, "lease"> {
+  readonly judgement: string;
+}
+
+/** Says something else instead: a new judgement, and the old one is withdrawn. */
+export async function revise(context: OperationContext, revision: Revision): Promise<Submitted> {
+  const earlier = await replyOf(context, revision);
+  if (earlier !== undefined) return earlier;
+  await context.open();
+  const old = await ownJudgement(context, revision.judgement, revision.annotator);
+  const assignment = await context.knownAssignment(old.assignment, revision.annotator);
+  const item = await context.knownItem(old.item);
+  if (item.state === "closed") throw closed();
+  checkJudgement(revision.values, askedOf(item, assignment));
+  const judgement = context.id();
+  const takes = old.purpose === "work" && old.counts === 1 ? 1 : 0;
+  await context.append("judgement.withdrawn", revision.annotator, {
+    judgement: old.judgement,
+    assignment: old.assignment,
+    item: old.item,
+    takes: -takes,
+    exported: await wasExported(context, old.judgement),
+    supersededBy: judgement,
+  });
+  await context.append("judgement.created", revision.annotator, {
+    judgement,
+    assignment: old.assignment,
+    item: old.item,
+    annotator: revision.annotator,
+    purpose: old.purpose,
+    values: revision.values,
+    counts: old.counts === 1,
+    takes,
+    activeMs: Math.max(0, Math.round(revision.activeMs)),
+    keysUsed: revision.keysUsed,
+    supersedes: old.judgement,
+  });
+  if (old.purpose === "work") await settle(context, old.item);
+  const reply: Submitted = { judgement, counts: old.counts === 1 };
+  await keepReply(context, revision, reply);
+  return reply;
+}
+
+/** Takes back one of the person's last judgements. @throws ATTUNE_LEASE where it is too late */
+export async function undo(
+  context: OperationContext,
+  { judgement, annotator }: { readonly judgement: string; readonly annotator: string },
+): Promise<void> {
+  const { read } = await context.knownProject();
+  const open = await context.open();
+  const old = await ownJudgement(context, judgement, annotator);
+  const item = await context.knownItem(old.item);
+  if (item.state === "closed") throw closed();
+  const newer = await context.writing
+    .selectFrom("judgements")
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("project", "=", context.project)
+    .where("annotator", "=", annotator)
+    .where("seq", ">", old.seq)
+    .executeTakeFirstOrThrow();
+  if (Number(newer.count) >= read.undo)
+    throw fail("ATTUNE_LEASE", `Expected one of your last ${read.undo} judgements but this one is older.`);
+  await context.append("judgement.withdrawn", annotator, {
+    judgement,
+    assignment: old.assignment,
+    item: old.item,
+    takes: old.purpose === "work" && old.counts === 1 ? -1 : 0,
+    exported: await wasExported(context, judgement),
+  });
+  open.forget(annotator, old.item);
+  if (old.purpose === "work") await settle(context, old.item);
+}
+
+function closed() {
+  return fail("ATTUNE_LEASE", "Expected an item that is open but its owner has closed it.");
+}
+
+async function ownJudgement(context: OperationContext, judgement: string, annotator: string) {
+  const row = await context.writing
+    .selectFrom("judgements")
+    .selectAll()
+    .where("project", "=", context.project)
+    .where("judgement", "=", judgement)
+    .executeTakeFirst();
+  if (row === undefined || row.withdrawn === 1)
+    throw fail("ATTUNE_NOT_FOUND", `Expected a judgement of the project but there is no "${judgement}".`);
+  if (row.annotator !== annotator)
+    throw fail("ATTUNE_LEASE", "Expected a judgement of your own but it is somebody else's.");
+  return { ...row, seq: Number(row.seq) };
+}
+
+async function wasExported(context: OperationContext, judgement: string): Promise<boolean> {
+  const row = await context.writing
+    .selectFrom("exports")
+    .select("judgement")
+    .where("project", "=", context.project)
+    .where("judgement", "=", judgement)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function askedOf({ asks, answers }: ItemsTable, { shown }: AssignmentsTable) {
+  const all = JSON.parse(answers) as FeedbackAnswer[];
+  const order = JSON.parse(shown) as number[];
+  return { asks: JSON.parse(asks) as Ask[], answers: order.map((place) => all[place]?.content ?? "") };
+}
+
+/** A lease holds its slot; one that ran out must find the slot free. */
+function slotOf({ state, taken, slots }: ItemsTable, assignment: AssignmentsTable) {
+  if (assignment.purpose !== "work") return { counts: true, takes: 0 };
+  if (assignment.state === "leased") return { counts: true, takes: 0 };
+  const free = state !== "closed" && taken < slots;
+  return { counts: free, takes: free ? 1 : 0 };
+}
+
+/** Enough, one more where people disagree, or disputed. */
+async function settle(context: OperationContext, name: string): Promise<void> {
+  const { read } = await context.knownProject();
+  const item = await context.knownItem(name);
+  if (item.state === "closed") return;
+  const full = item.judged >= item.slots;
+  const agreed = !full || (await peopleAgree(context, item));
+  const state = !full ? "open" : agreed ? "enough" : item.slots < read.overlap.most ? "open" : "disputed";
+  const slots = full && state === "open" ? item.slots + 1 : item.slots;
+  if (state !== item.state || slots !== item.slots)
+    await context.append("item.changed", "service", { item: name, state, slots });
+}
+
+/** All who counted say the same of the answers, whatever the sides; one alone agrees. */
+async function peopleAgree(context: OperationContext, { item }: ItemsTable): Promise<boolean> {
+  const rows = await context.writing
+    .selectFrom("judgements as j")
+    .innerJoin("assignments as a", (join) =>
+      join.onRef("a.project", "=", "j.project").onRef("a.assignment", "=", "j.assignment"),
+    )
+    .select(["j.given", "a.shown"])
+    .where("j.project", "=", context.project)
+    .where("j.item", "=", item)
+    .where("j.withdrawn", "=", 0)
+    .where("j.counts", "=", 1)
+    .where("j.purpose", "=", "work")
+    .execute();
+  const said = rows.map(({ given, shown }) =>
+    meaningOf(JSON.parse(given) as JudgementValue[], JSON.parse(shown) as number[]),
+  );
+  return new Set(said).size <= 1;
+}
+
+/** What decides whether two people agree: choices, orders and thumbs, by answer; not strengths, ratings and texts. */
+function meaningOf(values: readonly JudgementValue[], shown: readonly number[]): string {
+  const parts = values.flatMap((value) => {
+    switch (value.kind) {
+      case "pair":
+        if (value.choice === "left") return [`pair ${shown[0]}`];
+        return [value.choice === "right" ? `pair ${shown[1]}` : "pair tie"];
+      case "ranking":
+        return [
+          `ranking ${JSON.stringify(value.tiers.map((tier) => tier.map((place) => shown[place]).sort()))}`,
+        ];
+      case "thumb":
+        return [`thumb ${shown[value.answer]} ${value.up}`];
+      default:
+        return [];
+    }
+  });
+  return parts.sort().join("; ");
+}
+
+// ---- calls that come again
+
+type Keyed = Pick<Submission, "annotator" | "key" | "bodyHash">;
+
+async function replyOf(context: OperationContext, { annotator, key, bodyHash }: Keyed) {
+  const row = await context.writing
+    .selectFrom("replies")
+    .select(["body_hash", "reply"])
+    .where("project", "=", context.project)
+    .where("annotator", "=", annotator)
+    .where("key", "=", key)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  if (row.body_hash === bodyHash) return JSON.parse(row.reply) as Submitted;
+  throw fail(
+    "ATTUNE_CONFLICT",
+    "Expected what was sent with this Idempotency-Key before but the body is another.",
+  );
+}
+
+async function keepReply(context: OperationContext, { annotator, key, bodyHash }: Keyed, reply: Submitted) {
+  await context.writing
+    .insertInto("replies")
+    .values({
+      project: context.project,
+      annotator,
+      key,
+      body_hash: bodyHash,
+      reply: JSON.stringify(reply),
+      time: context.now,
+    })
+    .execute();
+}

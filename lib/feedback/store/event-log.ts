@@ -1,0 +1,122 @@
+// Appends events and reads them back. An event and what it changes are written in one transaction.
+// Must not decide what happens.
+
+import { sql } from "kysely";
+import { fail } from "../../errors/index.js";
+import { EVENT_VERSION, type EventBodies, type EventType, type FeedbackEvent } from "../event.js";
+import { applyEvent, GatheredEffects } from "./apply.js";
+import { type Database, type EventsTable, projections, type Writing } from "./tables.js";
+
+export interface AppendContext {
+  readonly writing: Writing;
+  readonly project: string;
+  /** Milliseconds; an event's time is never less than that of the one before, whatever the clock does. */
+  readonly now: number;
+  /** A new id. */
+  readonly id: () => string;
+}
+
+/** Writes the event and its effects. Whoever appends to a project first holds off the others until the transaction ends. */
+export async function append<Type extends EventType>(
+  { writing, project, now, id }: AppendContext,
+  type: Type,
+  actor: string,
+  body: EventBodies[Type],
+): Promise<FeedbackEvent<Type>> {
+  const place = await writing
+    .updateTable("sequences")
+    .set((e) => ({
+      seq: e("seq", "+", 1),
+      time: sql<number>`case when ${e.ref("time")} < ${now} then ${now} else ${e.ref("time")} end`,
+    }))
+    .where("project", "=", project)
+    .returning(["seq", "time"])
+    .executeTakeFirst();
+  if (place === undefined) throw unknownProject(project);
+  const event = {
+    project,
+    seq: Number(place.seq),
+    id: id(),
+    time: Number(place.time),
+    type,
+    actor,
+    body,
+  } as FeedbackEvent<Type>;
+  await writing
+    .insertInto("events")
+    .values({ ...event, body: JSON.stringify(body), version: EVENT_VERSION })
+    .execute();
+  await applyEvent(writing, event as FeedbackEvent);
+  return event;
+}
+
+/** Begins a project's log. @throws ATTUNE_EXISTS */
+export async function beginLog({ writing, project, now }: AppendContext): Promise<void> {
+  const found = await writing
+    .insertInto("sequences")
+    .values({ project, seq: 0, time: now })
+    .onConflict((conflict) => conflict.column("project").doNothing())
+    .returning("seq")
+    .executeTakeFirst();
+  if (found !== undefined) return;
+  throw fail("ATTUNE_EXISTS", `Expected a new project but "${project}" is there already.`);
+}
+
+export function unknownProject(project: string) {
+  return fail("ATTUNE_NOT_FOUND", `Expected a project of this store but there is no "${project}".`);
+}
+
+export interface ReadEvents {
+  readonly project: string;
+  /** Events behind this `seq`. */
+  readonly after: number;
+  readonly most: number;
+}
+
+export async function readEvents(
+  database: Database,
+  { project, after, most }: ReadEvents,
+): Promise<FeedbackEvent[]> {
+  const rows = await database
+    .selectFrom("events")
+    .selectAll()
+    .where("project", "=", project)
+    .where("seq", ">", after)
+    .orderBy("seq")
+    .limit(most)
+    .execute();
+  return rows.map(eventOf);
+}
+
+function eventOf(row: EventsTable): FeedbackEvent {
+  const { version, body, ...rest } = row;
+  if (version > EVENT_VERSION)
+    throw fail(
+      "ATTUNE_STORE",
+      "Expected events of this version but a newer attune has written some. Update attune.",
+    );
+  return { ...rest, seq: Number(rest.seq), time: Number(rest.time), body: JSON.parse(body) } as FeedbackEvent;
+}
+
+/** Events folded between two writes. */
+const CHUNK = 10_000;
+
+/** Empties the projections and folds every log again, in one transaction. Number of events. */
+export async function rebuild(writing: Writing, progress?: (events: number) => void): Promise<number> {
+  for (const table of projections) await writing.deleteFrom(table).execute();
+  const logs = await writing.selectFrom("sequences").select("project").orderBy("project").execute();
+  let done = 0;
+  for (const { project } of logs) {
+    const gathered = new GatheredEffects(project);
+    for (let after = 0; ; ) {
+      const events = await readEvents(writing, { project, after, most: CHUNK });
+      for (const event of events) gathered.take(event);
+      await gathered.write(writing);
+      done += events.length;
+      progress?.(done);
+      if (events.length < CHUNK) break;
+      after = events.at(-1)?.seq ?? after;
+    }
+  }
+  return done;
+}

@@ -1,0 +1,32 @@
+// What both databases are to the service. Types only.
+
+import type { OperationInput, OperationName, OperationOutput } from "../operations/index.js";
+import type { Database } from "./tables.js";
+
+export interface FeedbackStore {
+  readonly kind: "embedded" | "postgres";
+  /**
+   * Changes a project; answers when what changed is on the disk.
+   * @throws what the operation does; ATTUNE_STORE when the store cannot be written (any more)
+   */
+  write<Name extends OperationName>(
+    project: string,
+    name: Name,
+    input: OperationInput<Name>,
+  ): Promise<OperationOutput<Name>>;
+  /** For queries. */
+  readonly reading: Database;
+  /** `listener` hears that a project may have new events; what ends it is its result. */
+  watch(listener: (project: string) => void): () => void;
+  /** A copy of the whole store as it is at one moment, while it is in use; embedded stores only. */
+  backup(file: string): Promise<void>;
+  /** Folds all logs again; the number of events. */
+  rebuild(): Promise<number>;
+  /** Settles what was begun. */
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** Milliseconds since 1970. Default Date.now. */
+  readonly clock?: () => number;
+}
