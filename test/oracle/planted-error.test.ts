@@ -230,7 +230,9 @@ function plantedTests(family: string, plant: Plant): void {
     return;
   }
 
-  before(() => {
+  // Over fibers a family takes minutes.
+  before(function () {
+    this.timeout(1_800_000);
     failed = failedTests(family, folder);
   });
 
@@ -254,7 +256,7 @@ function failuresOf(failed: readonly string[], title: string): readonly string[]
 function failedTests(family: string, folder: string): readonly string[] {
   const report = join(folder, "report.json");
   const mocha = join(repository, "node_modules/mocha/bin/mocha.js");
-  const flags = ["--import=tsx", "--timeout=60000", "--reporter=json", `--reporter-option=output=${report}`];
+  const flags = ["--import=tsx", "--timeout=600000", "--reporter=json", `--reporter-option=output=${report}`];
   const [isa] = testedIsas();
   const own = isa?.cuda === undefined ? { ATTUNE_ISA: isa?.name ?? "" } : {};
   const env = { ...process.env, ATTUNE_ORACLE: folder, ...own };
