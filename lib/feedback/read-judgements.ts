@@ -43,6 +43,8 @@ export interface ReadJudgements {
   readonly purposes?: readonly Purpose[];
   /** Those that have come behind this event. */
   readonly since?: number;
+  /** Of this item alone. */
+  readonly item?: string;
   /** Also those that came too late for a slot; they count for agreement. */
   readonly late?: boolean;
 }
@@ -52,7 +54,7 @@ const CHUNK = 5_000;
 
 export async function* readJudgements(
   reading: Database,
-  { project, purposes = ["work"], since = 0, late = false }: ReadJudgements,
+  { project, purposes = ["work"], since = 0, late = false, item }: ReadJudgements,
 ): AsyncGenerator<readonly ReadJudgement[]> {
   for (let after = since; ; ) {
     let query = reading
@@ -70,6 +72,7 @@ export async function* readJudgements(
       .where("j.seq", ">", after)
       .orderBy("j.seq")
       .limit(CHUNK);
+    if (item !== undefined) query = query.where("j.item", "=", item);
     if (!late) query = query.where("j.counts", "=", 1);
     const rows = await query.execute();
     if (rows.length === 0) return;
