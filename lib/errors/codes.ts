@@ -42,6 +42,11 @@ export const errorCodes = {
   ATTUNE_JUDGEMENT: usage("a judgement is no answer to what its item asks"),
   ATTUNE_LEASE: usage("a lease is not open any more, or belongs to somebody else"),
   ATTUNE_CONFLICT: usage("a call was repeated with its key but with another body"),
+  ATTUNE_AUTH: usage("a token is missing, wrong or over, or its role may not do this"),
+  ATTUNE_RATE: usage("more calls than a token may make; Retry-After says when to come again"),
+  ATTUNE_REQUEST: usage(
+    "a request is not what the service takes: too large, no JSON, of another host or page",
+  ),
   ATTUNE_MEMORY: failure("the work does not fit the memory; the numbers are listed"),
   ATTUNE_NOT_FINITE: failure("a loss, gradient or weight is NaN or infinite"),
   ATTUNE_REWARD: failure("a reward source failed, took too long, or gave no score that can be used"),

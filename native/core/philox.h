@@ -16,7 +16,8 @@ enum class RandomStream : uint32_t {
     Principle,
     Side,
     Gold,
-    Simulate
+    Simulate,
+    Select
 };
 
 struct Philox {

@@ -7,6 +7,7 @@ import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
 import { saveDraft, skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
+import { keepToken, revokeToken } from "./tokens.js";
 
 const operations = {
   createProject,
@@ -25,6 +26,8 @@ const operations = {
   undo,
   skip,
   saveDraft,
+  keepToken,
+  revokeToken,
 };
 
 type Operations = typeof operations;

@@ -105,7 +105,8 @@ function splitOf(promptHash: string): "train" | "valid" | "test" {
   return share < 0.8 ? "train" : share < 0.9 ? "valid" : "test";
 }
 
-function slotsOf(number: number, { overlap, seed }: ProjectSettings): number {
+/** Judgements that an item is to have before anybody disagrees: more of a random share. */
+export function slotsOf(number: number, { overlap, seed }: ProjectSettings): number {
   const draw = numbersAt({ seed, stream: "select", row: number, column: 2 ** 31 });
   return draw() < overlap.share ? Math.max(overlap.least, overlap.shared) : overlap.least;
 }

@@ -1,5 +1,6 @@
 // Projects, guidelines, people and policies: what an owner sets up. Must not know items.
 
+import { randomBytes } from "node:crypto";
 import { fail } from "../../errors/index.js";
 import { projectSettings } from "../project-settings.js";
 import { beginLog } from "../store/event-log.js";
@@ -26,6 +27,10 @@ export async function createProject(
   const read = readSettings(settings);
   await beginLog({ ...resources, project });
   await context.append("project.created", "owner", { name, settings: read });
+  await context.writing
+    .insertInto("secrets")
+    .values({ project, name: "pseudonyms", value: randomBytes(32).toString("hex") })
+    .execute();
   return { project };
 }
 

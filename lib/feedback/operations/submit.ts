@@ -4,6 +4,7 @@
 import { fail } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
 import type { Ask, FeedbackAnswer, JudgementValue } from "../judgement.js";
+import { meaningOf } from "../meaning.js";
 import type { AssignmentsTable, ItemsTable } from "../store/tables.js";
 import type { OperationContext } from "./context.js";
 
@@ -208,26 +209,6 @@ async function peopleAgree(context: OperationContext, { item }: ItemsTable): Pro
     meaningOf(JSON.parse(given) as JudgementValue[], JSON.parse(shown) as number[]),
   );
   return new Set(said).size <= 1;
-}
-
-/** What decides whether two people agree: choices, orders and thumbs, by answer; not strengths, ratings and texts. */
-function meaningOf(values: readonly JudgementValue[], shown: readonly number[]): string {
-  const parts = values.flatMap((value) => {
-    switch (value.kind) {
-      case "pair":
-        if (value.choice === "left") return [`pair ${shown[0]}`];
-        return [value.choice === "right" ? `pair ${shown[1]}` : "pair tie"];
-      case "ranking":
-        return [
-          `ranking ${JSON.stringify(value.tiers.map((tier) => tier.map((place) => shown[place]).sort()))}`,
-        ];
-      case "thumb":
-        return [`thumb ${shown[value.answer]} ${value.up}`];
-      default:
-        return [];
-    }
-  });
-  return parts.sort().join("; ");
 }
 
 // ---- calls that come again

@@ -210,6 +210,13 @@ async function createOwnTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("revoked", "bigint")
     .execute();
   await schema
+    .createTable("secrets")
+    .addColumn("project", "text", (c) => c.notNull())
+    .addColumn("name", "text", (c) => c.notNull())
+    .addColumn("value", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("secrets_key", ["project", "name"])
+    .execute();
+  await schema
     .createTable("replies")
     .addColumn("project", "text", (c) => c.notNull())
     .addColumn("annotator", "text", (c) => c.notNull())

@@ -161,6 +161,13 @@ export interface TokensTable {
   revoked: number | null;
 }
 
+/** Random keys, made with the project: of names in exports, of webhooks' signatures. */
+export interface SecretsTable {
+  project: string;
+  name: "pseudonyms";
+  value: string;
+}
+
 /** What was answered to a call that may come again. */
 export interface RepliesTable {
   project: string;
@@ -197,6 +204,7 @@ export interface FeedbackTables {
   annotators: AnnotatorsTable;
   policies: PoliciesTable;
   tokens: TokensTable;
+  secrets: SecretsTable;
   replies: RepliesTable;
   drafts: DraftsTable;
   exports: ExportsTable;

@@ -1,0 +1,185 @@
+// How far people agree beyond chance, by kind of judgement, with intervals. Items that were drawn to be judged by several
+// count, and of each its first judgements alone: those that were asked for because people disagreed would say that they
+// disagree more than they do. Must not write.
+
+import {
+  type Alpha,
+  type Interval,
+  krippendorffAlpha,
+  type Level,
+  middle95,
+  rankCorrelationOf,
+} from "../preference/index.js";
+import type { JudgementValue } from "./judgement.js";
+import { bootstrapWords } from "./model-ratings.js";
+import { slotsOf } from "./operations/items.js";
+import { type ProjectSettings, projectSettings } from "./project-settings.js";
+import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import type { Database } from "./store/tables.js";
+
+export interface MeasureAgreement {
+  readonly reading: Database;
+  readonly project: string;
+  readonly seed: number;
+  /** Of the bootstrap over items. Default 1000. */
+  readonly draws?: number;
+  /** Of these annotators alone. */
+  readonly annotators?: ReadonlySet<string>;
+}
+
+export interface Agreement extends Alpha {
+  /** pair, strength, thumb, ranking, or "rating: axis". */
+  readonly of: string;
+  readonly level: Level;
+  readonly interval: Interval;
+  /** Share of pairs of judgements that say the same; never to be read without alpha: chance alone makes it large. */
+  readonly percent: number;
+  /** Of rankings: mean Kendall tau-b of two people's orders of one item. */
+  readonly tau?: number;
+}
+
+/** Empty where no two people judged the same. */
+export async function measureAgreement(options: MeasureAgreement): Promise<readonly Agreement[]> {
+  const { seed, draws = 1000 } = options;
+  const units = await unitsOf(options);
+  return [...units]
+    .filter(([, { values }]) => [...values.values()].some((unit) => unit.length > 1))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([of, { level, values, taus }]) => {
+      const all = [...values.values()];
+      return {
+        of,
+        level,
+        ...krippendorffAlpha({ units: all, level }),
+        interval: alphaInterval(all, level, seed, draws),
+        percent: percentOf(all),
+        ...(taus.length === 0 ? {} : { tau: taus.reduce((sum, tau) => sum + tau, 0) / taus.length }),
+      };
+    });
+}
+
+interface Units {
+  readonly level: Level;
+  /** By what was judged: the values it got. */
+  readonly values: Map<string, number[]>;
+  readonly taus: number[];
+}
+
+async function unitsOf({ reading, project, annotators }: MeasureAgreement): Promise<Map<string, Units>> {
+  const row = await reading
+    .selectFrom("projects")
+    .select("settings")
+    .where("project", "=", project)
+    .executeTakeFirst();
+  const settings = projectSettings.parse(JSON.parse(row?.settings ?? "{}"));
+  const gathered = new Gathered(settings);
+  for await (const chunk of readJudgements(reading, { project, late: true })) {
+    const items = await readItems(
+      reading,
+      project,
+      chunk.map(({ item }) => item),
+    );
+    for (const judgement of chunk) {
+      const item = items.get(judgement.item);
+      if (item === undefined || annotators?.has(judgement.annotator) === false) continue;
+      gathered.take(judgement, item);
+    }
+  }
+  return gathered.units;
+}
+
+class Gathered {
+  readonly units = new Map<string, Units>();
+  private readonly counts = new Map<string, number>();
+  private readonly orders = new Map<string, number[][]>();
+
+  constructor(private readonly settings: ProjectSettings) {}
+
+  take(judgement: ReadJudgement, item: ReadItem): void {
+    const before = this.counts.get(item.item) ?? 0;
+    this.counts.set(item.item, before + 1);
+    const wanted = slotsOf(item.number, this.settings);
+    if (wanted < 2 || before >= wanted) return;
+    for (const value of judgement.values) this.takeValue(value, judgement.shown, item.item);
+  }
+
+  private takeValue(value: JudgementValue, shown: readonly number[], item: string): void {
+    switch (value.kind) {
+      case "pair": {
+        // By answer, so that sides do not matter; every way not to prefer one is a tie.
+        const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : 2;
+        this.add("pair", "nominal", item, place ?? 2);
+        if (value.strength !== undefined) this.add("strength", "ordinal", item, value.strength);
+        break;
+      }
+      case "thumb":
+        this.add("thumb", "nominal", `${item} ${shown[value.answer]}`, value.up ? 1 : 0);
+        break;
+      case "rating":
+        this.add(`rating: ${value.axis}`, "ordinal", `${item} ${shown[value.answer]}`, value.value);
+        break;
+      case "ranking":
+        this.takeRanking(value.tiers, shown, item);
+        break;
+      default:
+    }
+  }
+
+  private add(of: string, level: Level, unit: string, value: number): Units {
+    const known = this.units.get(of) ?? { level, values: new Map<string, number[]>(), taus: [] };
+    this.units.set(of, known);
+    const values = known.values.get(unit) ?? [];
+    known.values.set(unit, values);
+    values.push(value);
+    return known;
+  }
+
+  /** Every pair that the ranking orders is a unit; orders of one item are compared two by two. */
+  private takeRanking(tiers: readonly (readonly number[])[], shown: readonly number[], item: string): void {
+    const ranks = shown.map(() => tiers.length);
+    for (const [tier, places] of tiers.entries()) for (const place of places) ranks[shown[place] ?? 0] = tier;
+    for (const [a, first] of ranks.entries())
+      for (const [b, second] of ranks.entries())
+        if (a < b) this.add("ranking", "nominal", `${item} ${a} ${b}`, Math.sign(first - second));
+    const earlier = this.orders.get(item) ?? [];
+    this.orders.set(item, earlier);
+    for (const other of earlier) {
+      const { kendall } = rankCorrelationOf(other, ranks);
+      if (Number.isFinite(kendall)) this.units.get("ranking")?.taus.push(kendall);
+    }
+    earlier.push(ranks);
+  }
+}
+
+/** Of all pairs of values in a unit, those that are equal; units count by their number of values, as alpha does. */
+function percentOf(units: readonly (readonly number[])[]): number {
+  let [same, all] = [0, 0];
+  for (const unit of units) {
+    if (unit.length < 2) continue;
+    const counts = new Map<number, number>();
+    for (const value of unit) counts.set(value, (counts.get(value) ?? 0) + 1);
+    for (const count of counts.values()) same += (count * (count - 1)) / (unit.length - 1);
+    all += unit.length;
+  }
+  return same / all;
+}
+
+/** 95% by resampling units. */
+function alphaInterval(
+  units: readonly (readonly number[])[],
+  level: Level,
+  seed: number,
+  draws: number,
+): Interval {
+  const paired = units.filter(({ length }) => length > 1);
+  const words = bootstrapWords(seed);
+  const alphas = new Float64Array(draws);
+  for (let draw = 0; draw < draws; draw++) {
+    const drawn = paired.map((_, i) => {
+      const word = words({ step: 1, row: draw, position: i >> 2 })[i & 3] ?? 0;
+      return paired[Math.floor((word / 2 ** 32) * paired.length)] ?? [];
+    });
+    alphas[draw] = krippendorffAlpha({ units: drawn, level }).alpha;
+  }
+  return middle95(alphas);
+}

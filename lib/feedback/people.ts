@@ -1,0 +1,205 @@
+// What is known of each annotator: how much they judged, how often gold and their own earlier self agree with them, how far
+// they are to be trusted, which side they favour. Must not write.
+
+import {
+  type Consensus,
+  consensusOf,
+  fitSideBiases,
+  type Interval,
+  type PairVote,
+  type SideBiases,
+  type Vote,
+  wilsonInterval,
+} from "../preference/index.js";
+import { meaningOf } from "./meaning.js";
+import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import type { Database } from "./store/tables.js";
+
+export interface ShareOf {
+  readonly right: number;
+  readonly count: number;
+  /** 95%, Wilson's. */
+  readonly interval: Interval;
+}
+
+export interface PersonFacts {
+  readonly annotator: string;
+  readonly name: string;
+  readonly group: string | undefined;
+  readonly judgements: number;
+  readonly skips: number;
+  /** Of those that took a second and more. */
+  readonly medianMs: number;
+  readonly gold: ShareOf | undefined;
+  /** Own items shown again, sides swapped: how often the answer was the same. */
+  readonly repeats: ShareOf | undefined;
+  /** Probability of a right vote, 0.5 to 0.98; undefined without pairs. */
+  readonly reliability: number | undefined;
+  /** Log-odds by which they favour the left side more than everyone does. */
+  readonly sideBias: number | undefined;
+  /** Surely right on fewer than eight in ten gold items: for an owner to look at. */
+  readonly flagged: boolean;
+}
+
+export interface PeopleFacts {
+  readonly people: readonly PersonFacts[];
+  readonly consensus: Consensus;
+  /** By item: the number that stands for it in the consensus. */
+  readonly units: ReadonlyMap<string, number>;
+  readonly sides: SideBiases;
+}
+
+const LEAST_ACCURACY = 0.8;
+
+export async function peopleFacts(reading: Database, project: string): Promise<PeopleFacts> {
+  const gathered = new GatheredPeople();
+  const purposes = ["work", "gold", "repeat"] as const;
+  for await (const chunk of readJudgements(reading, { project, purposes, late: true })) {
+    const items = await readItems(
+      reading,
+      project,
+      chunk.map(({ item }) => item),
+    );
+    for (const judgement of chunk) {
+      const item = items.get(judgement.item);
+      if (item !== undefined) gathered.take(judgement, item);
+    }
+  }
+  const { sides, consensus } = gathered.fit();
+  const skips = await skipsOf(reading, project);
+  const rows = await reading
+    .selectFrom("annotators")
+    .select(["annotator", "number", "name", "declared_group"])
+    .where("project", "=", project)
+    .orderBy("number")
+    .execute();
+  const people = rows.map(({ annotator, name, declared_group }): PersonFacts => {
+    const facts = gathered.of(annotator);
+    const gold = shareOf(facts.gold);
+    return {
+      annotator,
+      name,
+      group: declared_group ?? undefined,
+      judgements: facts.times.length,
+      skips: skips.get(annotator) ?? 0,
+      medianMs: medianOf(facts.times),
+      gold,
+      repeats: shareOf(facts.repeats),
+      reliability: consensus.reliability.get(facts.number),
+      sideBias: sides.own.get(facts.number),
+      flagged: gold !== undefined && gold.interval.high < LEAST_ACCURACY,
+    };
+  });
+  return { people, consensus, units: gathered.units, sides };
+}
+
+async function skipsOf(reading: Database, project: string): Promise<Map<string, number>> {
+  const rows = await reading
+    .selectFrom("skips")
+    .select((e) => ["annotator", e.fn.countAll<number>().as("count")])
+    .where("project", "=", project)
+    .groupBy("annotator")
+    .execute();
+  return new Map(rows.map(({ annotator, count }) => [annotator, Number(count)]));
+}
+
+interface Facts {
+  readonly number: number;
+  readonly times: number[];
+  readonly gold: { right: number; count: number };
+  readonly repeats: { right: number; count: number };
+}
+
+class GatheredPeople {
+  readonly units = new Map<string, number>();
+  private readonly people = new Map<string, Facts>();
+  private readonly said = new Map<string, string>();
+  private readonly pairs: PairVote[] = [];
+  private readonly goldUnits = new Map<number, "first" | "second">();
+  private readonly votes: Vote[] = [];
+
+  of(annotator: string): Facts {
+    const known = this.people.get(annotator) ?? {
+      number: this.people.size,
+      times: [],
+      gold: { right: 0, count: 0 },
+      repeats: { right: 0, count: 0 },
+    };
+    this.people.set(annotator, known);
+    return known;
+  }
+
+  take(judgement: ReadJudgement, item: ReadItem): void {
+    const facts = this.of(judgement.annotator);
+    facts.times.push(judgement.activeMs);
+    const meaning = meaningOf(judgement.values, judgement.shown);
+    if (judgement.purpose === "gold" && item.gold !== undefined && meaning !== "") {
+      facts.gold.count += 1;
+      if (
+        meaning ===
+        meaningOf(
+          item.gold,
+          item.answers.map((_, i) => i),
+        )
+      )
+        facts.gold.right += 1;
+    }
+    const key = `${judgement.annotator} ${judgement.item}`;
+    const before = this.said.get(key);
+    if (judgement.purpose === "repeat" && before !== undefined && meaning !== "") {
+      facts.repeats.count += 1;
+      if (before === meaning) facts.repeats.right += 1;
+    } else this.said.set(key, meaning);
+    if (judgement.purpose !== "repeat") this.takePair(judgement, item, facts.number);
+  }
+
+  private takePair({ values, shown }: ReadJudgement, item: ReadItem, annotator: number): void {
+    const pair = values.find((value) => value.kind === "pair");
+    if (pair?.kind !== "pair" || pair.choice === "cannot_compare") return;
+    const unit = this.units.get(item.item) ?? this.units.size;
+    this.units.set(item.item, unit);
+    const left = shown[0] === 0 ? "first" : "second";
+    const right = left === "first" ? "second" : "first";
+    const choice = pair.choice === "left" ? left : pair.choice === "right" ? right : "tie";
+    this.pairs.push({ unit, annotator, choice, left });
+    const known = item.gold?.find((value) => value.kind === "pair");
+    if (known?.kind === "pair" && known.choice === "left") this.goldUnits.set(unit, "first");
+    if (known?.kind === "pair" && known.choice === "right") this.goldUnits.set(unit, "second");
+    this.votes.push({
+      // Each answer is an item of its own: a bias towards a side needs no models.
+      first: 2 * unit + (shown[0] ?? 0),
+      second: 2 * unit + (shown[1] ?? 1),
+      score: pair.choice === "left" ? 1 : pair.choice === "right" ? 0 : 0.5,
+      annotator,
+      prompt: unit,
+      side: 1,
+    });
+  }
+
+  fit() {
+    const sides = sideBiasesOf(this.votes);
+    const bias = (annotator: number) => sides.gamma + (sides.own.get(annotator) ?? 0);
+    return { sides, consensus: consensusOf({ votes: this.pairs, gold: this.goldUnits, bias }) };
+  }
+}
+
+/**
+ * Of answers without models a fit of one rating each would be too large: the share of left votes says it, as both answers
+ * stand left as often. All pairs count as one between equals.
+ */
+function sideBiasesOf(votes: readonly Vote[]): SideBiases {
+  return fitSideBiases({
+    items: 2,
+    votes: votes.map((vote) => ({ ...vote, first: 0, second: 1 })),
+    priorSd: 1e-3,
+  });
+}
+
+function shareOf({ right, count }: { right: number; count: number }): ShareOf | undefined {
+  return count === 0 ? undefined : { right, count, interval: wilsonInterval({ successes: right, count }) };
+}
+
+function medianOf(times: readonly number[]): number {
+  const sorted = times.filter((time) => time >= 1000).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,130 @@
+// Reads judgements back, each with its item and how it was shown, in the order in which they came. What is hidden (gold,
+// repeats) or withdrawn is left out unless asked for. Must not write.
+
+import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue } from "./judgement.js";
+import type { Database, Purpose } from "./store/tables.js";
+
+export interface ReadJudgement {
+  readonly judgement: string;
+  readonly seq: number;
+  readonly item: string;
+  readonly annotator: string;
+  readonly purpose: Purpose;
+  /** False: it came too late for a slot. */
+  readonly counts: boolean;
+  readonly values: readonly JudgementValue[];
+  /** The answers in the order in which they were shown. */
+  readonly shown: readonly number[];
+  /** Drawn uniformly, not by priority. */
+  readonly random: boolean;
+  readonly propensity: number;
+  readonly available: number;
+  readonly created: number;
+  readonly activeMs: number;
+}
+
+export interface ReadItem {
+  readonly item: string;
+  readonly number: number;
+  readonly externalId: string | null;
+  readonly prompt: FeedbackContent;
+  readonly answers: readonly FeedbackAnswer[];
+  readonly asks: readonly Ask[];
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  readonly promptHash: string;
+  readonly split: "train" | "valid" | "test";
+  /** What is right, where it is known. */
+  readonly gold: readonly JudgementValue[] | undefined;
+}
+
+export interface ReadJudgements {
+  readonly project: string;
+  /** Default: work alone. */
+  readonly purposes?: readonly Purpose[];
+  /** Those that have come behind this event. */
+  readonly since?: number;
+  /** Of this item alone. */
+  readonly item?: string;
+  /** Also those that came too late for a slot; they count for agreement. */
+  readonly late?: boolean;
+}
+
+/** Judgements read together. */
+const CHUNK = 5_000;
+
+export async function* readJudgements(
+  reading: Database,
+  { project, purposes = ["work"], since = 0, late = false, item }: ReadJudgements,
+): AsyncGenerator<readonly ReadJudgement[]> {
+  for (let after = since; ; ) {
+    let query = reading
+      .selectFrom("judgements as j")
+      .innerJoin("assignments as a", (join) =>
+        join.onRef("a.project", "=", "j.project").onRef("a.assignment", "=", "j.assignment"),
+      )
+      .select([
+        ...(["j.judgement", "j.seq", "j.item", "j.annotator", "j.purpose", "j.counts", "j.given"] as const),
+        ...(["j.created", "j.active_ms", "a.shown", "a.random", "a.propensity", "a.available"] as const),
+      ])
+      .where("j.project", "=", project)
+      .where("j.withdrawn", "=", 0)
+      .where("j.purpose", "in", [...purposes])
+      .where("j.seq", ">", after)
+      .orderBy("j.seq")
+      .limit(CHUNK);
+    if (item !== undefined) query = query.where("j.item", "=", item);
+    if (!late) query = query.where("j.counts", "=", 1);
+    const rows = await query.execute();
+    if (rows.length === 0) return;
+    yield rows.map((row) => ({
+      judgement: row.judgement,
+      seq: Number(row.seq),
+      item: row.item,
+      annotator: row.annotator,
+      purpose: row.purpose,
+      counts: row.counts === 1,
+      values: JSON.parse(row.given) as JudgementValue[],
+      shown: JSON.parse(row.shown) as number[],
+      random: row.random === 1,
+      propensity: row.propensity,
+      available: row.available,
+      created: Number(row.created),
+      activeMs: Number(row.active_ms),
+    }));
+    after = Number(rows.at(-1)?.seq ?? after);
+  }
+}
+
+/** By id; the database takes so many names at once. */
+const ITEMS_AT_ONCE = 500;
+
+export async function readItems(
+  reading: Database,
+  project: string,
+  items: Iterable<string>,
+): Promise<Map<string, ReadItem>> {
+  const names = [...new Set(items)];
+  const found = new Map<string, ReadItem>();
+  for (let from = 0; from < names.length; from += ITEMS_AT_ONCE) {
+    const rows = await reading
+      .selectFrom("items")
+      .selectAll()
+      .where("project", "=", project)
+      .where("item", "in", names.slice(from, from + ITEMS_AT_ONCE))
+      .execute();
+    for (const row of rows)
+      found.set(row.item, {
+        item: row.item,
+        number: Number(row.number),
+        externalId: row.external_id,
+        prompt: JSON.parse(row.prompt) as FeedbackContent,
+        answers: JSON.parse(row.answers) as FeedbackAnswer[],
+        asks: JSON.parse(row.asks) as Ask[],
+        metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
+        promptHash: row.prompt_hash,
+        split: row.split,
+        gold: row.gold === null ? undefined : (JSON.parse(row.gold) as JudgementValue[]),
+      });
+  }
+  return found;
+}

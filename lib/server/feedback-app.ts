@@ -1,0 +1,136 @@
+// The feedback service as a Hono app: checks who calls and what, and answers. It can be mounted into another server.
+// Must not know what the calls do.
+
+import { createHash } from "node:crypto";
+import type { Context } from "hono";
+import { Hono } from "hono";
+import { getCookie } from "hono/cookie";
+import type { z } from "zod";
+import { fail } from "../errors/index.js";
+import { type Caller, type FeedbackStore, TokenCheck } from "../feedback/index.js";
+import { feedbackRoutes } from "./feedback-routes.js";
+import { errorResponse } from "./http-error.js";
+import { openApiDocument } from "./open-api.js";
+import { RateLimit } from "./rate-limit.js";
+import { readJson } from "./request-body.js";
+import type { Route } from "./route.js";
+import { guard, guardCookie, securityHeaders } from "./security.js";
+
+export interface FeedbackAppOptions {
+  readonly store: FeedbackStore;
+  /** Milliseconds since 1970. Default Date.now. */
+  readonly clock?: () => number;
+  /** `name:port` that the service answers to; none: any, where another server has looked already. */
+  readonly hosts?: readonly string[];
+  /** Calls a minute for each token. Default 1200. */
+  readonly callsPerMinute?: number;
+  /** Told what failed inside, without texts of people or tokens. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Of a page's own session. */
+export const SESSION_COOKIE = "attune_session";
+const MEBIBYTE = 2 ** 20;
+
+export function createFeedbackApp(options: FeedbackAppOptions): Hono {
+  const { store, clock = Date.now, hosts = [], callsPerMinute = 1200 } = options;
+  const app = new Hono();
+  const serving: Serving = {
+    store,
+    clock,
+    tokens: new TokenCheck(store, clock),
+    limit: new RateLimit({ perMinute: callsPerMinute, clock }),
+  };
+  const known = new Set(hosts.map((host) => host.toLowerCase()));
+  app.use(async (context, next) => {
+    guard(context.req.raw, { hosts: known });
+    await next();
+    for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value);
+  });
+  for (const route of feedbackRoutes)
+    app.on(route.method.toUpperCase(), route.path, (context) => answer(serving, route, context));
+  app.get("/v1/openapi.json", (context) => context.json(openApiDocument(feedbackRoutes)));
+  app.notFound(({ req }) => {
+    const error = fail(
+      "ATTUNE_NOT_FOUND",
+      `Expected a path of the service but there is no ${req.method} ${req.path}.`,
+    );
+    return withHeaders(errorResponse(error));
+  });
+  app.onError((error) => {
+    const response = errorResponse(error);
+    if (response.status >= 500) options.onError?.(error);
+    return withHeaders(response);
+  });
+  return app;
+}
+
+interface Serving {
+  readonly store: FeedbackStore;
+  readonly clock: () => number;
+  readonly tokens: TokenCheck;
+  readonly limit: RateLimit;
+}
+
+function withHeaders(response: Response): Response {
+  for (const [name, value] of Object.entries(securityHeaders)) response.headers.set(name, value);
+  return response;
+}
+
+async function answer(serving: Serving, route: Route, context: Context): Promise<Response> {
+  const request = context.req.raw;
+  const caller = await callerOf(serving, context);
+  if (!route.roles.includes(caller.role)) {
+    const text = `Expected a token of role ${route.roles.join(" or ")} but this one is of role ${caller.role}.`;
+    throw fail("ATTUNE_AUTH", text, { details: { status: 403 } });
+  }
+  const { value, text } = await readJson(request, route.mostBytes ?? MEBIBYTE);
+  const result = await route.handle({
+    store: serving.store,
+    caller,
+    project: route.ofProject === false ? "" : projectOf(caller, context.req.query("project")),
+    body: route.body === undefined ? undefined : checked(route.body, value, ""),
+    bodyHash: createHash("sha256").update(text).digest("hex"),
+    query: route.query === undefined ? {} : checked(route.query, context.req.query(), "?"),
+    params: context.req.param() as Record<string, string>,
+    headers: request.headers,
+    signal: request.signal,
+    now: serving.clock(),
+  });
+  if (result instanceof Response) return result;
+  return result === undefined || result === null ? context.body(null, 204) : context.json(result);
+}
+
+/** By a header, or by the cookie of the service's own page. */
+async function callerOf({ tokens, limit }: Serving, context: Context): Promise<Caller> {
+  const header = context.req.header("authorization");
+  const cookie = header === undefined ? getCookie(context, SESSION_COOKIE) : undefined;
+  if (cookie !== undefined) guardCookie(context.req.raw);
+  const text = header === undefined ? cookie : /^Bearer (\S+)$/i.exec(header)?.[1];
+  const caller = text === undefined ? undefined : await tokens.callerOf(text);
+  if (caller === undefined)
+    throw fail("ATTUNE_AUTH", "Expected a token of the service: Authorization: Bearer attune_…");
+  limit.take(caller.token);
+  return caller;
+}
+
+/** @throws ATTUNE_AUTH for a project that the token is not of, ATTUNE_REQUEST where none is named */
+function projectOf(caller: Caller, asked: string | undefined): string {
+  if (caller.project !== undefined && asked !== undefined && asked !== caller.project)
+    throw fail("ATTUNE_AUTH", `Expected a token of project ${JSON.stringify(asked)}.`, {
+      details: { status: 403 },
+    });
+  const project = caller.project ?? asked;
+  if (project !== undefined) return project;
+  throw fail("ATTUNE_REQUEST", "Expected ?project= but received none.", { details: { field: "project" } });
+}
+
+function checked(schema: z.ZodType, value: unknown, prefix: string): unknown {
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const field = `${prefix}${(issue?.path ?? []).map(String).join(".")}`;
+  throw fail("ATTUNE_REQUEST", `${field === "" ? "body" : field}: ${issue?.message ?? "is not allowed"}`, {
+    details: { field },
+  });
+}

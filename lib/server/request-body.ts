@@ -1,0 +1,48 @@
+// Reads a request's body as JSON: no more than so many bytes, in UTF-8. Must not know routes.
+
+import { fail } from "../errors/index.js";
+
+/** Undefined for no body. @throws ATTUNE_REQUEST */
+export async function readJson(
+  request: Request,
+  mostBytes: number,
+): Promise<{ value: unknown; text: string }> {
+  const length = Number(request.headers.get("content-length") ?? 0);
+  if (length > mostBytes) throw tooLarge(mostBytes);
+  const bytes = await readBytes(request, mostBytes);
+  if (bytes.length === 0) return { value: undefined, text: "" };
+  const type = request.headers.get("content-type") ?? "";
+  // A form of another page cannot send this type without asking first.
+  if (!/^application\/json\b/i.test(type))
+    throw fail("ATTUNE_REQUEST", `Expected a body of type application/json but received ${type || "none"}.`, {
+      details: { status: 415 },
+    });
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw fail("ATTUNE_REQUEST", "Expected UTF-8 text but the body holds other bytes.");
+  }
+  try {
+    return { value: JSON.parse(text), text };
+  } catch (error) {
+    throw fail("ATTUNE_REQUEST", `Expected JSON but ${(error as Error).message}`);
+  }
+}
+
+async function readBytes(request: Request, mostBytes: number): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of request.body) {
+    size += piece.length;
+    if (size > mostBytes) throw tooLarge(mostBytes);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function tooLarge(mostBytes: number) {
+  const mebibytes = mostBytes / 2 ** 20;
+  return fail("ATTUNE_REQUEST", `Expected a body of at most ${mebibytes} MiB.`, { details: { status: 413 } });
+}

@@ -1,0 +1,41 @@
+// One call of the HTTP service, declared: who may make it, what it takes, what it does. Checks, the OpenAPI document and
+// the list in the documentation come from it. Must not know the calls.
+
+import type { z } from "zod";
+import type { Caller, FeedbackStore, Role } from "../feedback/index.js";
+
+export interface RouteCall<Body, Query> {
+  readonly store: FeedbackStore;
+  readonly caller: Caller;
+  /** Of the token, or `?project=`. */
+  readonly project: string;
+  readonly body: Body;
+  /** SHA-256 of what was sent. */
+  readonly bodyHash: string;
+  readonly query: Query;
+  readonly params: Readonly<Record<string, string>>;
+  readonly headers: Headers;
+  readonly signal: AbortSignal;
+  readonly now: number;
+}
+
+export interface Route<Body = unknown, Query = unknown> {
+  readonly method: "get" | "post" | "put";
+  /** `/v1/leases/:id/renew` */
+  readonly path: string;
+  readonly roles: readonly Role[];
+  readonly summary: string;
+  readonly body?: z.ZodType<Body>;
+  readonly query?: z.ZodType<Query>;
+  /** Default 1 MiB. */
+  readonly mostBytes?: number;
+  /** False: it needs no project. */
+  readonly ofProject?: boolean;
+  /** What is answered: JSON, 204 for undefined and null, or an answer of its own. */
+  handle(call: RouteCall<Body, Query>): Promise<unknown>;
+}
+
+/** Ties a route's schemas to what it handles. */
+export function route<Body, Query>(one: Route<Body, Query>): Route {
+  return one as unknown as Route;
+}
