@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fail, reasonOf } from "../errors/index.js";
 import type { RefusedDevice } from "./addon-types.js";
 import { cudaState } from "./cuda-library.js";
-import type { EngineOptions, Logger } from "./engine.js";
+import type { EngineOptions, Logger } from "./engine-options.js";
 import { expectOneOf } from "./options.js";
 
 export interface Gpu {

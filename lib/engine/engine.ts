@@ -24,6 +24,7 @@ import type {
   WeightPlace,
 } from "./contract.js";
 import { cudaState } from "./cuda-library.js";
+import type { EngineOptions, Logger } from "./engine-options.js";
 import { LoadedFrozenModel } from "./frozen-model.js";
 import { loadAddon } from "./load-addon.js";
 import { availableMemory, requireHostMemory, requireWeightsMemory } from "./memory.js";
@@ -36,27 +37,6 @@ import { type OpenedEngine, openEngine } from "./open-engine.js";
 import { expectDType, expectKeys, expectWeightPlace } from "./options.js";
 import { isPeftFolder, peftBase } from "./peft-folder.js";
 import { expectNoHead, scoreHeadOptions, withScoreHeads } from "./score-head.js";
-
-export interface Logger {
-  debug?(message: string): void;
-  info?(message: string): void;
-  warn?(message: string): void;
-  error?(message: string): void;
-}
-
-export interface EngineOptions {
-  /** Default "auto": the best device that works. "cuda" is the first GPU that can be used, "cuda:1" that of this number. */
-  readonly device?: "auto" | "cpu" | "cuda" | `cuda:${number}`;
-  /** CPU threads; default ATTUNE_THREADS, else all the process may use. Engines with the same number share them. */
-  readonly threads?: number;
-  /**
-   * Instruction set of the CPU's kernels (see `backends`); default ATTUNE_ISA, else the best the processor has. With device
-   * "auto" it means the CPU; a GPU has none to choose, and leaves ATTUNE_ISA aside.
-   */
-  readonly isa?: string;
-  /** Silent by default. */
-  readonly logger?: Logger;
-}
 
 export interface LoadModelOptions extends JobOptions {
   /** Default "fp32". "bf16": bf16 weights and kept activations, fp32 master weights once it trains. */

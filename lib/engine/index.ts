@@ -10,12 +10,11 @@ export {
   describeAddon,
   type Engine,
   type EngineMemory,
-  type EngineOptions,
   isas,
   type LoadModelOptions,
-  type Logger,
   listBackends,
 } from "./engine.js";
+export type { EngineOptions, Logger } from "./engine-options.js";
 export type { ForwardOptions } from "./frozen-model.js";
 export type {
   GeneratedChunk,

@@ -4,7 +4,7 @@ import { AttuneError, fail, reasonOf } from "../errors/index.js";
 import type { EngineHandle, NativeAddon } from "./addon-types.js";
 import { chosenGpus, openFirst } from "./chosen-gpu.js";
 import { cudaState } from "./cuda-library.js";
-import type { EngineOptions } from "./engine.js";
+import type { EngineOptions } from "./engine-options.js";
 import { loadAddon } from "./load-addon.js";
 import { callNative } from "./native-job.js";
 import { threadCount } from "./options.js";

@@ -3,7 +3,7 @@
 
 import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue, SkipReason } from "./judgement.js";
 import type { ProjectSettings } from "./project-settings.js";
-import type { ItemState, Purpose } from "./store/tables.js";
+import type { ItemState, Purpose } from "./states.js";
 
 export interface EventBodies {
   "project.created": { readonly name: string; readonly settings: ProjectSettings };

@@ -2,7 +2,7 @@
 // Must not write anything; who is given what is decided in choose-item.ts.
 
 import type { FeedbackEvent } from "./event.js";
-import type { ItemState } from "./store/tables.js";
+import type { ItemState } from "./states.js";
 import { WeightedDraw } from "./weighted-draw.js";
 
 /** An item as far as choosing needs to know it. */

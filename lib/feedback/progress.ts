@@ -1,6 +1,7 @@
 // How far a project is: items by state, judgements, and how many came lately. Must not write.
 
-import type { Database, ItemState } from "./store/tables.js";
+import type { ItemState } from "./states.js";
+import type { Database } from "./store/tables.js";
 
 export interface Progress {
   readonly items: Readonly<Record<ItemState, number>>;

@@ -2,7 +2,8 @@
 // repeats) or withdrawn is left out unless asked for. Must not write.
 
 import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue } from "./judgement.js";
-import type { Database, Purpose } from "./store/tables.js";
+import type { Purpose } from "./states.js";
+import type { Database } from "./store/tables.js";
 
 export interface ReadJudgement {
   readonly judgement: string;

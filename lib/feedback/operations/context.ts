@@ -4,21 +4,17 @@
 import { fail } from "../../errors/index.js";
 import type { EventBodies, EventType, FeedbackEvent } from "../event.js";
 import type { OpenItems } from "../open-items.js";
-import { type ProjectSettings, projectSettings } from "../project-settings.js";
+import { projectSettings } from "../project-settings.js";
 import { append, unknownProject } from "../store/event-log.js";
+import type { KnownProject } from "../store/known-project.js";
 import type { OpenItemsCache } from "../store/open-items-cache.js";
-import type { AssignmentsTable, ItemsTable, ProjectsTable, Writing } from "../store/tables.js";
+import type { AssignmentsTable, ItemsTable, Writing } from "../store/tables.js";
 
 export interface OperationResources {
   readonly writing: Writing;
   readonly now: number;
   readonly id: () => string;
   readonly cache: OpenItemsCache;
-}
-
-/** A project's row with its settings read. */
-export interface KnownProject extends ProjectsTable {
-  readonly read: ProjectSettings;
 }
 
 /** One call's hold on one project. */

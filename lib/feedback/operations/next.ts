@@ -6,8 +6,10 @@ import { chooseItem } from "../choose-item.js";
 import type { Ask, FeedbackAnswer, FeedbackContent } from "../judgement.js";
 import type { OpenItems } from "../open-items.js";
 import { numbersAt, shuffled } from "../random-numbers.js";
-import type { AnnotatorsTable, Purpose } from "../store/tables.js";
-import type { KnownProject, OperationContext } from "./context.js";
+import type { Purpose } from "../states.js";
+import type { KnownProject } from "../store/known-project.js";
+import type { AnnotatorsTable } from "../store/tables.js";
+import type { OperationContext } from "./context.js";
 
 /** What a person sees: nothing of models, scores, other people or hidden checks. */
 export interface Lease {

@@ -2,8 +2,8 @@
 // Must not change anything.
 
 import { OpenItems } from "../open-items.js";
-import type { KnownProject } from "../operations/context.js";
 import { readEvents, unknownProject } from "./event-log.js";
+import type { KnownProject } from "./known-project.js";
 import type { Writing } from "./tables.js";
 
 /** Events that are followed rather than reading all items again. */

@@ -5,6 +5,7 @@
 
 import type { Kysely } from "kysely";
 import type { EventType } from "../event.js";
+import type { AssignmentState, ItemState, Purpose } from "../states.js";
 
 /** One row for each event of a project; `seq` has no gaps. */
 export interface EventsTable {
@@ -47,8 +48,6 @@ export interface GuidelinesTable {
   time: number;
 }
 
-export type ItemState = "open" | "enough" | "closed" | "disputed";
-
 export interface ItemsTable {
   project: string;
   item: string;
@@ -73,9 +72,6 @@ export interface ItemsTable {
   gold: string | null;
   created: number;
 }
-
-export type AssignmentState = "leased" | "submitted" | "skipped" | "expired" | "withdrawn";
-export type Purpose = "work" | "gold" | "repeat";
 
 export interface AssignmentsTable {
   project: string;
