@@ -89,9 +89,10 @@ struct Machine {
     }
 };
 
+// Never destroyed: a process may end while a kernel runs on another thread.
 Machine& machine() {
-    static Machine all;
-    return all;
+    static auto* all = new Machine;
+    return *all;
 }
 
 unsigned count_of(Extent extent) {
