@@ -11,9 +11,9 @@ import {
   rankCorrelationOf,
 } from "../preference/index.js";
 import type { JudgementValue } from "./judgement.js";
-import { bootstrapWords } from "./model-ratings.js";
 import { slotsOf } from "./operations/items.js";
 import { type ProjectSettings, projectSettings } from "./project-settings.js";
+import { bootstrapWords } from "./random-numbers.js";
 import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 

@@ -1,19 +1,18 @@
 // Ratings of the models whose answers were compared, from the project's pairs. Judgements that were chosen by priority
 // count by the inverse of their propensity, so that what was asked for does not decide who leads. Must not write.
 
-import { philox, randomStreams, seedKey } from "../data/index.js";
 import {
   eloScale,
   type Fragility,
   fragilityOf,
   type Interval,
-  type RandomWords,
   rateItems,
   type SideBias,
   type Vote,
 } from "../preference/index.js";
 import { textOf } from "./check-judgement.js";
 import type { FeedbackContent, JudgementValue } from "./judgement.js";
+import { bootstrapWords } from "./random-numbers.js";
 import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
@@ -114,11 +113,6 @@ function fragilityFields(next: Fragility | undefined) {
     ...(next?.votes === undefined ? {} : { fragileVotes: next.votes }),
     ...(next?.annotators === undefined ? {} : { fragileAnnotators: next.annotators }),
   };
-}
-
-export function bootstrapWords(seed: number): RandomWords {
-  const key = seedKey(seed);
-  return ({ step, row, position }) => philox([randomStreams.bootstrap, step, row, position], key);
 }
 
 interface GatheredVotes {

@@ -2,6 +2,7 @@
 // Must not hold state outside of what it returns.
 
 import { philox, type RandomStream, randomStreams, seedKey, type Words } from "../data/index.js";
+import type { RandomWords } from "../preference/index.js";
 
 export interface NumbersAt {
   readonly seed: number;
@@ -39,4 +40,10 @@ export function shuffled(count: number, draw: () => number): number[] {
     [order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0];
   }
   return order;
+}
+
+/** For bootstraps: a function of the seed and the place. */
+export function bootstrapWords(seed: number): RandomWords {
+  const key = seedKey(seed);
+  return ({ step, row, position }) => philox([randomStreams.bootstrap, step, row, position], key);
 }

@@ -2,6 +2,7 @@
 // EM with a prior, side biases taken out, as a soft label. Pure; must not know what was judged.
 
 import { fail } from "../errors/index.js";
+import { groupedBy } from "./grouped.js";
 
 export interface PairVote {
   /** Number of what was judged, from 0. */
@@ -44,7 +45,7 @@ export function consensusOf({ votes, gold = new Map(), bias = () => 0 }: Consens
         "ATTUNE_DATA",
         `Vote ${number}: expected whole numbers but found unit ${unit}, annotator ${annotator}.`,
       );
-  const units = unitsOf(votes);
+  const units = groupedBy(votes, ({ unit }) => unit);
   let reliability = firstReliability(units, gold);
   for (let round = 1; ; round++) {
     const logOdds = oddsOf(units, reliability, bias);
@@ -83,16 +84,6 @@ export function evidenceOf({ choice, left }: PairVote, reliability: number, bias
 }
 
 type Units = ReadonlyMap<number, readonly PairVote[]>;
-
-function unitsOf(votes: readonly PairVote[]): Units {
-  const units = new Map<number, PairVote[]>();
-  for (const vote of votes) {
-    const known = units.get(vote.unit);
-    if (known === undefined) units.set(vote.unit, [vote]);
-    else known.push(vote);
-  }
-  return units;
-}
 
 /** Over gold, and elsewhere whether the others' majority said the same; where it was split, half. */
 function firstReliability(units: Units, gold: ReadonlyMap<number, "first" | "second">) {

@@ -4,6 +4,7 @@
 
 import { type BradleyTerry, slopesOf } from "./bradley-terry.js";
 import { solve } from "./cholesky.js";
+import { groupedBy } from "./grouped.js";
 import { fitCells, type RateItems } from "./rated-items.js";
 import { cellsOf, type GameCells, type Vote, weightsOf } from "./votes.js";
 
@@ -28,7 +29,7 @@ export function fragilityOf(options: FragilityOptions, group: ArrayLike<number>)
   const order = Array.from(fit.ratings, (_, item) => item).sort(
     (a, b) => (fit.ratings[b] ?? 0) - (fit.ratings[a] ?? 0) || a - b,
   );
-  const people = unitsOf(options.votes);
+  const people = [...groupedBy(options.votes.keys(), (vote) => options.votes[vote]?.annotator).values()];
   const votes = options.votes.map((_, number) => [number]);
   const found: Fragility[] = [];
   for (const [place, below] of order.entries()) {
@@ -45,17 +46,6 @@ export function fragilityOf(options: FragilityOptions, group: ArrayLike<number>)
     });
   }
   return found;
-}
-
-/** The votes of each annotator. */
-function unitsOf(votes: readonly Vote[]): readonly (readonly number[])[] {
-  const people = new Map<number, number[]>();
-  for (const [number, { annotator }] of votes.entries()) {
-    const own = people.get(annotator);
-    if (own === undefined) people.set(annotator, [number]);
-    else own.push(number);
-  }
-  return [...people.values()];
 }
 
 interface Neighbours {

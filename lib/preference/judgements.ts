@@ -75,12 +75,16 @@ export function checkJudgements({ features, size, judgements }: Judgements): voi
     );
   const count = features.length / size;
   for (const [number, judgement] of judgements.entries()) {
-    const problem = problemOf(judgement, count);
+    const problem = problemOfJudgement(judgement, count);
     if (problem !== undefined) throw fail("ATTUNE_DATA", `Judgement ${number}: ${problem}.`);
   }
 }
 
-function problemOf({ items, label = 1, ranks, weight = 1 }: Judgement, count: number): string | undefined {
+/** What is wrong with one; undefined: nothing. */
+export function problemOfJudgement(
+  { items, label = 1, ranks, weight = 1 }: Judgement,
+  count: number,
+): string | undefined {
   const unknown = items.find((item) => !(Number.isInteger(item) && item >= 0 && item < count));
   if (unknown !== undefined) return `expected items from 0 to ${count - 1} but found ${unknown}`;
   if (new Set(items).size < items.length) return `expected different items but found ${items.join(", ")}`;

@@ -9,7 +9,7 @@ export interface CohenOptions {
   readonly second: readonly number[];
   /** All values there are, in order; those that came up when absent. */
   readonly categories?: readonly number[];
-  /** How bad a disagreement is: as bad as any other, by its distance in places, or by the distance squared. */
+  /** What a disagreement counts: always one, its distance in places, or the distance squared. */
   readonly weights?: "none" | "linear" | "quadratic";
 }
 

@@ -3,7 +3,7 @@
 
 import { fail } from "../errors/index.js";
 import type { CholeskyFactor } from "./cholesky.js";
-import { type Choice, choicesOf } from "./judgements.js";
+import { type Choice, choicesOf, problemOfJudgement } from "./judgements.js";
 import { minimise } from "./newton.js";
 import {
   checkPriorSd,
@@ -49,7 +49,10 @@ const MAX_STEPS = 100;
  */
 export function fitPlackettLuce({ items, rankings, priorSd = 2, start }: FitPlackettLuce): PlackettLuce {
   checkPriorSd(priorSd);
-  for (const [number, ranking] of rankings.entries()) checkRanking(number, ranking, items);
+  for (const [number, ranking] of rankings.entries()) {
+    const problem = problemOfJudgement(ranking, items);
+    if (problem !== undefined) throw fail("ATTUNE_DATA", `Ranking ${number}: ${problem}.`);
+  }
   const choices = rankings.flatMap((ranking) =>
     choicesOf(ranking).map((choice) => ({ ...choice, weight: ranking.weight ?? 1 })),
   );
@@ -64,21 +67,6 @@ export function fitPlackettLuce({ items, rankings, priorSd = 2, start }: FitPlac
   if (!ended) throw noOptimum(`the ratings still grow after ${MAX_STEPS} steps`);
   const standardErrors = standardErrorsOf(hessian, items, meanIsHeld(priorSd));
   return { ratings: at, standardErrors, logLikelihood: -fit.loss(at) };
-}
-
-function checkRanking(number: number, { items, ranks, weight = 1 }: RankedItems, count: number): void {
-  const unknown = items.find((item) => !(Number.isInteger(item) && item >= 0 && item < count));
-  const problem =
-    unknown !== undefined
-      ? `items from 0 to ${count - 1} but found ${unknown}`
-      : new Set(items).size < items.length
-        ? `different items but found ${items.join(", ")}`
-        : ranks.length !== items.length
-          ? `${items.length} ranks but found ${ranks.length}`
-          : !(weight >= 0 && Number.isFinite(weight))
-            ? `a weight of 0 or more but found ${weight}`
-            : undefined;
-  if (problem !== undefined) throw fail("ATTUNE_DATA", `Ranking ${number}: expected ${problem}.`);
 }
 
 class PosteriorOfChoices {

@@ -2,6 +2,7 @@
 // bias towards a side, and which items were never compared. Pure; must not know what the items are.
 
 import { type BradleyTerry, fitBradleyTerry } from "./bradley-terry.js";
+import { groupedBy } from "./grouped.js";
 import { type Interval, middle95 } from "./intervals.js";
 import { drawsOf, type RandomWords } from "./random-draws.js";
 import {
@@ -137,15 +138,8 @@ function bootstrap(options: RateItems, cells: GameCells, fit: BradleyTerry): Flo
 type PeoplesVotes = readonly (readonly (readonly number[])[])[];
 
 function votesByPerson(votes: readonly Vote[]): PeoplesVotes {
-  const people = new Map<number, Map<number, number[]>>();
-  for (const [number, { annotator, prompt }] of votes.entries()) {
-    const prompts = people.get(annotator) ?? new Map<number, number[]>();
-    people.set(annotator, prompts);
-    const known = prompts.get(prompt);
-    if (known === undefined) prompts.set(prompt, [number]);
-    else known.push(number);
-  }
-  return [...people.values()].map((prompts) => [...prompts.values()]);
+  const people = groupedBy(votes.keys(), (vote) => votes[vote]?.annotator);
+  return [...people.values()].map((own) => [...groupedBy(own, (vote) => votes[vote]?.prompt).values()]);
 }
 
 /** [votes] how often each is drawn: as many people as there are, and of each as many prompts as they have judged. */

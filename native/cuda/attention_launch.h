@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/attention_forward.h"
-#include "cuda/attention_hopper.h"
+#include "cuda/attention_hopper_forward.h"
 #include "cuda/attention_keys.h"
 #include "cuda/device.h"
 #include "cuda/matrix.h"

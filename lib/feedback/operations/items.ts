@@ -7,7 +7,7 @@ import { checkJudgement } from "../check-judgement.js";
 import { type Ask, type Item, itemInput, type JudgementValue } from "../judgement.js";
 import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt } from "../random-numbers.js";
-import type { ItemsTable } from "../store/tables.js";
+import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
 
 export interface AddedItems {
@@ -131,11 +131,6 @@ export async function setGold(context: OperationContext, { item, right }: SetGol
   await context.open();
   if (right !== null) checkJudgement(right, askedItem(row));
   await context.append("gold.set", "owner", { item, right });
-}
-
-function askedItem({ asks, answers }: Pick<ItemsTable, "asks" | "answers">) {
-  const read = JSON.parse(answers) as Item["answers"];
-  return { asks: JSON.parse(asks) as Ask[], answers: read.map(({ content }) => content) };
 }
 
 /** @throws ATTUNE_DATA for a priority that is no number; items that are not there are passed over */

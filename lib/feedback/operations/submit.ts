@@ -3,9 +3,10 @@
 
 import { fail } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
-import type { Ask, FeedbackAnswer, JudgementValue } from "../judgement.js";
+import type { JudgementValue } from "../judgement.js";
 import { meaningOf } from "../meaning.js";
 import type { AssignmentsTable, ItemsTable } from "../store/tables.js";
+import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
 
 export interface Submission {
@@ -42,7 +43,7 @@ export async function submit(context: OperationContext, submission: Submission):
       `Expected a lease that waits for an answer but this one is ${assignment.state}.`,
     );
   const item = await context.knownItem(assignment.item);
-  checkJudgement(submission.values, askedOf(item, assignment));
+  checkJudgement(submission.values, askedItem(item, assignment));
   const { counts, takes } = slotOf(item, assignment);
   const judgement = context.id();
   await context.append("judgement.created", submission.annotator, {
@@ -76,7 +77,7 @@ export async function revise(context: OperationContext, revision: Revision): Pro
   const assignment = await context.knownAssignment(old.assignment, revision.annotator);
   const item = await context.knownItem(old.item);
   if (item.state === "closed") throw closed();
-  checkJudgement(revision.values, askedOf(item, assignment));
+  checkJudgement(revision.values, askedItem(item, assignment));
   const judgement = context.id();
   const takes = old.purpose === "work" && old.counts === 1 ? 1 : 0;
   await context.append("judgement.withdrawn", revision.annotator, {
@@ -162,12 +163,6 @@ async function wasExported(context: OperationContext, judgement: string): Promis
     .where("judgement", "=", judgement)
     .executeTakeFirst();
   return row !== undefined;
-}
-
-function askedOf({ asks, answers }: ItemsTable, { shown }: AssignmentsTable) {
-  const all = JSON.parse(answers) as FeedbackAnswer[];
-  const order = JSON.parse(shown) as number[];
-  return { asks: JSON.parse(asks) as Ask[], answers: order.map((place) => all[place]?.content ?? "") };
 }
 
 /** A lease holds its slot; one that ran out must find the slot free. */
