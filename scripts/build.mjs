@@ -41,10 +41,11 @@ function buildScripts() {
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) throw new Error(`tsc ended with ${status}`);
   // Scripts and styles that pages carry as they are.
-  cpSync(join(root, "lib/report/page"), join(root, "dist/report/page"), {
-    recursive: true,
-    filter: (path) => !path.endsWith(".d.ts"),
-  });
+  for (const pages of ["report/page", "web"])
+    cpSync(join(root, "lib", pages), join(root, "dist", pages), {
+      recursive: true,
+      filter: (path) => !path.endsWith(".d.ts"),
+    });
   // `npx attune` inside the repository runs the file itself.
   chmodSync(join(root, "dist/cli/main.js"), 0o755);
 }

@@ -34,6 +34,15 @@ export {
   styleTerms,
 } from "./model-ratings.js";
 export type { Lease, Submitted } from "./operations/index.js";
+export {
+  annotatorName,
+  guidelinesOf,
+  type OwnJudgement,
+  type OwnWork,
+  ownJudgement,
+  ownWork,
+  projectNames,
+} from "./own-work.js";
 export { type PeopleFacts, type PersonFacts, peopleFacts } from "./people.js";
 export { type Progress, progressOf } from "./progress.js";
 export {

@@ -15,6 +15,8 @@ import { RateLimit } from "./rate-limit.js";
 import { readJson } from "./request-body.js";
 import type { Route } from "./route.js";
 import { guard, guardCookie, securityHeaders } from "./security.js";
+import { beginSession, endSession, meOf, SESSION_COOKIE } from "./session.js";
+import { addPages } from "./web-pages.js";
 
 export interface FeedbackAppOptions {
   readonly store: FeedbackStore;
@@ -24,12 +26,12 @@ export interface FeedbackAppOptions {
   readonly hosts?: readonly string[];
   /** Calls a minute for each token. Default 1200. */
   readonly callsPerMinute?: number;
+  /** False: the calls alone, without the pages for people. */
+  readonly pages?: boolean;
   /** Told what failed inside, without texts of people or tokens. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** Of a page's own session. */
-export const SESSION_COOKIE = "attune_session";
 const MEBIBYTE = 2 ** 20;
 
 export function createFeedbackApp(options: FeedbackAppOptions): Hono {
@@ -50,6 +52,8 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   for (const route of feedbackRoutes)
     app.on(route.method.toUpperCase(), route.path, (context) => answer(serving, route, context));
   app.get("/v1/openapi.json", (context) => context.json(openApiDocument(feedbackRoutes)));
+  addSession(app, serving);
+  if (options.pages !== false) addPages(app);
   app.notFound(({ req }) => {
     const error = fail(
       "ATTUNE_NOT_FOUND",
@@ -63,6 +67,20 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
     return withHeaders(response);
   });
   return app;
+}
+
+function addSession(app: Hono, serving: Serving): void {
+  app.post("/v1/session", async (context) => {
+    const caller = await beginSession(context, (token) => serving.tokens.callerOf(token));
+    return context.json(await meOf(serving.store, caller));
+  });
+  app.delete("/v1/session", (context) => {
+    endSession(context);
+    return context.body(null, 204);
+  });
+  app.get("/v1/me", async (context) =>
+    context.json(await meOf(serving.store, await callerOf(serving, context))),
+  );
 }
 
 interface Serving {

@@ -3,7 +3,8 @@
 import { expect } from "chai";
 import type { Hono } from "hono";
 import { type FeedbackStore, makeToken, type NewToken } from "../../lib/feedback/index.js";
-import { createFeedbackApp, type FeedbackAppOptions, SESSION_COOKIE } from "../../lib/server/feedback-app.js";
+import { createFeedbackApp, type FeedbackAppOptions } from "../../lib/server/feedback-app.js";
+import { SESSION_COOKIE } from "../../lib/server/session.js";
 import { PROJECT, pairItem, personName, sampleProject } from "../feedback/sample-project.js";
 import { describeStores, START, type StoreUnderTest } from "../feedback/stores.js";
 

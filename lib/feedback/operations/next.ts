@@ -3,12 +3,13 @@
 
 import { fail } from "../../errors/index.js";
 import { chooseItem } from "../choose-item.js";
-import type { Ask, FeedbackAnswer, FeedbackContent } from "../judgement.js";
+import type { Ask, FeedbackContent } from "../judgement.js";
 import type { OpenItems } from "../open-items.js";
 import { numbersAt, shuffled } from "../random-numbers.js";
 import type { Purpose } from "../states.js";
 import type { KnownProject } from "../store/known-project.js";
 import type { AnnotatorsTable } from "../store/tables.js";
+import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
 
 /** What a person sees: nothing of models, scores, other people or hidden checks. */
@@ -22,6 +23,8 @@ export interface Lease {
   readonly asks: readonly Ask[];
   readonly unsafe: boolean;
   readonly guidelines: number;
+  /** What was filled in before, as saveDraft took it. */
+  readonly draft?: unknown;
 }
 
 /** Leases that ran out are ended a few at a time. */
@@ -129,16 +132,20 @@ async function leaseOf(context: OperationContext, assignment: string): Promise<L
     .where("a.project", "=", context.project)
     .where("a.assignment", "=", assignment)
     .executeTakeFirstOrThrow();
-  const answers = JSON.parse(row.answers) as FeedbackAnswer[];
-  const shown = JSON.parse(row.shown) as number[];
+  const draft = await context.writing
+    .selectFrom("drafts")
+    .select("body")
+    .where("project", "=", context.project)
+    .where("assignment", "=", assignment)
+    .executeTakeFirst();
   return {
     lease: assignment,
     until: Number(row.until),
     prompt: JSON.parse(row.prompt) as FeedbackContent,
-    answers: shown.map((place) => answers[place]?.content ?? ""),
-    asks: JSON.parse(row.asks) as Ask[],
+    ...askedItem(row, row),
     unsafe: row.unsafe === 1,
     guidelines: row.guidelines,
+    ...(draft === undefined ? {} : { draft: JSON.parse(draft.body) as unknown }),
   };
 }
 

@@ -1,0 +1,58 @@
+// Calls of whoever wants to know how it goes: progress, agreement, ratings, people. Must not know HTTP's details.
+
+import { z } from "zod";
+import { measureAgreement, peopleFacts, progressOf, rateModels, styleTerms } from "../feedback/index.js";
+import { type Route, route } from "./route.js";
+
+const draws = z.coerce.number().int().min(100).max(10_000).default(1000);
+
+export const readerRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/v1/progress",
+    roles: ["reader", "trainer", "owner"],
+    summary: "Items by state, judgements, and how many came lately",
+    handle: ({ store, project, now }) => progressOf(store.reading, project, now),
+  }),
+  route({
+    method: "get",
+    path: "/v1/agreement",
+    roles: ["reader", "owner"],
+    summary: "How far people agree beyond chance, with intervals",
+    query: z.object({ draws }),
+    handle: ({ store, project, query }) =>
+      measureAgreement({ reading: store.reading, project, seed: 0, draws: query.draws }),
+  }),
+  route({
+    method: "get",
+    path: "/v1/ratings",
+    roles: ["reader", "owner"],
+    summary: "Models by what people preferred, with intervals over annotators",
+    query: z.object({
+      draws,
+      ties: z.enum(["half", "davidson"]).default("half"),
+      styles: z
+        .string()
+        .default("")
+        .transform((text) => text.split(",").filter((part) => part !== ""))
+        .pipe(z.array(z.enum(styleTerms))),
+    }),
+    handle: ({ store, project, query }) => rateModels({ reading: store.reading, project, seed: 0, ...query }),
+  }),
+  route({
+    method: "get",
+    path: "/v1/annotators",
+    roles: ["reader", "owner"],
+    summary: "What is known of each annotator; names are for owners",
+    async handle({ store, project, caller }) {
+      const { people, sides } = await peopleFacts(store.reading, project);
+      const named = caller.role === "owner";
+      return {
+        gamma: sides.gamma,
+        annotators: people.map(({ annotator, name: called, ...facts }, i) =>
+          named ? { annotator, name: called, ...facts } : { annotator: `annotator ${i + 1}`, ...facts },
+        ),
+      };
+    },
+  }),
+];
