@@ -43,6 +43,33 @@ export {
 } from "./evaluate/index.js";
 export type { DpoLossName } from "./options/index.js";
 export {
+  type Alpha,
+  type BradleyTerry,
+  type CohenOptions,
+  cohenKappa,
+  type EloGame,
+  type EloOptions,
+  eloRatings,
+  eloScale,
+  type FitBradleyTerry,
+  type FitPlackettLuce,
+  fitBradleyTerry,
+  fitPlackettLuce,
+  fleissKappa,
+  type Game,
+  type GameTerm,
+  type Interval,
+  type KrippendorffOptions,
+  krippendorffAlpha,
+  type Level,
+  type PlackettLuce,
+  type RankCorrelation,
+  type RankedItems,
+  rankCorrelationOf,
+  type WilsonInput,
+  wilsonInterval,
+} from "./preference/index.js";
+export {
   type TensorboardOptions,
   type TensorboardSink,
   type TensorboardStart,
