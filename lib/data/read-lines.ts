@@ -54,6 +54,15 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
 }
 
+/** The file, or what is in the archive, piece by piece. @throws as readLines */
+export async function* readChunks({ path, format }: ReadLinesOptions): AsyncGenerator<Uint8Array> {
+  try {
+    yield* contents(path, format);
+  } catch (error) {
+    throw readingError({ error, path, format });
+  }
+}
+
 function contents(path: string, format: ReadLinesOptions["format"]): AsyncIterable<Uint8Array> {
   const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
   if (format === "plain") return file;
@@ -93,17 +102,19 @@ interface Broken {
   readonly error: unknown;
   readonly path: string;
   readonly format: ReadLinesOptions["format"];
-  readonly number: number;
+  /** Of the last whole line, where they are counted. */
+  readonly number?: number;
 }
 
 function readingError({ error, path, format, number }: Broken): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (error instanceof AttuneError) return error;
   if (error instanceof DamagedArchive || /^(?:Z_|ZSTD_|ERR_ZSTD)/.test(code)) {
-    const text = `${path}: expected a whole ${format} archive but it breaks off or is damaged after line ${number}`;
+    const after = number === undefined ? "" : ` after line ${number}`;
+    const text = `${path}: expected a whole ${format} archive but it breaks off or is damaged${after}`;
     return fail("ATTUNE_DATA", `${text} (${reasonOf(error)}). Fetch the file again.`, {
       cause: error,
-      details: { file: path, line: number },
+      details: { file: path, ...(number === undefined ? {} : { line: number }) },
     });
   }
   // An error thrown into the generator by its consumer is not ours to explain.

@@ -7,6 +7,8 @@ export interface AskedItem {
   readonly asks: readonly Ask[];
   /** As shown. */
   readonly answers: readonly FeedbackContent[];
+  /** Not all that is asked need be answered. Default false. */
+  readonly partial?: boolean;
 }
 
 /** @throws ATTUNE_JUDGEMENT naming the field */
@@ -27,7 +29,7 @@ function problemOf(values: readonly JudgementValue[], item: AskedItem): Problem 
     const found = problemOfValue(value, item);
     if (found !== undefined) return { field: `values[${number}].${found.field}`, text: found.text };
   }
-  return missing(values, item) ?? repeated(values);
+  return (item.partial === true ? undefined : missing(values, item)) ?? repeated(values);
 }
 
 function problemOfValue(value: JudgementValue, item: AskedItem): Problem | undefined {

@@ -22,6 +22,8 @@ export interface EventBodies {
     readonly priority: number;
     readonly unsafe: boolean;
     readonly slots: number;
+    /** Default "open"; "enough" of one that came with judgements. */
+    readonly state?: ItemState;
   };
   /** More judgements are wanted, or it has enough, or people cannot agree. */
   "item.changed": { readonly item: string; readonly state: ItemState; readonly slots: number };
@@ -82,6 +84,22 @@ export interface EventBodies {
     /** The judgement that this one replaces. */
     readonly supersedes?: string;
   };
+  /** Said elsewhere and read from a file: by people ("import") or programs ("ai"). No slot was waited for, nothing drawn. */
+  "judgement.imported": {
+    readonly judgement: string;
+    readonly assignment: string;
+    readonly item: string;
+    readonly annotator: string;
+    readonly purpose: "import" | "ai";
+    readonly values: readonly JudgementValue[];
+    /** Which answers of the item the values' positions stand for; nobody knows what stood on which side. */
+    readonly shown: readonly number[];
+    /** Of the item's slots: programs take none. */
+    readonly takes: number;
+    readonly activeMs: number;
+    /** When it was said, where the file tells. */
+    readonly judgedAt?: number;
+  };
   "judgement.withdrawn": {
     readonly judgement: string;
     readonly assignment: string;
@@ -97,6 +115,34 @@ export interface EventBodies {
 }
 
 export type EventType = keyof EventBodies;
+
+/** All types, for what reads events from outside. */
+const known: Readonly<Record<EventType, true>> = {
+  "project.created": true,
+  "project.changed": true,
+  "project.guidelines": true,
+  "item.added": true,
+  "item.changed": true,
+  "item.closed": true,
+  "items.prioritised": true,
+  "gold.set": true,
+  "annotator.added": true,
+  "annotator.changed": true,
+  "policy.registered": true,
+  "assignment.leased": true,
+  "assignment.renewed": true,
+  "assignment.expired": true,
+  "assignment.skipped": true,
+  "judgement.created": true,
+  "judgement.imported": true,
+  "judgement.withdrawn": true,
+  "payload.redacted": true,
+  "weights.fitted": true,
+};
+
+export function isEventType(type: unknown): type is EventType {
+  return typeof type === "string" && Object.hasOwn(known, type);
+}
 
 /** An event as it is read back. */
 export type FeedbackEvent<Type extends EventType = EventType> = {

@@ -88,8 +88,8 @@ export class OpenItems {
     this.seq = event.seq;
     switch (event.type) {
       case "item.added": {
-        const { item, number, promptHash, unsafe, priority, slots } = event.body;
-        const fresh = { state: "open", taken: 0, gold: false } as const;
+        const { item, number, promptHash, unsafe, priority, slots, state = "open" } = event.body;
+        const fresh = { state, taken: 0, gold: false } as const;
         this.add({ item, number, promptHash, unsafe, priority, slots, ...fresh });
         break;
       }
@@ -106,7 +106,7 @@ export class OpenItems {
         this.change(event.body.item, { gold: event.body.right !== null });
         break;
       case "payload.redacted":
-        if (event.body.item !== undefined) this.change(event.body.item, { state: "closed" });
+        if (event.body.item !== undefined) this.change(event.body.item, { state: "closed", gold: false });
         break;
       default:
         this.followWork(event);
@@ -126,6 +126,7 @@ export class OpenItems {
         break;
       case "assignment.expired":
       case "judgement.created":
+      case "judgement.imported":
       case "judgement.withdrawn":
         this.take(event.body.item, event.body.takes);
         break;

@@ -5,6 +5,11 @@ import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue } from "./jud
 import type { Purpose } from "./states.js";
 import type { Database } from "./store/tables.js";
 
+/** Whether it was read from a file: then nobody knows how likely it was to be asked, or what stood on which side. */
+export function isImported({ purpose }: Pick<ReadJudgement, "purpose">): boolean {
+  return purpose === "import" || purpose === "ai";
+}
+
 export interface ReadJudgement {
   readonly judgement: string;
   readonly seq: number;
@@ -40,7 +45,7 @@ export interface ReadItem {
 
 export interface ReadJudgements {
   readonly project: string;
-  /** Default: work alone. */
+  /** Default: what people said, here or elsewhere. */
   readonly purposes?: readonly Purpose[];
   /** Those that have come behind this event. */
   readonly since?: number;
@@ -55,7 +60,7 @@ const CHUNK = 5_000;
 
 export async function* readJudgements(
   reading: Database,
-  { project, purposes = ["work"], since = 0, late = false, item }: ReadJudgements,
+  { project, purposes = ["work", "import"], since = 0, late = false, item }: ReadJudgements,
 ): AsyncGenerator<readonly ReadJudgement[]> {
   for (let after = since; ; ) {
     let query = reading

@@ -5,5 +5,8 @@ export type ItemState = "open" | "enough" | "closed" | "disputed";
 
 export type AssignmentState = "leased" | "submitted" | "skipped" | "expired" | "withdrawn";
 
-/** Why somebody is asked: for the judgement, or to see how far to trust theirs. */
-export type Purpose = "work" | "gold" | "repeat";
+/**
+ * Why somebody is asked: for the judgement, or to see how far to trust theirs. What nobody asked here came from a file:
+ * "import" of people, "ai" of programs.
+ */
+export type Purpose = "work" | "gold" | "repeat" | "import" | "ai";

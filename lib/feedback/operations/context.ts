@@ -5,7 +5,7 @@ import { fail } from "../../errors/index.js";
 import type { EventBodies, EventType, FeedbackEvent } from "../event.js";
 import type { OpenItems } from "../open-items.js";
 import { projectSettings } from "../project-settings.js";
-import { append, unknownProject } from "../store/event-log.js";
+import { append, appendAll, holdLog, type NewEvent, unknownProject } from "../store/event-log.js";
 import type { KnownProject } from "../store/known-project.js";
 import type { OpenItemsCache } from "../store/open-items-cache.js";
 import type { AssignmentsTable, ItemsTable, Writing } from "../store/tables.js";
@@ -51,6 +51,18 @@ export class OperationContext {
     // An index that was not asked for catches up by the log.
     this.items?.follow(event as FeedbackEvent);
     return event;
+  }
+
+  /** Many at once: much faster than one by one. */
+  async appendAll(events: readonly NewEvent[]): Promise<readonly FeedbackEvent[]> {
+    const written = await appendAll({ ...this.resources, project: this.project }, events);
+    for (const event of written) this.items?.follow(event);
+    return written;
+  }
+
+  /** Nobody else changes the project until the transaction ends; for what needs no open items. */
+  async hold(): Promise<void> {
+    await holdLog(this.writing, this.project);
   }
 
   /** @throws ATTUNE_NOT_FOUND */

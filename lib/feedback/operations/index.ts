@@ -2,6 +2,7 @@
 // Must not know databases.
 
 import { OperationContext, type OperationResources } from "./context.js";
+import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
@@ -19,6 +20,7 @@ const operations = {
   closeItem,
   setGold,
   prioritise,
+  importItems,
   next,
   renew,
   submit,

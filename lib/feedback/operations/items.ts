@@ -34,7 +34,7 @@ export async function addItems(
     await context.append(
       "item.added",
       "trainer",
-      bodyOf({ item, number, read, settings: project.read, place }),
+      itemBody({ item, number, read, settings: project.read, place }),
     );
     results.push({ item, duplicate: false });
     number += 1;
@@ -61,7 +61,7 @@ async function findByExternalId(context: OperationContext, externalId: string | 
   return row?.item;
 }
 
-interface ItemBody {
+export interface ItemBody {
   readonly item: string;
   readonly number: number;
   readonly read: Item;
@@ -69,9 +69,13 @@ interface ItemBody {
   readonly place: number;
 }
 
-function bodyOf({ item, number, read, settings, place }: ItemBody) {
+export function itemBody({ item, number, read, settings, place }: ItemBody) {
   const asks = read.asks ?? settings.asks;
-  checkAsks(asks, read.answers.length, place);
+  const problem = problemOfAsks(asks, read.answers.length);
+  if (problem !== undefined) {
+    const field = `items[${place}].answers`;
+    throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
+  }
   const promptHash = createHash("sha256").update(JSON.stringify(read.prompt)).digest("hex").slice(0, 16);
   return {
     ...{ item, number, asks, promptHash },
@@ -86,17 +90,15 @@ function bodyOf({ item, number, read, settings, place }: ItemBody) {
   };
 }
 
-/** A pair needs two answers, a ranking two and more. */
-function checkAsks(asks: readonly Ask[], answers: number, place: number): void {
+/** A pair needs two answers, a ranking two and more. Undefined: nothing is wrong. */
+export function problemOfAsks(asks: readonly Ask[], answers: number): string | undefined {
   for (const { kind } of asks) {
     const fits = kind === "pair" ? answers === 2 : kind === "ranking" ? answers > 1 : true;
     if (fits) continue;
     const wanted = kind === "pair" ? "two answers" : "two answers or more";
-    const field = `items[${place}].answers`;
-    throw fail("ATTUNE_DATA", `${field}: expected ${wanted} for a ${kind} but received ${answers}.`, {
-      details: { field },
-    });
+    return `${wanted} for a ${kind} but received ${answers}`;
   }
+  return undefined;
 }
 
 /** Of every ten prompts eight train, one validates and one tests; what the prompt is decides. */

@@ -23,21 +23,12 @@ export async function append<Type extends EventType>(
   actor: string,
   body: EventBodies[Type],
 ): Promise<FeedbackEvent<Type>> {
-  const place = await writing
-    .updateTable("sequences")
-    .set((e) => ({
-      seq: e("seq", "+", 1),
-      time: sql<number>`case when ${e.ref("time")} < ${now} then ${now} else ${e.ref("time")} end`,
-    }))
-    .where("project", "=", project)
-    .returning(["seq", "time"])
-    .executeTakeFirst();
-  if (place === undefined) throw unknownProject(project);
+  const place = await advance(writing, { project, now, by: 1 });
   const event = {
     project,
-    seq: Number(place.seq),
+    seq: place.seq,
     id: id(),
-    time: Number(place.time),
+    time: place.time,
     type,
     actor,
     body,
@@ -48,6 +39,85 @@ export async function append<Type extends EventType>(
     .execute();
   await applyEvent(writing, event as FeedbackEvent);
   return event;
+}
+
+/** An event before it is written. */
+export type NewEvent = {
+  readonly [Type in EventType]: {
+    readonly type: Type;
+    readonly actor: string;
+    readonly body: EventBodies[Type];
+  };
+}[EventType];
+
+/** Rows of one statement: eight values each. */
+const EVENTS_AT_ONCE = 2_000;
+
+/** Many events, in order, with their effects written together. */
+export async function appendAll(
+  { writing, project, now, id }: AppendContext,
+  events: readonly NewEvent[],
+): Promise<readonly FeedbackEvent[]> {
+  if (events.length === 0) return [];
+  const place = await advance(writing, { project, now, by: events.length });
+  const first = place.seq - events.length + 1;
+  const written = events.map(
+    (event, i) => ({ ...event, project, seq: first + i, id: id(), time: place.time }) as FeedbackEvent,
+  );
+  await keepEvents(writing, project, written);
+  return written;
+}
+
+/** Events that have their numbers, and their effects. */
+export async function keepEvents(
+  writing: Writing,
+  project: string,
+  events: readonly FeedbackEvent[],
+): Promise<void> {
+  const gathered = new GatheredEffects(project);
+  for (let from = 0; from < events.length; from += EVENTS_AT_ONCE) {
+    const part = events.slice(from, from + EVENTS_AT_ONCE);
+    const rows = part.map((event) => ({
+      ...event,
+      body: JSON.stringify(event.body),
+      version: EVENT_VERSION,
+    }));
+    await writing.insertInto("events").values(rows).execute();
+    for (const event of part) gathered.take(event);
+  }
+  await gathered.write(writing);
+}
+
+interface Advance {
+  readonly project: string;
+  readonly now: number;
+  readonly by: number;
+}
+
+/** Takes numbers of the log: whoever does so first holds off the others until the transaction ends. */
+async function advance(writing: Writing, { project, now, by }: Advance) {
+  const place = await writing
+    .updateTable("sequences")
+    .set((e) => ({
+      seq: e("seq", "+", by),
+      time: sql<number>`case when ${e.ref("time")} < ${now} then ${now} else ${e.ref("time")} end`,
+    }))
+    .where("project", "=", project)
+    .returning(["seq", "time"])
+    .executeTakeFirst();
+  if (place === undefined) throw unknownProject(project);
+  return { seq: Number(place.seq), time: Number(place.time) };
+}
+
+/** Nobody else appends to the project until the transaction ends. */
+export async function holdLog(writing: Writing, project: string): Promise<void> {
+  const place = await writing
+    .updateTable("sequences")
+    .set((e) => ({ seq: e.ref("seq") }))
+    .where("project", "=", project)
+    .returning("seq")
+    .executeTakeFirst();
+  if (place === undefined) throw unknownProject(project);
 }
 
 /** Begins a project's log. @throws ATTUNE_EXISTS */

@@ -92,6 +92,7 @@ type WorkEvent = FeedbackEvent<
   | "assignment.expired"
   | "assignment.skipped"
   | "judgement.created"
+  | "judgement.imported"
   | "judgement.withdrawn"
 >;
 
@@ -124,6 +125,8 @@ function effectsOfWork(event: WorkEvent): readonly Effect[] {
       return skipped(event);
     case "judgement.created":
       return judged(event);
+    case "judgement.imported":
+      return imported(event);
     case "judgement.withdrawn": {
       const { body } = event;
       const replaced = body.supersededBy !== undefined;
@@ -165,7 +168,7 @@ function addedItem({ body, time }: FeedbackEvent<"item.added">): Effect {
       item: body.item,
       number: body.number,
       external_id: body.externalId ?? null,
-      state: "open",
+      state: body.state ?? "open",
       asks: JSON.stringify(body.asks),
       prompt: JSON.stringify(body.prompt),
       answers: JSON.stringify(body.answers),
@@ -249,6 +252,28 @@ function judged({ body, seq, time }: FeedbackEvent<"judgement.created">): readon
   ];
 }
 
+function imported({ body, seq, time }: FeedbackEvent<"judgement.imported">): readonly Effect[] {
+  const { judgement, assignment: name, item: of, annotator, purpose, takes } = body;
+  const created = body.judgedAt ?? time;
+  const own = { assignment: name, item: of, annotator, purpose, created };
+  const shown = JSON.stringify(body.shown);
+  const drawn = { propensity: 1, available: 1, random: 0, guidelines: 0 };
+  const said = { given: JSON.stringify(body.values), counts: 1, withdrawn: 0 };
+  return [
+    {
+      kind: "insert",
+      table: "assignments",
+      row: { ...own, state: "submitted", until: created, shown, ...drawn },
+    },
+    {
+      kind: "insert",
+      table: "judgements",
+      row: { ...own, judgement, seq, ...said, active_ms: body.activeMs, keys_used: 0 },
+    },
+    item(of, { add: { taken: takes, judged: takes } }),
+  ];
+}
+
 /** What stands where something was taken out. */
 export const REDACTED = "[redacted]";
 
@@ -257,5 +282,5 @@ function redactionOf({ item: of, judgement }: FeedbackEvent<"payload.redacted">[
     return [{ kind: "update", table: "judgements", key: [judgement], set: { given: "[]", withdrawn: 1 } }];
   if (of === undefined) return [];
   const text = JSON.stringify(REDACTED);
-  return [item(of, { set: { state: "closed", prompt: text, answers: "[]", metadata: null } })];
+  return [item(of, { set: { state: "closed", prompt: text, answers: "[]", metadata: null, gold: null } })];
 }
