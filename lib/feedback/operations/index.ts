@@ -2,12 +2,14 @@
 // Must not know databases.
 
 import { OperationContext, type OperationResources } from "./context.js";
+import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
 import { saveDraft, skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
+import { addWebhook, removeWebhook, replayWebhook } from "./webhooks.js";
 
 const operations = {
   createProject,
@@ -28,6 +30,12 @@ const operations = {
   saveDraft,
   keepToken,
   revokeToken,
+  addWebhook,
+  removeWebhook,
+  replayWebhook,
+  recordDelivery,
+  holdSender,
+  releaseSender,
 };
 
 type Operations = typeof operations;
@@ -54,5 +62,6 @@ export async function runOperation(resources: OperationResources, call: Operatio
 }
 
 export type { OperationResources } from "./context.js";
+export type { DeliveryOutcome, SenderBeat } from "./deliveries.js";
 export type { Lease } from "./next.js";
 export type { Submitted } from "./submit.js";
