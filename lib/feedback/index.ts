@@ -2,6 +2,7 @@
 
 export { type Agreement, type MeasureAgreement, measureAgreement } from "./agreement.js";
 export type { EventType, FeedbackEvent } from "./event.js";
+export { eventTypes } from "./event-types.js";
 export {
   type ConsensusMode,
   consensusModes,
@@ -60,3 +61,14 @@ export { readEvents } from "./store/event-log.js";
 export { type OpenStoreOptions, openFeedbackStore } from "./store/open-store.js";
 export type { FeedbackStore } from "./store/store.js";
 export { type Caller, makeToken, type NewToken, type Role, roles, TokenCheck } from "./tokens.js";
+export type { DeliveryBody } from "./webhooks/delivery-body.js";
+export {
+  type DeadDelivery,
+  deadDeliveries,
+  keptWebhooks,
+  type ShownWebhook,
+  shownWebhook,
+} from "./webhooks/kept-webhooks.js";
+export { webhookHeaders } from "./webhooks/signature.js";
+export { type VerifiedWebhook, type VerifyWebhook, verifyWebhook } from "./webhooks/verify-webhook.js";
+export { WebhookSender, type WebhookSenderOptions } from "./webhooks/webhook-sender.js";

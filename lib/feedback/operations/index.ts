@@ -2,6 +2,7 @@
 // Must not know databases.
 
 import { OperationContext, type OperationResources } from "./context.js";
+import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
 import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { next, renew } from "./next.js";
@@ -9,6 +10,7 @@ import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelin
 import { saveDraft, skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
+import { addWebhook, removeWebhook, replayWebhook } from "./webhooks.js";
 
 const operations = {
   createProject,
@@ -30,6 +32,12 @@ const operations = {
   saveDraft,
   keepToken,
   revokeToken,
+  addWebhook,
+  removeWebhook,
+  replayWebhook,
+  recordDelivery,
+  holdSender,
+  releaseSender,
 };
 
 type Operations = typeof operations;
@@ -56,5 +64,6 @@ export async function runOperation(resources: OperationResources, call: Operatio
 }
 
 export type { OperationResources } from "./context.js";
+export type { DeliveryOutcome, SenderBeat } from "./deliveries.js";
 export type { Lease } from "./next.js";
 export type { Submitted } from "./submit.js";

@@ -158,7 +158,7 @@ export async function readEvents(
   return rows.map(eventOf);
 }
 
-function eventOf(row: EventsTable): FeedbackEvent {
+export function eventOf(row: EventsTable): FeedbackEvent {
   const { version, body, ...rest } = row;
   if (version > EVENT_VERSION)
     throw fail(

@@ -50,6 +50,7 @@ const migrations: Readonly<Record<string, Migration>> = {
       await createProjectTables(db);
       await createWorkTables(db);
       await createOwnTables(db);
+      await createWebhookTables(db);
     },
   },
 };
@@ -240,5 +241,39 @@ async function createOwnTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("judgement", "text", (c) => c.notNull())
     .addColumn("time", "bigint", (c) => c.notNull())
     .addPrimaryKeyConstraint("exports_key", ["project", "judgement"])
+    .execute();
+}
+
+async function createWebhookTables({ schema }: Kysely<never>): Promise<void> {
+  await schema
+    .createTable("webhooks")
+    .addColumn("webhook", "text", (c) => c.primaryKey())
+    .addColumn("project", "text", (c) => c.notNull())
+    .addColumn("url", "text", (c) => c.notNull())
+    .addColumn("types", "text", (c) => c.notNull())
+    .addColumn("texts", "integer", (c) => c.notNull())
+    .addColumn("secret", "text", (c) => c.notNull())
+    .addColumn("created", "bigint", (c) => c.notNull())
+    .addColumn("seq", "bigint", (c) => c.notNull())
+    .addColumn("attempts", "integer", (c) => c.notNull())
+    .addColumn("failing_since", "bigint")
+    .addColumn("due", "bigint", (c) => c.notNull())
+    .addColumn("reason", "text")
+    .execute();
+  await schema
+    .createTable("dead_deliveries")
+    .addColumn("webhook", "text", (c) => c.notNull())
+    .addColumn("seq", "bigint", (c) => c.notNull())
+    .addColumn("attempts", "integer", (c) => c.notNull())
+    .addColumn("reason", "text", (c) => c.notNull())
+    .addColumn("time", "bigint", (c) => c.notNull())
+    .addColumn("again", "integer", (c) => c.notNull())
+    .addPrimaryKeyConstraint("dead_deliveries_key", ["webhook", "seq"])
+    .execute();
+  await schema
+    .createTable("senders")
+    .addColumn("name", "text", (c) => c.primaryKey())
+    .addColumn("owner", "text", (c) => c.notNull())
+    .addColumn("beat", "bigint", (c) => c.notNull())
     .execute();
 }

@@ -188,6 +188,46 @@ export interface ExportsTable {
   time: number;
 }
 
+/** An owner's address that is told what happens, and how far it has been told. */
+export interface WebhooksTable {
+  webhook: string;
+  project: string;
+  url: string;
+  /** JSON: the events' types that it hears of; none: all. */
+  types: string;
+  /** 1: bodies go out whole, with texts of people and models. */
+  texts: number;
+  /** Readable, unlike a token's: every delivery is signed with it. It goes out in no answer but the first, and in no log. */
+  secret: string;
+  created: number;
+  /** Events up to this one were delivered, or lie among the dead. */
+  seq: number;
+  /** Failures since the last success, the first one's time, and when to try again. */
+  attempts: number;
+  failing_since: number | null;
+  due: number;
+  /** Why the last one failed. */
+  reason: string | null;
+}
+
+/** Events that an address could not be told of. */
+export interface DeadDeliveriesTable {
+  webhook: string;
+  seq: number;
+  attempts: number;
+  reason: string;
+  time: number;
+  /** 1: its owner wants it to be sent again. */
+  again: number;
+}
+
+/** Of several processes on one store the one that sends; `beat` counts its signs of life. */
+export interface SendersTable {
+  name: "webhooks";
+  owner: string;
+  beat: number;
+}
+
 export interface FeedbackTables {
   events: EventsTable;
   sequences: SequencesTable;
@@ -204,6 +244,9 @@ export interface FeedbackTables {
   replies: RepliesTable;
   drafts: DraftsTable;
   exports: ExportsTable;
+  webhooks: WebhooksTable;
+  dead_deliveries: DeadDeliveriesTable;
+  senders: SendersTable;
 }
 
 /** Tables that `rebuild` empties and fills again from the events. */

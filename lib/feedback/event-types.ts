@@ -1,0 +1,27 @@
+// The types of events by name, for whoever chooses among them. Must not know bodies.
+
+import type { EventType } from "./event.js";
+
+const names: { readonly [Type in EventType]: true } = {
+  "project.created": true,
+  "project.changed": true,
+  "project.guidelines": true,
+  "item.added": true,
+  "item.changed": true,
+  "item.closed": true,
+  "items.prioritised": true,
+  "gold.set": true,
+  "annotator.added": true,
+  "annotator.changed": true,
+  "policy.registered": true,
+  "assignment.leased": true,
+  "assignment.renewed": true,
+  "assignment.expired": true,
+  "assignment.skipped": true,
+  "judgement.created": true,
+  "judgement.withdrawn": true,
+  "payload.redacted": true,
+  "weights.fitted": true,
+};
+
+export const eventTypes = Object.keys(names) as readonly EventType[];
