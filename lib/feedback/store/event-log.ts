@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { fail } from "../../errors/index.js";
 import { EVENT_VERSION, type EventBodies, type EventType, type FeedbackEvent } from "../event.js";
 import { applyEvent, GatheredEffects } from "./apply.js";
+import { BulkWrite } from "./bulk-write.js";
 import { type Database, type EventsTable, projections, type Writing } from "./tables.js";
 
 export interface AppendContext {
@@ -48,6 +49,24 @@ export async function append<Type extends EventType>(
     .execute();
   await applyEvent(writing, event as FeedbackEvent);
   return event;
+}
+
+/** Writes events that are there already, with their numbers, and nothing of what they change. */
+export class BulkEvents {
+  private readonly bulk = new BulkWrite();
+
+  async write(writing: Writing, events: readonly FeedbackEvent[]): Promise<void> {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    const rows = events.map(({ body, ...event }) => ({
+      ...event,
+      body: JSON.stringify(body),
+      version: EVENT_VERSION,
+    }));
+    await this.bulk.insert(writing, "events", rows);
+    const { project, seq, time } = last;
+    await writing.updateTable("sequences").set({ seq, time }).where("project", "=", project).execute();
+  }
 }
 
 /** Begins a project's log. @throws ATTUNE_EXISTS */
