@@ -19,6 +19,7 @@ const names: { readonly [Type in EventType]: true } = {
   "assignment.expired": true,
   "assignment.skipped": true,
   "judgement.created": true,
+  "judgement.imported": true,
   "judgement.withdrawn": true,
   "payload.redacted": true,
   "weights.fitted": true,

@@ -3,13 +3,19 @@
 
 import { sql } from "kysely";
 import type { FeedbackEvent } from "../event.js";
+import { BulkWrite } from "./bulk-write.js";
 import { type Effect, effectsOf } from "./fold.js";
 import { type Projection, projectionKeys, projections, type Writing } from "./tables.js";
 
 /** One event's effects, at once. */
 export async function applyEvent(writing: Writing, event: FeedbackEvent): Promise<void> {
   for (const effect of effectsOf(event)) {
-    if (effect.kind === "insert") await insertRows(writing, effect.table, [rowOf(event.project, effect)]);
+    if (effect.kind === "insert")
+      // The table's type is known where the effect is made.
+      await writing
+        .insertInto(effect.table)
+        .values(rowOf(event.project, effect) as never)
+        .execute();
     else await updateRow(writing, event.project, changeOf(effect));
   }
 }
@@ -31,22 +37,6 @@ function changeOf({ table, key, set, add = {} }: Effect & { kind: "update" }): C
   return { table, key, set: { ...set } as AnyRow, add: { ...add } as Record<string, number> };
 }
 
-/** Neither database takes more parameters than this in one statement. */
-const MOST_PARAMETERS = 30_000;
-
-async function insertRows(writing: Writing, table: Projection, rows: readonly AnyRow[]): Promise<void> {
-  const [first] = rows;
-  if (first === undefined) return;
-  const each = Math.floor(MOST_PARAMETERS / Object.keys(first).length);
-  for (let from = 0; from < rows.length; from += each) {
-    // The table's type is known where the effect is made.
-    await writing
-      .insertInto(table)
-      .values(rows.slice(from, from + each) as never)
-      .execute();
-  }
-}
-
 async function updateRow(writing: Writing, project: string, { table, key, set, add }: Change): Promise<void> {
   const columns: Record<string, unknown> = { ...set };
   for (const [column, amount] of Object.entries(add))
@@ -63,8 +53,10 @@ async function updateRow(writing: Writing, project: string, { table, key, set, a
 
 /** Effects of many events together: rows that are made and changed inside are written once. */
 export class GatheredEffects {
-  private readonly inserted = new Map<string, { readonly table: Projection; readonly row: AnyRow }>();
-  private readonly changed = new Map<string, Change>();
+  /** By table and key. */
+  private readonly inserted = byTable<AnyRow>();
+  private readonly changed = byTable<Change>();
+  private readonly bulk = new BulkWrite();
 
   constructor(private readonly project: string) {}
 
@@ -72,24 +64,26 @@ export class GatheredEffects {
     for (const effect of effectsOf(event)) {
       if (effect.kind === "insert") {
         const row = rowOf(this.project, effect);
-        const key = projectionKeys[effect.table].map((column) => row[column]);
-        this.inserted.set(JSON.stringify([effect.table, ...key]), { table: effect.table, row });
+        this.inserted[effect.table].set(
+          nameOf(projectionKeys[effect.table].map((column) => row[column] ?? "")),
+          row,
+        );
       } else this.change(changeOf(effect));
     }
   }
 
   private change(change: Change): void {
-    const name = JSON.stringify([change.table, ...change.key]);
-    const fresh = this.inserted.get(name)?.row;
+    const name = nameOf(change.key);
+    const fresh = this.inserted[change.table].get(name);
     if (fresh !== undefined) {
       Object.assign(fresh, change.set);
       for (const [column, amount] of Object.entries(change.add))
         fresh[column] = Number(fresh[column] ?? 0) + amount;
       return;
     }
-    const known = this.changed.get(name);
+    const known = this.changed[change.table].get(name);
     if (known === undefined) {
-      this.changed.set(name, change);
+      this.changed[change.table].set(name, change);
       return;
     }
     Object.assign(known.set, change.set);
@@ -99,11 +93,26 @@ export class GatheredEffects {
 
   async write(writing: Writing): Promise<void> {
     for (const table of projections) {
-      const rows = [...this.inserted.values()].filter((one) => one.table === table).map(({ row }) => row);
-      await insertRows(writing, table, rows);
+      await this.bulk.insert(writing, table, [...this.inserted[table].values()]);
+      const changes = [...this.changed[table].values()].map(({ key, set, add }) => {
+        const columns = projectionKeys[table].map((column, i) => [column, key[i]]);
+        return { key: { project: this.project, ...Object.fromEntries(columns) }, set, add };
+      });
+      await this.bulk.change(writing, table, changes);
+      this.inserted[table].clear();
+      this.changed[table].clear();
     }
-    for (const change of this.changed.values()) await updateRow(writing, this.project, change);
-    this.inserted.clear();
-    this.changed.clear();
   }
+}
+
+type ByTable<Value> = Readonly<Record<Projection, Map<string, Value>>>;
+
+function byTable<Value>(): ByTable<Value> {
+  const all = projections.map((table) => [table, new Map<string, Value>()]);
+  return Object.fromEntries(all) as ByTable<Value>;
+}
+
+/** Of a row inside its table. */
+function nameOf(key: readonly (string | number)[]): string {
+  return key.length === 1 ? String(key[0]) : JSON.stringify(key);
 }

@@ -20,10 +20,36 @@ export function openEmbeddedDatabase({ file, readonly = false }: OpenEmbedded): 
     database.pragma("busy_timeout = 5000");
     database.pragma("cache_size = -65536");
     if (readonly) database.pragma("query_only = ON");
-    return new Kysely({ dialect: new SqliteDialect({ database: database as unknown as SqliteDatabase }) });
+    return new Kysely({ dialect: new SqliteDialect({ database: keepingStatements(database) }) });
   } catch (error) {
     throw fail("ATTUNE_STORE", `Expected to open the store ${file} but ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** Statements of one connection that are kept. Ours are fewer; lists of changing length make more of them. */
+const MOST_STATEMENTS = 300;
+
+/** Statements are made once: making one takes longer than most of them run, and what it holds is not freed at once. */
+function keepingStatements(database: Libsql.Database): SqliteDatabase {
+  const kept = new Map<string, Libsql.Statement>();
+  return {
+    prepare(text) {
+      let statement = kept.get(text);
+      // The one that was used last stands last.
+      kept.delete(text);
+      if (statement === undefined) {
+        statement = database.prepare(text);
+        const [oldest] = kept.keys();
+        if (kept.size >= MOST_STATEMENTS && oldest !== undefined) kept.delete(oldest);
+      }
+      kept.set(text, statement);
+      return statement as unknown as ReturnType<SqliteDatabase["prepare"]>;
+    },
+    close: () => {
+      kept.clear();
+      database.close();
+    },
+  };
 }
 
 /** SQLite's answers after which nothing more can be written: disk full, I/O errors, a broken file. */

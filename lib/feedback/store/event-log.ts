@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { fail } from "../../errors/index.js";
 import { EVENT_VERSION, type EventBodies, type EventType, type FeedbackEvent } from "../event.js";
 import { applyEvent, GatheredEffects } from "./apply.js";
+import { BulkWrite } from "./bulk-write.js";
 import { type Database, type EventsTable, projections, type Writing } from "./tables.js";
 
 export interface AppendContext {
@@ -50,9 +51,6 @@ export type NewEvent = {
   };
 }[EventType];
 
-/** Rows of one statement: eight values each. */
-const EVENTS_AT_ONCE = 2_000;
-
 /** Many events, in order, with their effects written together. */
 export async function appendAll(
   { writing, project, now, id }: AppendContext,
@@ -75,16 +73,8 @@ export async function keepEvents(
   events: readonly FeedbackEvent[],
 ): Promise<void> {
   const gathered = new GatheredEffects(project);
-  for (let from = 0; from < events.length; from += EVENTS_AT_ONCE) {
-    const part = events.slice(from, from + EVENTS_AT_ONCE);
-    const rows = part.map((event) => ({
-      ...event,
-      body: JSON.stringify(event.body),
-      version: EVENT_VERSION,
-    }));
-    await writing.insertInto("events").values(rows).execute();
-    for (const event of part) gathered.take(event);
-  }
+  for (const event of events) gathered.take(event);
+  await new BulkEvents().write(writing, events);
   await gathered.write(writing);
 }
 
@@ -118,6 +108,24 @@ export async function holdLog(writing: Writing, project: string): Promise<void> 
     .returning("seq")
     .executeTakeFirst();
   if (place === undefined) throw unknownProject(project);
+}
+
+/** Writes events that are there already, with their numbers, and nothing of what they change. */
+export class BulkEvents {
+  private readonly bulk = new BulkWrite();
+
+  async write(writing: Writing, events: readonly FeedbackEvent[]): Promise<void> {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    const rows = events.map(({ body, ...event }) => ({
+      ...event,
+      body: JSON.stringify(body),
+      version: EVENT_VERSION,
+    }));
+    await this.bulk.insert(writing, "events", rows);
+    const { project, seq, time } = last;
+    await writing.updateTable("sequences").set({ seq, time }).where("project", "=", project).execute();
+  }
 }
 
 /** Begins a project's log. @throws ATTUNE_EXISTS */
