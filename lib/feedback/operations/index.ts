@@ -3,6 +3,7 @@
 
 import { OperationContext, type OperationResources } from "./context.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
+import { saveLoop } from "./loop.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
 import { saveDraft, skip } from "./skip.js";
@@ -28,6 +29,7 @@ const operations = {
   saveDraft,
   keepToken,
   revokeToken,
+  saveLoop,
 };
 
 type Operations = typeof operations;

@@ -50,6 +50,7 @@ const migrations: Readonly<Record<string, Migration>> = {
       await createProjectTables(db);
       await createWorkTables(db);
       await createOwnTables(db);
+      await createLoopTables(db);
     },
   },
 };
@@ -240,5 +241,29 @@ async function createOwnTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("judgement", "text", (c) => c.notNull())
     .addColumn("time", "bigint", (c) => c.notNull())
     .addPrimaryKeyConstraint("exports_key", ["project", "judgement"])
+    .execute();
+}
+
+async function createLoopTables({ schema }: Kysely<never>): Promise<void> {
+  await schema
+    .createTable("loops")
+    .addColumn("project", "text", (c) => c.primaryKey())
+    .addColumn("memory", "text", (c) => c.notNull())
+    .addColumn("time", "bigint", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("predictions")
+    .addColumn("project", "text", (c) => c.notNull())
+    .addColumn("judgement", "text", (c) => c.notNull())
+    .addColumn("version", "text", (c) => c.notNull())
+    .addColumn("probability", "double precision", (c) => c.notNull())
+    .addColumn("loss", "double precision", (c) => c.notNull())
+    .addColumn("time", "bigint", (c) => c.notNull())
+    .addPrimaryKeyConstraint("predictions_key", ["project", "judgement"])
+    .execute();
+  await schema
+    .createIndex("predictions_by_version")
+    .on("predictions")
+    .columns(["project", "version"])
     .execute();
 }
