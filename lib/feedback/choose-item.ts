@@ -35,7 +35,7 @@ export function chooseItem(options: ChooseItem): ChosenItem | undefined {
   if (available <= 0) return undefined;
   const uniformly = draw() < random;
   const item = uniformly ? uniformItem(options, barred, available) : weightedItem(options, barred);
-  const weight = open.totalWeight() - barredWeight;
+  const weight = weightOfOpen(open, barred, barredWeight);
   const share = weight > 0 ? open.weightOf(item) / weight : 1 / available;
   return {
     item,
@@ -43,6 +43,18 @@ export function chooseItem(options: ChooseItem): ChosenItem | undefined {
     available,
     random: uniformly,
   };
+}
+
+/** Where less than this share of all weight is open to the person, a difference of sums would be rounding alone. */
+const SMALL_SHARE = 1e-6;
+
+/** Of the items that are open to the person. */
+function weightOfOpen(open: OpenItems, barred: ReadonlySet<OpenItem>, barredWeight: number): number {
+  const total = open.totalWeight();
+  if (total - barredWeight > SMALL_SHARE * total) return total - barredWeight;
+  let sum = 0;
+  for (const item of open.freeItems()) if (!barred.has(item)) sum += open.weightOf(item);
+  return sum;
 }
 
 /** Open items that are not for this person. */

@@ -28,6 +28,32 @@ export {
   skipReasons,
 } from "./judgement.js";
 export {
+  type AskedPair,
+  type GenerateAnswers,
+  type GoldContest,
+  type LoopError,
+  type LoopEvent,
+  type LoopLag,
+  type LoopPolicy,
+  type LoopRound,
+  type LoopRow,
+  type LoopRows,
+  type LoopScorer,
+  type LoopStage,
+  type LoopStatus,
+  type LoopStopped,
+  type LoopWork,
+  type PredictedVotes,
+  type Prequential,
+  type RunningLoop,
+  type ScoredItems,
+  type ScoreItems,
+  type StartLoop,
+  startLoop,
+  type TrainedRound,
+  type TrainRound,
+} from "./loop/index.js";
+export {
   type ModelRatings,
   type RatedModel,
   rateModels,
@@ -52,6 +78,17 @@ export {
   projectSettings,
   type SelectorName,
 } from "./project-settings.js";
+export { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+export {
+  type ItemScores,
+  meanProbability,
+  pairProbabilities,
+  prioritiesOf,
+  type ScoredItem,
+  type SelectionContext,
+  type Selector,
+  selectorsByName,
+} from "./selection/index.js";
 export {
   type RaterOptions,
   type SimulatedRater,

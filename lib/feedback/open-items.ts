@@ -35,7 +35,7 @@ export class OpenItems {
 
   /** temperature: of the softmax over priorities. seq: of the last event that is in here. */
   constructor(
-    private readonly temperature: number,
+    readonly temperature: number,
     public seq: number,
   ) {}
 
@@ -48,6 +48,16 @@ export class OpenItems {
     prompt.items.add(item);
     prompt.asked += item.taken;
     this.weigh(item);
+    // What was asked of this item discounts the prompt's others, too.
+    if (item.taken !== 0) for (const other of prompt.items) if (other !== item) this.weigh(other);
+  }
+
+  /** What was asked of a prompt by items that are not here any more. */
+  asked(promptHash: string, times: number): void {
+    const prompt = this.prompts.get(promptHash) ?? { items: new Set<OpenItem>(), asked: 0 };
+    this.prompts.set(promptHash, prompt);
+    prompt.asked += times;
+    for (const other of prompt.items) this.weigh(other);
   }
 
   get(item: string): OpenItem | undefined {

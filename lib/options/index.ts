@@ -30,6 +30,12 @@ export {
 export { optionsJsonSchema } from "./json-schema.js";
 export { type KtoSettings, type KtoSettingsInput, ktoLearningRates, ktoOptions } from "./kto-options.js";
 export {
+  feedbackLoopOptions,
+  type LoopSettings,
+  type LoopSettingsInput,
+  loopSettings,
+} from "./loop-options.js";
+export {
   type DpoLossName,
   dpoLosses,
   dpoLossNames,

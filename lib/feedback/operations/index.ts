@@ -5,6 +5,7 @@ import { OperationContext, type OperationResources } from "./context.js";
 import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
 import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
+import { saveLoop } from "./loop.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
 import { saveDraft, skip } from "./skip.js";
@@ -38,6 +39,7 @@ const operations = {
   recordDelivery,
   holdSender,
   releaseSender,
+  saveLoop,
 };
 
 type Operations = typeof operations;

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { fail } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
-import { type Ask, type Item, itemInput, type JudgementValue } from "../judgement.js";
+import { type Ask, type FeedbackContent, type Item, itemInput, type JudgementValue } from "../judgement.js";
 import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt } from "../random-numbers.js";
 import { askedItem } from "./asked-item.js";
@@ -76,7 +76,7 @@ export function itemBody({ item, number, read, settings, place }: ItemBody) {
     const field = `items[${place}].answers`;
     throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
   }
-  const promptHash = createHash("sha256").update(JSON.stringify(read.prompt)).digest("hex").slice(0, 16);
+  const promptHash = promptHashOf(read.prompt);
   return {
     ...{ item, number, asks, promptHash },
     ...(read.externalId === undefined ? {} : { externalId: read.externalId }),
@@ -101,8 +101,13 @@ export function problemOfAsks(asks: readonly Ask[], answers: number): string | u
   return undefined;
 }
 
+/** What items of the same prompt share. */
+export function promptHashOf(prompt: FeedbackContent): string {
+  return createHash("sha256").update(JSON.stringify(prompt)).digest("hex").slice(0, 16);
+}
+
 /** Of every ten prompts eight train, one validates and one tests; what the prompt is decides. */
-function splitOf(promptHash: string): "train" | "valid" | "test" {
+export function splitOf(promptHash: string): "train" | "valid" | "test" {
   const share = Number.parseInt(promptHash.slice(0, 8), 16) / 2 ** 32;
   return share < 0.8 ? "train" : share < 0.9 ? "valid" : "test";
 }

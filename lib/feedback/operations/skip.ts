@@ -13,7 +13,7 @@ export interface Skip {
 }
 
 /** Of the priority, each time; the softmax makes it half as likely or so. */
-const SKIP_COST = 0.7;
+export const SKIP_COST = 0.7;
 
 /** @throws ATTUNE_LEASE for a lease that is not open */
 export async function skip(

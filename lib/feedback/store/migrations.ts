@@ -51,6 +51,7 @@ const migrations: Readonly<Record<string, Migration>> = {
       await createWorkTables(db);
       await createOwnTables(db);
       await createWebhookTables(db);
+      await createLoopTables(db);
     },
   },
 };
@@ -275,5 +276,29 @@ async function createWebhookTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("name", "text", (c) => c.primaryKey())
     .addColumn("owner", "text", (c) => c.notNull())
     .addColumn("beat", "bigint", (c) => c.notNull())
+    .execute();
+}
+
+async function createLoopTables({ schema }: Kysely<never>): Promise<void> {
+  await schema
+    .createTable("loops")
+    .addColumn("project", "text", (c) => c.primaryKey())
+    .addColumn("memory", "text", (c) => c.notNull())
+    .addColumn("time", "bigint", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("predictions")
+    .addColumn("project", "text", (c) => c.notNull())
+    .addColumn("judgement", "text", (c) => c.notNull())
+    .addColumn("version", "text", (c) => c.notNull())
+    .addColumn("probability", "double precision", (c) => c.notNull())
+    .addColumn("loss", "double precision", (c) => c.notNull())
+    .addColumn("time", "bigint", (c) => c.notNull())
+    .addPrimaryKeyConstraint("predictions_key", ["project", "judgement"])
+    .execute();
+  await schema
+    .createIndex("predictions_by_version")
+    .on("predictions")
+    .columns(["project", "version"])
     .execute();
 }

@@ -28,7 +28,8 @@ export class OpenItemsCache {
     if (place === undefined) throw unknownProject(project);
     const seq = Number(place.seq);
     const known = this.projects.get(project);
-    if (known !== undefined && known.seq <= seq && seq - known.seq <= MOST_BEHIND) {
+    const fits = known?.temperature === read.temperature;
+    if (known !== undefined && fits && known.seq <= seq && seq - known.seq <= MOST_BEHIND) {
       while (known.seq < seq) {
         const events = await readEvents(writing, { project, after: known.seq, most: MOST_BEHIND });
         if (events.length === 0) break;
@@ -66,6 +67,15 @@ export class OpenItemsCache {
         taken: row.taken,
         gold: row.gold !== null,
       });
+    const closed = await writing
+      .selectFrom("items")
+      .select((e) => ["prompt_hash", e.fn.sum<number>("taken").as("taken")])
+      .where("project", "=", project)
+      .where("state", "=", "closed")
+      .where("taken", ">", 0)
+      .groupBy("prompt_hash")
+      .execute();
+    for (const { prompt_hash, taken } of closed) open.asked(prompt_hash, Number(taken));
     return open;
   }
 }

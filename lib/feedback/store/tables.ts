@@ -228,6 +228,26 @@ export interface SendersTable {
   beat: number;
 }
 
+/** How far a loop is: what it has trained on, its policies, its rounds. */
+export interface LoopsTable {
+  project: string;
+  /** JSON of LoopMemory. */
+  memory: string;
+  time: number;
+}
+
+/** How likely a judgement was said to be before anything was trained on it. */
+export interface PredictionsTable {
+  project: string;
+  judgement: string;
+  /** What predicted. */
+  version: string;
+  /** P(what the judgement then said), and -log of it, nats. */
+  probability: number;
+  loss: number;
+  time: number;
+}
+
 export interface FeedbackTables {
   events: EventsTable;
   sequences: SequencesTable;
@@ -247,6 +267,8 @@ export interface FeedbackTables {
   webhooks: WebhooksTable;
   dead_deliveries: DeadDeliveriesTable;
   senders: SendersTable;
+  loops: LoopsTable;
+  predictions: PredictionsTable;
 }
 
 /** Tables that `rebuild` empties and fills again from the events. */

@@ -1,0 +1,45 @@
+// Judgements that a loop has not looked at: pairs and what they said, by answer. Must not write.
+
+import { textOf } from "../check-judgement.js";
+import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "../read-judgements.js";
+import type { Database } from "../store/tables.js";
+
+export interface NewVote {
+  readonly judgement: ReadJudgement;
+  readonly item: ReadItem;
+  /** Of a pair: which of the item's answers is better; undefined for ties and other kinds. */
+  readonly better: 0 | 1 | undefined;
+}
+
+/** In the order in which they came. */
+export async function newVotes(
+  reading: Database,
+  project: string,
+  since: number,
+): Promise<readonly NewVote[]> {
+  const votes: NewVote[] = [];
+  for await (const chunk of readJudgements(reading, { project, since })) {
+    const items = await readItems(
+      reading,
+      project,
+      chunk.map(({ item }) => item),
+    );
+    for (const judgement of chunk) {
+      const item = items.get(judgement.item);
+      if (item !== undefined) votes.push({ judgement, item, better: betterAnswer(judgement) });
+    }
+  }
+  return votes;
+}
+
+function betterAnswer({ values, shown }: ReadJudgement): 0 | 1 | undefined {
+  const pair = values.find((value) => value.kind === "pair");
+  if (pair?.kind !== "pair" || (pair.choice !== "left" && pair.choice !== "right")) return undefined;
+  return shown[pair.choice === "left" ? 0 : 1] === 0 ? 0 : 1;
+}
+
+/** Whether an item's answers differ as text: between equal ones nobody can choose. */
+export function answersDiffer(answers: ReadItem["answers"]): boolean {
+  const texts = answers.map(({ content }) => textOf(content));
+  return new Set(texts).size === texts.length;
+}
