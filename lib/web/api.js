@@ -21,10 +21,10 @@ export function useProject(name) {
 }
 
 /**
- * The answer's JSON; null for none. `query` holds what is not undefined.
+ * The answer's JSON; null for none. `query` holds what is not undefined; `keepalive`: also when the page goes away meanwhile.
  * @throws CallError
  */
-export async function call(method, path, { body, query = {}, headers = {}, signal } = {}) {
+export async function call(method, path, { body, query = {}, headers = {}, signal, keepalive = false } = {}) {
   const url = new URL(path, location.origin);
   if (project !== undefined) url.searchParams.set("project", project);
   for (const [name, value] of Object.entries(query))
@@ -37,6 +37,7 @@ export async function call(method, path, { body, query = {}, headers = {}, signa
       method,
       headers: sent,
       credentials: "same-origin",
+      keepalive,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
