@@ -26,6 +26,15 @@ export {
   type SkipReason,
   skipReasons,
 } from "./judgement.js";
+export { judgementRate, type Rate, type RateStep, rateSteps } from "./judgement-rate.js";
+export {
+  type ItemPage,
+  itemStates,
+  type ListedItem,
+  listItems,
+  type SaidOfItem,
+  saidOfItem,
+} from "./list-items.js";
 export {
   type ModelRatings,
   type RatedModel,
@@ -51,6 +60,7 @@ export {
   projectSettings,
   type SelectorName,
 } from "./project-settings.js";
+export { type ListedToken, listTokens, type ReadProject, readProject } from "./read-project.js";
 export {
   type RaterOptions,
   type SimulatedRater,
