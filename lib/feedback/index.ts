@@ -27,6 +27,15 @@ export {
   type SkipReason,
   skipReasons,
 } from "./judgement.js";
+export { judgementRate, type Rate, type RateStep, rateSteps } from "./judgement-rate.js";
+export {
+  type ItemPage,
+  itemStates,
+  type ListedItem,
+  listItems,
+  type SaidOfItem,
+  saidOfItem,
+} from "./list-items.js";
 export {
   type AskedPair,
   type GenerateAnswers,
@@ -79,6 +88,7 @@ export {
   type SelectorName,
 } from "./project-settings.js";
 export { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+export { type ListedToken, listTokens, type ReadProject, readProject } from "./read-project.js";
 export {
   type ItemScores,
   meanProbability,

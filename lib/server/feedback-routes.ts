@@ -1,6 +1,7 @@
 // All calls of the feedback service. Must not know what they do.
 
 import { annotatorRoutes } from "./annotator-routes.js";
+import { dashboardRoutes } from "./dashboard-routes.js";
 import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
 import type { Route } from "./route.js";
@@ -11,4 +12,5 @@ export const feedbackRoutes: readonly Route[] = [
   ...trainerRoutes,
   ...annotatorRoutes,
   ...readerRoutes,
+  ...dashboardRoutes,
 ];

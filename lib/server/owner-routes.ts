@@ -71,7 +71,11 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/tokens/:id/revoke",
     roles: ["owner"],
     summary: "A token opens nothing any more",
-    handle: ({ store, project, params }) => store.write(project, "revokeToken", { token: params.id ?? "" }),
+    handle: ({ store, project, params, caller }) =>
+      store.write(project, "revokeToken", {
+        token: params.id ?? "",
+        every: caller.project === undefined,
+      }),
   }),
   route({
     method: "post",

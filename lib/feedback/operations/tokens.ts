@@ -11,16 +11,23 @@ export async function keepToken(
   await context.writing.insertInto("tokens").values(row).execute();
 }
 
-/** From now on it opens nothing. @throws ATTUNE_NOT_FOUND */
+export interface RevokeToken {
+  readonly token: string;
+  /** It may be one of every project: whoever revokes it is no owner of this project alone. */
+  readonly every?: boolean;
+}
+
+/** From now on it opens nothing. @throws ATTUNE_NOT_FOUND, for tokens of other projects too */
 export async function revokeToken(
   context: OperationContext,
-  { token }: { readonly token: string },
+  { token, every = false }: RevokeToken,
 ): Promise<void> {
   const found = await context.writing
     .updateTable("tokens")
     .set({ revoked: context.now })
     .where("token", "=", token)
     .where("revoked", "is", null)
+    .where((e) => e.or([e("project", "=", context.project), ...(every ? [e("project", "is", null)] : [])]))
     .returning("token")
     .executeTakeFirst();
   if (found === undefined)

@@ -121,13 +121,7 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("created", "bigint", (c) => c.notNull())
     .addPrimaryKeyConstraint("items_key", ["project", "item"])
     .execute();
-  await schema
-    .createIndex("items_by_external_id")
-    .unique()
-    .on("items")
-    .columns(["project", "external_id"])
-    .execute();
-  await schema.createIndex("items_by_state").on("items").columns(["project", "state"]).execute();
+  await createItemIndexes(schema);
   await schema
     .createTable("assignments")
     .addColumn("project", "text", (c) => c.notNull())
@@ -159,6 +153,17 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
   await createJudgementTables(schema);
 }
 
+async function createItemIndexes(schema: Kysely<never>["schema"]): Promise<void> {
+  await schema
+    .createIndex("items_by_external_id")
+    .unique()
+    .on("items")
+    .columns(["project", "external_id"])
+    .execute();
+  await schema.createIndex("items_by_state").on("items").columns(["project", "state", "number"]).execute();
+  await schema.createIndex("items_by_number").on("items").columns(["project", "number"]).execute();
+}
+
 async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<void> {
   await schema
     .createTable("judgements")
@@ -179,6 +184,7 @@ async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<v
     .execute();
   await schema.createIndex("judgements_by_item").on("judgements").columns(["project", "item"]).execute();
   await schema.createIndex("judgements_by_seq").on("judgements").columns(["project", "seq"]).execute();
+  await schema.createIndex("judgements_by_time").on("judgements").columns(["project", "created"]).execute();
   await schema
     .createIndex("judgements_by_annotator")
     .on("judgements")
