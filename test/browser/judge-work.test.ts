@@ -252,7 +252,8 @@ describe("the annotators' page: work", function () {
     await seat.see("1 today · 1 in all");
     await seat.press("u");
     await seat.see("Which judgement?");
-    expect(await seat.page.getByRole("option").allTextContents()).to.deep.equal(["The last one, just now"]);
+    const offered = await seat.page.getByRole("dialog").getByRole("option").allTextContents();
+    expect(offered).to.deep.equal(["The last one, just now"]);
     await seat.page.getByRole("button", { name: "Take it back" }).focus();
     await seat.press("Enter");
     await seat.see("Taken back.");
