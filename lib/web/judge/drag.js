@@ -6,43 +6,51 @@ const BEGIN = 6;
 
 /** `drop` is told `{ with }` (an answer of that tier), `{ above }` (undefined: at the end) or `{ tray: true }`. */
 export function draggable({ element, handle, drop }) {
-  let from;
-  let target;
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || (event.pointerType !== "mouse" && !handle.contains(event.target))) return;
-    if (event.target.closest(".tool") !== null) return;
-    from = { x: event.clientX, y: event.clientY, pointer: event.pointerId, moving: false };
+    if (event.target.closest(".tool") === null) followPointer({ element, event, drop });
   });
-  element.addEventListener("pointermove", (event) => {
-    if (from?.pointer !== event.pointerId) return;
-    const [x, y] = [event.clientX - from.x, event.clientY - from.y];
-    if (!from.moving && Math.hypot(x, y) < BEGIN) return;
-    if (!from.moving) {
-      from.moving = true;
-      element.setPointerCapture(event.pointerId);
-      element.setAttribute("data-dragged", "");
-    }
+  element.addEventListener("dragstart", (event) => event.preventDefault());
+}
+
+function followPointer({ element, event: down, drop }) {
+  let moving = false;
+  let target;
+  // A fast pointer leaves the card between two events: the whole window listens.
+  const listening = new AbortController();
+  const listen = (name, listener) =>
+    addEventListener(name, (event) => event.pointerId === down.pointerId && listener(event), {
+      signal: listening.signal,
+    });
+  listen("pointermove", (event) => {
+    const [x, y] = [event.clientX - down.clientX, event.clientY - down.clientY];
+    if (!moving && Math.hypot(x, y) < BEGIN) return;
+    moving = true;
+    element.setAttribute("data-dragged", "");
     element.style.transform = `translate(${x}px, ${y}px)`;
     target = targetAt(event, element);
     mark(target);
   });
-  const end = (event, drops) => {
-    if (from?.pointer !== event.pointerId) return;
-    const moved = from.moving;
-    from = undefined;
+  const end = (drops) => {
+    listening.abort();
     element.style.transform = "";
     element.removeAttribute("data-dragged");
     mark(undefined);
-    if (!moved) return;
-    // The click that a browser makes of it is none.
-    const swallow = (click) => click.stopPropagation();
-    element.addEventListener("click", swallow, { capture: true, once: true });
-    setTimeout(() => element.removeEventListener("click", swallow, { capture: true }), 0);
+    if (!moving) return;
+    ignoreClick();
+    // Enter sends the item off, it does not press the card again.
+    if (element.contains(document.activeElement)) document.activeElement.blur();
     if (drops && target !== undefined) drop(target.meaning);
   };
-  element.addEventListener("pointerup", (event) => end(event, true));
-  element.addEventListener("pointercancel", (event) => end(event, false));
-  element.addEventListener("dragstart", (event) => event.preventDefault());
+  listen("pointerup", () => end(true));
+  listen("pointercancel", () => end(false));
+}
+
+/** The click that a browser makes of a drag that ends where it began. */
+function ignoreClick() {
+  const swallow = (click) => click.stopPropagation();
+  addEventListener("click", swallow, { capture: true, once: true });
+  setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
 }
 
 /** Over a tier's middle: equal to it; over its edges: above it, or below. */

@@ -42,9 +42,10 @@ function isOwn({ key }, target) {
 }
 
 function press({ event, target, tabbed, questions, actions }) {
-  const { key, shiftKey: shift } = event;
-  // "?" and "+" need Shift on many keyboards.
-  const action = shift && key !== "?" ? undefined : actions[key];
+  const key = keyOf(event);
+  // These need Shift on many keyboards.
+  const shift = event.shiftKey && !/^[\d+?]$/.test(key);
+  const action = shift ? undefined : actions[key];
   if (action !== undefined) {
     action();
     return true;
@@ -53,13 +54,20 @@ function press({ event, target, tabbed, questions, actions }) {
   const place = element?.closest("[data-place]")?.getAttribute("data-place");
   const told = {
     key,
-    shift: shift && key !== "+",
+    shift,
     answer: place === undefined || place === null ? undefined : Number(place),
     // Whoever went there by Tab means what is there; whoever clicked may have gone on since.
     inside: tabbed && element !== undefined ? (one) => one.contains(element) : undefined,
     focused: tabbed ? element : undefined,
   };
   return inOrder(questions, told).some((question) => question.press(told));
+}
+
+/** Letters with Caps Lock too, and by their place where a keyboard has no Latin ones. */
+function keyOf({ key, code, shiftKey }) {
+  const latin = /^Key([A-Z])$/.exec(code)?.[1];
+  if (key.length > 1 || shiftKey) return key;
+  return (latin !== undefined && /\P{ASCII}/u.test(key) ? latin : key).toLowerCase();
 }
 
 /** Digits go to a chosen stretch, to the focused question, to the first that still misses something, then to the last. */

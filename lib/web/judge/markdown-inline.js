@@ -129,6 +129,8 @@ function opens(text, at, mark) {
 function closingMark({ text, failed }, from, mark) {
   if (failed.has(mark)) return undefined;
   for (let close = text.indexOf(mark, from + 1); close >= 0; close = text.indexOf(mark, close + 1)) {
+    // Of three stars the last two end what is bold.
+    while (mark.length === 2 && text[close + 2] === mark[0]) close += 1;
     if (/\s/.test(text[close - 1] ?? " ")) continue;
     const following = text[close + mark.length] ?? " ";
     const doubled = mark.length === 1 && (following === mark || text[close - 1] === mark);
