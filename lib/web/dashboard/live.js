@@ -7,12 +7,20 @@ import { call } from "../api.js";
 const MOST_SHARE = 1 / 20;
 
 /**
- * `sources`: `{ name, path, query?, everyMs, when?(facts), optional? }`; `when` says whether it is worth asking now.
- * An optional one that the service does not have, or not for this token, is not asked for again.
- * `facts` is filled with what is answered, by name; `took()` is told after each answer, `failed(error)` after each failure that matters.
+ * `sources`: `{ name, path, query?, read?(answer), everyMs, afterEvents?, optional? }`. With `afterEvents` it is asked for again
+ * only when something has happened since. An optional one that the service does not have, or not for this token, is not
+ * asked for again. `facts` is filled with what is answered, by name; `took()` is told after each answer, `failed(error)`
+ * after each failure that matters.
  */
 export function keepAsking({ facts, sources, took, failed }) {
-  const states = sources.map((source) => ({ source, due: 0, asking: false, over: false, mark: undefined }));
+  const states = sources.map((source) => ({
+    source,
+    due: 0,
+    asking: false,
+    over: false,
+    again: false,
+    mark: undefined,
+  }));
 
   async function ask(state) {
     const { source } = state;
@@ -33,6 +41,7 @@ export function keepAsking({ facts, sources, took, failed }) {
       }
     } finally {
       state.asking = false;
+      if (state.again) askAgain(state);
     }
   }
   const get = ({ path, query }) => call("GET", path, { query });
@@ -40,8 +49,7 @@ export function keepAsking({ facts, sources, took, failed }) {
     !over &&
     !asking &&
     performance.now() >= due &&
-    (facts[source.name] === undefined || !source.afterEvents || mark !== facts.progress?.seq) &&
-    (source.when?.(facts) ?? true);
+    (facts[source.name] === undefined || !source.afterEvents || mark !== facts.progress?.seq);
 
   function turn() {
     if (document.visibilityState !== "visible") return;
@@ -55,10 +63,17 @@ export function keepAsking({ facts, sources, took, failed }) {
     refresh(...names) {
       for (const state of states)
         if (names.includes(state.source.name)) {
-          state.due = 0;
-          state.mark = undefined;
+          askAgain(state);
+          // What is on its way may be older than the change.
+          state.again = state.asking;
         }
       turn();
     },
   };
+}
+
+function askAgain(state) {
+  state.due = 0;
+  state.mark = undefined;
+  state.again = false;
 }
