@@ -23,7 +23,7 @@ export const projectSettings = z.strictObject({
         .min(1)
         .default(3)
         .describe("of a random share of items, so that agreement can be measured"),
-      share: share.default(0.1),
+      share: share.default(0.1).describe("which share of items that is, 0 to 1"),
       most: z.int().min(1).default(5).describe("where people disagree, one more each time up to this many"),
     })
     .prefault({}),
@@ -33,9 +33,13 @@ export const projectSettings = z.strictObject({
   random: share
     .default(0.2)
     .describe("share of leases that are drawn uniformly; ratings and agreement use them"),
-  selector: z.enum(selectors).default("random"),
+  selector: z.enum(selectors).default("random").describe("what is asked first, behind the random share"),
   temperature: z.number().positive().default(1).describe("of the softmax over priorities"),
-  leaseMinutes: z.number().positive().default(10),
+  leaseMinutes: z
+    .number()
+    .positive()
+    .default(10)
+    .describe("an item is held for somebody, longer while they work at it"),
   undo: z.int().min(0).default(20).describe("own judgements that may be taken back"),
   unsafePerDay: z.int().min(0).default(50).describe("items marked unsafe, for one person"),
   maxLag: z.int().min(0).default(2).describe("judgements on policies further behind are marked stale"),
