@@ -14,7 +14,7 @@ import { metricsMarkdown } from "../lib/report/metric-table.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const marked =
-  /(<!-- (options|errors|reasons|metrics|losses|speed) (\S+): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
+  /(<!-- (options|errors|reasons|metrics|losses|speed) (\S+(?: \S+)?): generated -->\n)([\s\S]*?)(<!-- end of \2 -->)/g;
 /** Commands with a configuration file. */
 const configured = [
   "sft",
@@ -28,6 +28,7 @@ const configured = [
   "generate",
   "evaluate",
   "score",
+  "feedback serve",
 ];
 
 function optionsTable(name) {
@@ -77,7 +78,7 @@ function* generatedFiles() {
     if (tables > 0) yield { path, text, page, tables };
   }
   for (const command of configured) {
-    const path = join(root, "docs", "schema", `${command}.json`);
+    const path = join(root, "docs", "schema", `${command.replaceAll(" ", "-")}.json`);
     const text = existsSync(path) ? readFileSync(path, "utf8") : "";
     yield { path, text, page: `${JSON.stringify(optionsJsonSchema(command), undefined, 2)}\n`, tables: 1 };
   }

@@ -4,6 +4,7 @@
 import { type Command, Option } from "commander";
 import type { z } from "zod";
 import { checkOptions, defaultText, type OptionRow, optionTable, readConfigFile } from "../options/index.js";
+import { commandName } from "./command-name.js";
 
 /** Adds one flag per option, under the headings of the schema. Defaults stay with the schema. */
 export function addFlags(command: Command, schema: z.ZodObject): void {
@@ -54,7 +55,7 @@ export function givenOptions<Schema extends z.ZodObject>(
   schema: Schema,
 ): GivenOptions<Schema> {
   const rows = optionTable(schema);
-  const name = command.name();
+  const name = commandName(command);
   const flags: Record<string, unknown> = {};
   for (const row of rows) {
     if (command.getOptionValueSource(row.key) !== "cli") continue;

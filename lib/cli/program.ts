@@ -5,10 +5,12 @@ import { fail, unknownName } from "../errors/index.js";
 import { attuneVersion } from "../train/index.js";
 import { benchCommand } from "./bench-command.js";
 import { buildCommand } from "./build-command.js";
+import { commandName } from "./command-name.js";
 import { convertCommand } from "./convert-command.js";
 import { doctorCommand } from "./doctor-command.js";
 import { dpoCommand } from "./dpo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
+import { feedbackCommand } from "./feedback/feedback-command.js";
 import { generateCommand } from "./generate-command.js";
 import { grpoCommand } from "./grpo-command.js";
 import { helpLayout } from "./help-layout.js";
@@ -45,6 +47,9 @@ From a file of pairs to a model that talks (M is a Hugging Face folder or a GGUF
   A model that learns from answers of its own, which that model scores, or a function of yours:
      attune ppo --model M --data prompts.jsonl --reward-model runs/reward/model --output runs/ppo
      attune grpo --model M --data prompts.jsonl --reward-function rewards.mjs --output runs/grpo
+  People who compare, rank, rate and mend answers in the browser, and rows of what they say:
+     attune feedback serve --demo
+     attune feedback export --kind preference --output pairs.jsonl
 
   OUTPUT/report.html shows how a run went; attune report RUN… compares several, and shows evaluations that lie in RUN.
   OUTPUT/metrics.jsonl has every step.
@@ -59,7 +64,11 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     code = ended;
   });
   try {
-    await program.parseAsync(args, { from: "user" });
+    // Commander's own help knows commands of the first level alone.
+    const [first, ...names] = args;
+    await program.parseAsync(first === "help" && names.length > 1 ? [...names, "--help"] : args, {
+      from: "user",
+    });
     return code;
   } catch (error) {
     return reportError(explained(error, program, args), terminal);
@@ -85,6 +94,7 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
     generateCommand,
     evaluateCommand,
     scoreCommand,
+    feedbackCommand,
     reportCommand,
     convertCommand,
     benchCommand,
@@ -92,7 +102,11 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
     buildCommand,
   ];
   for (const create of make) program.addCommand(create(terminal, ended));
-  for (const command of [program, ...program.commands]) {
+  for (const command of [
+    program,
+    ...program.commands,
+    ...program.commands.flatMap(({ commands }) => commands),
+  ]) {
     command.exitOverride().showSuggestionAfterError(false);
     command.configureHelp(helpLayout);
     command.configureOutput({
@@ -111,19 +125,21 @@ function createProgram(terminal: Terminal, ended: (code: number) => void): Comma
 /** Commander's own errors in our words: unknown names with the nearest one, everything with a way out. */
 function explained(error: unknown, program: Command, args: readonly string[]): unknown {
   if (!(error instanceof CommanderError) || error.exitCode === 0) return error;
-  const name = args[0] === "help" ? args[1] : args[0];
-  const command = program.commands.find((candidate) => candidate.name() === name);
+  const names = args[0] === "help" ? args.slice(1) : args;
+  const [name] = names;
+  const group = program.commands.find((candidate) => candidate.name() === name);
+  const command = group?.commands.find((candidate) => candidate.name() === names[1]) ?? group;
   const quoted = /'([^']+)'/.exec(error.message)?.[1] ?? "";
   if (error.code === "commander.unknownOption") {
     const flags = [...(command ?? program).options.map(({ long }) => long ?? ""), "--help"];
-    const kind = command === undefined ? "option:" : `option for ${command.name()}:`;
+    const kind = command === undefined ? "option:" : `option for ${commandName(command)}:`;
     return fail("ATTUNE_OPTION", unknownName(kind, quoted, flags));
   }
   if (error.code === "commander.excessArguments" && command !== undefined) {
     const extra = command.args.map((argument) => JSON.stringify(argument)).join(" ");
     return fail(
       "ATTUNE_OPTION",
-      `Expected only options behind ${command.name()} but received ${extra}. Every value needs its flag: see attune ${command.name()} --help.`,
+      `Expected only options behind ${commandName(command)} but received ${extra}. Every value needs its flag: see attune ${commandName(command)} --help.`,
     );
   }
   if (error.code === "commander.optionMissingArgument") {

@@ -24,6 +24,8 @@ export const consensusModes = ["soft", "majority", "each"] as const;
 export type ConsensusMode = (typeof consensusModes)[number];
 
 export interface ExportOptions {
+  /** Also what annotators of the group "simulated" said. Default false. */
+  readonly simulated?: boolean;
   readonly kind: ExportKind;
   readonly split?: "train" | "valid" | "test";
   /** Judgements behind this event. */
@@ -55,11 +57,15 @@ export interface ExportRows extends ExportOptions {
 }
 
 export async function* exportRows(options: ExportRows): AsyncGenerator<ExportedRow> {
-  const { reading, project, kind, since, split, policy } = options;
+  const { reading, project, kind, since, split, policy, simulated = false } = options;
   const pseudonym = await pseudonymsOf(reading, project);
   const makeRows = await rowMaker(options, pseudonym);
   const told = new Set<string>();
-  for await (const chunk of readJudgements(reading, { project, ...(since === undefined ? {} : { since }) })) {
+  for await (const chunk of readJudgements(reading, {
+    project,
+    simulated,
+    ...(since === undefined ? {} : { since }),
+  })) {
     const items = await readItems(
       reading,
       project,
@@ -84,11 +90,11 @@ function isTogether(kind: ExportKind, consensus: ConsensusMode = "soft"): boolea
 }
 
 async function judgementsOf(
-  { reading, project }: ExportRows,
+  { reading, project, simulated = false }: ExportRows,
   item: string,
 ): Promise<readonly ReadJudgement[]> {
   const found: ReadJudgement[] = [];
-  for await (const chunk of readJudgements(reading, { project, item })) found.push(...chunk);
+  for await (const chunk of readJudgements(reading, { project, item, simulated })) found.push(...chunk);
   return found;
 }
 
@@ -109,7 +115,10 @@ type MakeRows = (judgements: readonly ReadJudgement[], item: ReadItem) => Genera
 
 async function rowMaker(options: ExportRows, pseudonym: (annotator: string) => string): Promise<MakeRows> {
   const { kind, reading, project } = options;
-  const facts = kind === "preference" || kind === "reward" ? await peopleFacts(reading, project) : undefined;
+  const facts =
+    kind === "preference" || kind === "reward"
+      ? await peopleFacts(reading, project, { simulated: options.simulated ?? false })
+      : undefined;
   return function* (judgements, item) {
     const origin = (all: readonly ReadJudgement[]): Pick<ExportedRow, "source" | "annotators" | "split"> => ({
       source: all.map(({ judgement }) => judgement),

@@ -1,6 +1,15 @@
 // Public names of the feedback room: what people say of answers, kept and turned into rows. It needs no addon.
 
 export { type Agreement, type MeasureAgreement, measureAgreement } from "./agreement.js";
+export {
+  type CapturedAnswer,
+  type CapturedChoice,
+  type CapturedEdit,
+  type CapturedThumb,
+  type CaptureThumbs,
+  type CaptureThumbsOptions,
+  captureThumbs,
+} from "./capture.js";
 export type { EventType, FeedbackEvent } from "./event.js";
 export { eventTypes } from "./event-types.js";
 export {
@@ -12,6 +21,14 @@ export {
   exportKinds,
   exportRows,
 } from "./export-rows.js";
+export {
+  formatNames as importFormatNames,
+  type ImportFormat,
+  type ImportMapping,
+  type ImportOptions,
+  importFormats,
+} from "./imports/import-options.js";
+export { type ImportReport, type ImportRows, importRows } from "./imports/import-rows.js";
 export {
   type Ask,
   answer,
@@ -69,7 +86,7 @@ export {
   type StyleTerm,
   styleTerms,
 } from "./model-ratings.js";
-export type { Lease, Submitted } from "./operations/index.js";
+export type { Capture, Captured, Lease, Submitted } from "./operations/index.js";
 export {
   annotatorName,
   guidelinesOf,
@@ -101,6 +118,7 @@ export {
 } from "./selection/index.js";
 export {
   type RaterOptions,
+  SIMULATED,
   type SimulatedRater,
   simulatedRater,
 } from "./simulated-rater.js";

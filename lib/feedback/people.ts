@@ -51,10 +51,15 @@ export interface PeopleFacts {
 
 const LEAST_ACCURACY = 0.8;
 
-export async function peopleFacts(reading: Database, project: string): Promise<PeopleFacts> {
+/** `simulated` false: without those who are. */
+export async function peopleFacts(
+  reading: Database,
+  project: string,
+  { simulated = true }: { readonly simulated?: boolean } = {},
+): Promise<PeopleFacts> {
   const gathered = new GatheredPeople();
-  const purposes = ["work", "gold", "repeat"] as const;
-  for await (const chunk of readJudgements(reading, { project, purposes, late: true })) {
+  const purposes = ["work", "import", "gold", "repeat"] as const;
+  for await (const chunk of readJudgements(reading, { project, purposes, late: true, simulated })) {
     const items = await readItems(
       reading,
       project,

@@ -12,6 +12,8 @@ export interface Progress {
   /** Judgements of the last hour, and of the last 24. */
   readonly lastHour: number;
   readonly lastDay: number;
+  /** Who judged in the last 24 hours. */
+  readonly people: number;
   /** Of the log: what follows can be read behind it. */
   readonly seq: number;
 }
@@ -43,6 +45,13 @@ export async function progressOf(reading: Database, project: string, now: number
     if (table === "assignments") query = query.where("state" as never, "=", "leased" as never);
     return Number((await query.executeTakeFirstOrThrow()).count);
   };
+  const { people } = await reading
+    .selectFrom("judgements")
+    .select((e) => e.fn.count<number>("annotator").distinct().as("people"))
+    .where("project", "=", project)
+    .where("withdrawn", "=", 0)
+    .where("created", ">=", now - 24 * HOUR)
+    .executeTakeFirstOrThrow();
   const place = await reading
     .selectFrom("sequences")
     .select("seq")
@@ -55,6 +64,7 @@ export async function progressOf(reading: Database, project: string, now: number
     leases: await count("assignments"),
     lastHour: Number((await judged(now - HOUR)).count),
     lastDay: Number((await judged(now - 24 * HOUR)).count),
+    people: Number(people),
     seq: Number(place?.seq ?? 0),
   };
 }

@@ -2,6 +2,7 @@
 // repeats) or withdrawn is left out unless asked for. Must not write.
 
 import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue } from "./judgement.js";
+import { SIMULATED } from "./simulated-rater.js";
 import type { Purpose } from "./states.js";
 import type { Database } from "./store/tables.js";
 
@@ -53,6 +54,8 @@ export interface ReadJudgements {
   readonly item?: string;
   /** Also those that came too late for a slot; they count for agreement. */
   readonly late?: boolean;
+  /** False: without annotators of the group of those who are simulated. Default true. */
+  readonly simulated?: boolean;
 }
 
 /** Judgements read together. */
@@ -60,7 +63,7 @@ const CHUNK = 5_000;
 
 export async function* readJudgements(
   reading: Database,
-  { project, purposes = ["work", "import"], since = 0, late = false, item }: ReadJudgements,
+  { project, purposes = ["work", "import"], since = 0, late = false, simulated = true, item }: ReadJudgements,
 ): AsyncGenerator<readonly ReadJudgement[]> {
   for (let after = since; ; ) {
     let query = reading
@@ -80,6 +83,19 @@ export async function* readJudgements(
       .limit(CHUNK);
     if (item !== undefined) query = query.where("j.item", "=", item);
     if (!late) query = query.where("j.counts", "=", 1);
+    if (!simulated)
+      query = query.where((e) =>
+        e.not(
+          e.exists(
+            e
+              .selectFrom("annotators as p")
+              .select("p.annotator")
+              .whereRef("p.project", "=", "j.project")
+              .whereRef("p.annotator", "=", "j.annotator")
+              .where("p.declared_group", "=", SIMULATED),
+          ),
+        ),
+      );
     const rows = await query.execute();
     if (rows.length === 0) return;
     yield rows.map((row) => ({

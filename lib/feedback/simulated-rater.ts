@@ -5,6 +5,9 @@ import { textOf } from "./check-judgement.js";
 import type { Ask, FeedbackContent, JudgementValue, PairChoice } from "./judgement.js";
 import { numbersAt } from "./random-numbers.js";
 
+/** The declared group of annotators who are simulated: what they say counts, but exports leave it out. */
+export const SIMULATED = "simulated";
+
 export interface RaterOptions {
   readonly seed: number;
   /** Names the rater's own stream of numbers. */

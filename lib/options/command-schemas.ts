@@ -6,6 +6,16 @@ import { benchOptions } from "./bench-options.js";
 import { buildOptions, convertOptions } from "./convert-options.js";
 import { dpoOptions } from "./dpo-options.js";
 import { evaluateOptions, scoreOptions } from "./evaluate-options.js";
+import {
+  feedbackAgreementOptions,
+  feedbackBackupOptions,
+  feedbackExportOptions,
+  feedbackImportOptions,
+  feedbackRatingsOptions,
+  feedbackRebuildOptions,
+  feedbackServeOptions,
+  feedbackTokenOptions,
+} from "./feedback-options.js";
 import { generateOptions } from "./generate-options.js";
 import { grpoOptions, onlineDpoOptions, rlooOptions } from "./group-options.js";
 import { ktoOptions } from "./kto-options.js";
@@ -41,6 +51,14 @@ export const commandSchemas = {
   generate: generateOptions.extend(printOptions),
   score: scoreOptions.extend(printOptions),
   evaluate: evaluateOptions.extend(printOptions),
+  "feedback serve": feedbackServeOptions.extend(printOptions),
+  "feedback import": feedbackImportOptions,
+  "feedback export": feedbackExportOptions,
+  "feedback ratings": feedbackRatingsOptions,
+  "feedback agreement": feedbackAgreementOptions,
+  "feedback token": feedbackTokenOptions,
+  "feedback backup": feedbackBackupOptions,
+  "feedback rebuild": feedbackRebuildOptions,
   convert: convertOptions,
   quickstart: quickstartOptions,
   report: reportOptions,
@@ -61,4 +79,5 @@ export type ConfiguredCommand =
   | "online-dpo"
   | "generate"
   | "score"
-  | "evaluate";
+  | "evaluate"
+  | "feedback serve";

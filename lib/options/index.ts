@@ -14,6 +14,20 @@ export {
   type ScoreSettings,
   scoreOptions,
 } from "./evaluate-options.js";
+export {
+  type FeedbackAgreementSettings,
+  type FeedbackExportSettings,
+  type FeedbackImportSettings,
+  type FeedbackRatingsSettings,
+  type FeedbackServeSettings,
+  type FeedbackTokenSettings,
+  feedbackConsensusModes,
+  feedbackImportFormats,
+  feedbackRoles,
+  feedbackRowKinds,
+  feedbackSelectors,
+  feedbackStyles,
+} from "./feedback-options.js";
 export { type GenerateSettings, generateOptions } from "./generate-options.js";
 export {
   type GrpoSettings,

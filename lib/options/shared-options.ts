@@ -20,6 +20,8 @@ export const optionGroups = [
   "Evaluation",
   "Training",
   "Rows",
+  "Project",
+  "Network",
   "Machine",
   "Output",
 ] as const;

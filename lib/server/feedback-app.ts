@@ -16,9 +16,10 @@ import { readJson } from "./request-body.js";
 import type { Route } from "./route.js";
 import { guard, guardCookie, securityHeaders } from "./security.js";
 import { beginSession, endSession, meOf, SESSION_COOKIE } from "./session.js";
+import { type Site, type SiteOptions, siteOf } from "./site.js";
 import { addPages } from "./web-pages.js";
 
-export interface FeedbackAppOptions {
+export interface FeedbackAppOptions extends SiteOptions {
   readonly store: FeedbackStore;
   /** Milliseconds since 1970. Default Date.now. */
   readonly clock?: () => number;
@@ -42,10 +43,14 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
     clock,
     tokens: new TokenCheck(store, clock),
     limit: new RateLimit({ perMinute: callsPerMinute, clock }),
+    site: siteOf(options),
   };
   const known = new Set(hosts.map((host) => host.toLowerCase()));
   app.use(async (context, next) => {
     guard(context.req.raw, { hosts: known });
+    // The page's own addresses need one form of its path.
+    if (serving.site.basePath !== "" && context.req.path === `${serving.site.basePath}/`)
+      return context.redirect(serving.site.basePath, 308);
     await next();
     for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value);
   });
@@ -53,7 +58,7 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
     app.on(route.method.toUpperCase(), route.path, (context) => answer(serving, route, context));
   app.get("/v1/openapi.json", (context) => context.json(openApiDocument(feedbackRoutes)));
   addSession(app, serving);
-  if (options.pages !== false) addPages(app);
+  if (options.pages !== false) addPages(app, serving.site.basePath);
   app.notFound(({ req }) => {
     const error = fail(
       "ATTUNE_NOT_FOUND",
@@ -71,11 +76,11 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
 
 function addSession(app: Hono, serving: Serving): void {
   app.post("/v1/session", async (context) => {
-    const caller = await beginSession(context, (token) => serving.tokens.callerOf(token));
+    const caller = await beginSession(context, serving.site, (token) => serving.tokens.callerOf(token));
     return context.json(await meOf(serving.store, caller));
   });
   app.delete("/v1/session", (context) => {
-    endSession(context);
+    endSession(context, serving.site);
     return context.body(null, 204);
   });
   app.get("/v1/me", async (context) =>
@@ -88,6 +93,7 @@ interface Serving {
   readonly clock: () => number;
   readonly tokens: TokenCheck;
   readonly limit: RateLimit;
+  readonly site: Site;
 }
 
 function withHeaders(response: Response): Response {
@@ -120,10 +126,10 @@ async function answer(serving: Serving, route: Route, context: Context): Promise
 }
 
 /** By a header, or by the cookie of the service's own page. */
-async function callerOf({ tokens, limit }: Serving, context: Context): Promise<Caller> {
+async function callerOf({ tokens, limit, site }: Serving, context: Context): Promise<Caller> {
   const header = context.req.header("authorization");
   const cookie = header === undefined ? getCookie(context, SESSION_COOKIE) : undefined;
-  if (cookie !== undefined) guardCookie(context.req.raw);
+  if (cookie !== undefined) guardCookie(context.req.raw, site.publicUrl?.host);
   const text = header === undefined ? cookie : /^Bearer (\S+)$/i.exec(header)?.[1];
   const caller = text === undefined ? undefined : await tokens.callerOf(text);
   if (caller === undefined)

@@ -1,6 +1,7 @@
 // All calls of the feedback service. Must not know what they do.
 
 import { annotatorRoutes } from "./annotator-routes.js";
+import { captureRoutes } from "./capture-routes.js";
 import { dashboardRoutes } from "./dashboard-routes.js";
 import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
@@ -10,6 +11,7 @@ import { trainerRoutes } from "./trainer-routes.js";
 export const feedbackRoutes: readonly Route[] = [
   ...ownerRoutes,
   ...trainerRoutes,
+  ...captureRoutes,
   ...annotatorRoutes,
   ...readerRoutes,
   ...dashboardRoutes,

@@ -45,12 +45,17 @@ export function guard(request: Request, { hosts }: Guard): void {
     );
 }
 
-/** Of a call that writes by a cookie, which a browser sends along for other pages too. @throws ATTUNE_REQUEST */
-export function guardCookie(request: Request): void {
+/**
+ * Of a call that writes by a cookie, which a browser sends along for other pages too. `publicHost` is what browsers call the
+ * service where a server in front calls it otherwise.
+ * @throws ATTUNE_REQUEST
+ */
+export function guardCookie(request: Request, publicHost?: string): void {
   if (request.method === "GET" || request.method === "HEAD") return;
   const origin = request.headers.get("origin");
   const host = request.headers.get("host") ?? new URL(request.url).host;
-  const own = origin !== null && originHost(origin) === host;
+  const from = origin === null ? undefined : originHost(origin);
+  const own = from !== undefined && (from === host || from === publicHost);
   if (own && request.headers.get(CSRF_HEADER) !== null) return;
   throw fail("ATTUNE_REQUEST", "Expected a call of the service's own page but it comes from elsewhere.", {
     details: { status: 403, field: "origin" },

@@ -14,6 +14,7 @@ import {
 } from "../feedback/index.js";
 import { readJson } from "./request-body.js";
 import { guardCookie } from "./security.js";
+import type { Site } from "./site.js";
 
 /** Of a page's own session. */
 export const SESSION_COOKIE = "attune_session";
@@ -35,29 +36,34 @@ const tokenBody = z.strictObject({ token: z.string().min(1).max(200) });
 /** @throws ATTUNE_AUTH for what is no token that is in use */
 export async function beginSession(
   context: Context,
+  site: Site,
   callerOf: (token: string) => Promise<Caller | undefined>,
 ): Promise<Caller> {
-  guardCookie(context.req.raw);
+  guardCookie(context.req.raw, site.publicUrl?.host);
   const read = tokenBody.safeParse((await readJson(context.req.raw, MOST_BYTES)).value);
   if (!read.success)
     throw fail("ATTUNE_REQUEST", "Expected a body of { token }.", { details: { field: "token" } });
   const caller = await callerOf(read.data.token);
   if (caller === undefined)
     throw fail("ATTUNE_AUTH", "Expected a token that is in use. Ask whoever invited you for a new link.");
-  setCookie(context, SESSION_COOKIE, read.data.token, { ...attributesOf(context), maxAge: WEEK_SECONDS });
+  setCookie(context, SESSION_COOKIE, read.data.token, {
+    ...attributesOf(context, site),
+    maxAge: WEEK_SECONDS,
+  });
   return caller;
 }
 
-export function endSession(context: Context): void {
-  guardCookie(context.req.raw);
-  deleteCookie(context, SESSION_COOKIE, attributesOf(context));
+export function endSession(context: Context, site: Site): void {
+  guardCookie(context.req.raw, site.publicUrl?.host);
+  deleteCookie(context, SESSION_COOKIE, attributesOf(context, site));
 }
 
 /** Browsers keep a Secure cookie of plain HTTP on loopback at best: there nobody listens in. */
-function attributesOf(context: Context) {
+function attributesOf(context: Context, { basePath, publicUrl }: Site) {
   const forwarded = context.req.header("x-forwarded-proto");
-  const secure = forwarded === "https" || new URL(context.req.url).protocol === "https:";
-  return { path: "/", httpOnly: true, sameSite: "Strict", secure } as const;
+  const protocols = [publicUrl?.protocol, new URL(context.req.url).protocol, `${forwarded}:`];
+  const secure = protocols.includes("https:");
+  return { path: basePath === "" ? "/" : basePath, httpOnly: true, sameSite: "Strict", secure } as const;
 }
 
 export async function meOf({ reading }: FeedbackStore, caller: Caller): Promise<Me> {

@@ -13,6 +13,14 @@ export class CallError extends Error {
   }
 }
 
+/** Where the service is mounted, with a slash behind: this file is its /web/api.js. */
+const base = new URL("../", import.meta.url);
+
+/** The address of one of the service's paths, such as "/dashboard", wherever the service is mounted. */
+export function address(path) {
+  return new URL(path.replace(/^\//, ""), base).href;
+}
+
 let project;
 
 /** Calls name this project from now on; needed where the token opens several. */
@@ -25,7 +33,7 @@ export function useProject(name) {
  * @throws CallError
  */
 export async function call(method, path, { body, query = {}, headers = {}, signal, keepalive = false } = {}) {
-  const url = new URL(path, location.origin);
+  const url = new URL(address(path));
   if (project !== undefined) url.searchParams.set("project", project);
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) url.searchParams.set(name, String(value));

@@ -55,14 +55,14 @@ describe("the command line", () => {
   const names = Object.keys(commandSchemas) as (keyof typeof commandSchemas)[];
   for (const command of names) {
     it(`explains ${command} by \`help ${command}\` as by --help, with an example`, async () => {
-      const { code, stdout } = await commandLine(["help", command]);
+      const { code, stdout } = await commandLine(["help", ...command.split(" ")]);
       expect(code).to.equal(0);
-      expect(stdout).to.equal((await commandLine([command, "--help"])).stdout);
+      expect(stdout).to.equal((await commandLine([...command.split(" "), "--help"])).stdout);
       expect(stdout).to.match(/\nExamples?:\n(.*\n)?.*attune /);
     });
 
     it(`has only flags of ${command} in its examples`, async () => {
-      const { stdout } = await commandLine([command, "--help"]);
+      const { stdout } = await commandLine([...command.split(" "), "--help"]);
       const known = optionTable(commandSchemas[command]).map(({ name }) => `--${name}`);
       const examples = stdout.slice(stdout.search(/\nExamples?:\n/)).matchAll(/attune .*/g);
       for (const [line] of examples) {
@@ -71,7 +71,7 @@ describe("the command line", () => {
     });
 
     it(`shows every option of ${command} under its heading`, async () => {
-      const { code, stdout } = await commandLine([command, "--help"]);
+      const { code, stdout } = await commandLine([...command.split(" "), "--help"]);
       expect(code).to.equal(0);
       for (const { name, group, default: standard } of optionTable(commandSchemas[command])) {
         expect(stdout).to.include(`${group}:`);
@@ -131,6 +131,29 @@ describe("the command line", () => {
       () => ["generate", "--model", "m", "--prompt", "a", "--chat"],
       "received --prompt and --chat",
     ],
+    ["no command of feedback", () => ["feedback"], "Expected a command of feedback"],
+    [
+      "an unknown command of feedback",
+      () => ["feedback", "srve"],
+      'Unknown command of feedback "srve". Did you mean "serve"?',
+    ],
+    [
+      "an unknown flag of feedback serve",
+      () => ["feedback", "serve", "--prot", "1"],
+      'Unknown option for feedback serve: "--prot". Did you mean "--port"?',
+    ],
+    [
+      "a port that is none",
+      () => ["feedback", "serve", "--port", "70000"],
+      "Expected --port to be a whole number >= 0 and <= 65535 but received 70000",
+    ],
+    [
+      "a store that is not there",
+      (o) => ["feedback", "ratings", "--store", o],
+      "Expected --store to be a store's folder",
+    ],
+    ["a token for nobody", () => ["feedback", "token"], "Expected --annotator"],
+    ["an import of nothing", () => ["feedback", "import"], "needs a file"],
     ["a misspelt help", () => ["sft", "--hlep"], 'Did you mean "--help"?'],
     [
       "a configuration that is missing",

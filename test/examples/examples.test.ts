@@ -35,6 +35,12 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /^reward 0\.[2-5]\d -> (1\.00|0\.[6-9]\d)$/m,
     /^the trained model is in /m,
   ],
+  "12-embed-feedback.ts": [
+    /^the page for judging: 200 text\/html/m,
+    /^unpaired: 2 rows$/m,
+    /^preference: 2 rows$/m,
+    /^prompt-completion: 1 rows$/m,
+  ],
   "07-rankings.ts": [/^pairs in the right order: 0\.00 before, (1\.00|0\.[89]\d) after$/m],
 };
 

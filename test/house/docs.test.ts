@@ -44,7 +44,7 @@ describe("the docs", () => {
     let lines = 0;
     for (const page of pages()) {
       for (const [line, name = "", rest = ""] of readFileSync(page, "utf8").matchAll(
-        /^(?:npx )?attune ([a-z]+) (--.*)$/gm,
+        /^(?:npx )?attune ((?:feedback )?[a-z-]+) (--.*)$/gm,
       )) {
         lines += 1;
         const schema = commandSchemas[name as keyof typeof commandSchemas];

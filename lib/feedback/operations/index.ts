@@ -1,6 +1,7 @@
 // Everything that changes a store, by name: both databases run the same. Each is all or nothing.
 // Must not know databases.
 
+import { capture } from "./capture.js";
 import { OperationContext, type OperationResources } from "./context.js";
 import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
 import { importItems } from "./import.js";
@@ -24,6 +25,7 @@ const operations = {
   setGold,
   prioritise,
   importItems,
+  capture,
   next,
   renew,
   submit,
@@ -65,6 +67,7 @@ export async function runOperation(resources: OperationResources, call: Operatio
   return run(context, call.input, resources);
 }
 
+export type { Capture, Captured } from "./capture.js";
 export type { OperationResources } from "./context.js";
 export type { DeliveryOutcome, SenderBeat } from "./deliveries.js";
 export type { Lease } from "./next.js";

@@ -155,7 +155,7 @@ async function ownJudgement(context: OperationContext, judgement: string, annota
   return { ...row, seq: Number(row.seq) };
 }
 
-async function wasExported(context: OperationContext, judgement: string): Promise<boolean> {
+export async function wasExported(context: OperationContext, judgement: string): Promise<boolean> {
   const row = await context.writing
     .selectFrom("exports")
     .select("judgement")
