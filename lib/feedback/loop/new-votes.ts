@@ -38,8 +38,8 @@ function betterAnswer({ values, shown }: ReadJudgement): 0 | 1 | undefined {
   return shown[pair.choice === "left" ? 0 : 1] === 0 ? 0 : 1;
 }
 
-/** Whether an item's answers differ as text: between equal ones nobody can choose. */
+/** Whether an item's answers differ as text, and none is empty: between others nobody can choose. */
 export function answersDiffer(answers: ReadItem["answers"]): boolean {
-  const texts = answers.map(({ content }) => textOf(content));
-  return new Set(texts).size === texts.length;
+  const texts = answers.map(({ content }) => textOf(content).trim());
+  return new Set(texts).size === texts.length && !texts.includes("");
 }

@@ -25,7 +25,7 @@ export interface Refilled {
   /** Prompts that were given answers. */
   readonly asked: number;
   readonly added: number;
-  /** Prompts whose answers came out equal, or too few: nobody is asked about them. */
+  /** Prompts whose answers came out equal, empty, or too few: nobody is asked about them. */
   readonly equal: number;
 }
 
