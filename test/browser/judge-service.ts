@@ -25,6 +25,8 @@ export interface JudgeService {
   tokenOf(project: string): Promise<string>;
   /** A project with up to five items, asked in their order, in which both people are known. */
   project(items: readonly ItemInput[], more?: NewProject): Promise<string>;
+  /** More items of a project, asked in their order. */
+  add(project: string, items: readonly ItemInput[]): Promise<void>;
   /** Everything of a kind that the log holds, oldest first. */
   events(project: string, type: EventType): Promise<readonly Record<string, unknown>[]>;
   /** The values of all judgements, oldest first. */
@@ -68,9 +70,12 @@ export async function startService(folder: string): Promise<JudgeService> {
       await store.write(project, "createProject", { project, name, settings: { ...plain, ...settings } });
       await store.write(project, "addAnnotator", { annotator: ANNOTATOR, name: "Ann" });
       await store.write(project, "addAnnotator", { annotator: OWNER, name: "Otto" });
-      const ordered = items.map((item, i) => ({ priority: MOST_PRIORITY - PRIORITY_STEP * i, ...item }));
-      if (items.length > 0) await store.write(project, "addItems", { items: ordered });
+      if (items.length > 0) await service.add(project, items);
       return project;
+    },
+    async add(project, items) {
+      const ordered = items.map((item, i) => ({ priority: MOST_PRIORITY - PRIORITY_STEP * i, ...item }));
+      await store.write(project, "addItems", { items: ordered });
     },
     async events(project, type) {
       const rows = await store.reading
