@@ -12,7 +12,7 @@ const widths = [1280, 390] as const;
 const views = ["overview", "quality", "people", "items", "setup", "export"];
 
 describe("the owner's dashboard in a browser", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const at = suiteFolder();
   const complaints: string[] = [];
   const pages = new Map<number, Page>();
@@ -40,6 +40,8 @@ describe("the owner's dashboard in a browser", function () {
 
   async function signedIn(token: string, width: number = 1280): Promise<Page> {
     const context = await browser.newContext({ viewport: { width, height: 900 } });
+    // A hang, not a pace: other work may have the machine.
+    context.setDefaultTimeout(120_000);
     const opened = await context.newPage();
     listen(opened);
     await opened.goto(`${service.url}/dashboard#token=${token}`);

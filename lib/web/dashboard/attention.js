@@ -26,7 +26,7 @@ export function findings({ progress, people, ratings, loop, gold }) {
       "quality",
     );
   }
-  if (loop?.lastError) say("bad", "Loop", `${loop.lastError.message}`, "overview");
+  if (loop?.lastError) say("bad", "Loop", `It failed: ${loop.lastError.message} More is said below.`);
   if (progress.items.disputed > 0)
     say(
       "warn",
@@ -118,11 +118,12 @@ export function attentionPanel(facts, mayChange) {
           " ",
           words,
           " ",
-          element(
-            "a",
-            { href: `#${to}`, "data-key": `finding-${label}-${words.length}` },
-            `Go to ${places[to]}`,
-          ),
+          to !== undefined &&
+            element(
+              "a",
+              { href: `#${to}`, "data-key": `finding-${label}-${words.length}` },
+              `Go to ${places[to]}`,
+            ),
         ),
       ),
     );
@@ -138,7 +139,6 @@ export function attentionPanel(facts, mayChange) {
 }
 
 const places = {
-  overview: "the overview",
   people: "people",
   quality: "quality",
   items: "items",

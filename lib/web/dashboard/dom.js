@@ -53,7 +53,7 @@ export function field({ label, hint, control, name }) {
   const describers = [about?.id, wrong.id].filter((one) => one !== undefined).join(" ");
   control.setAttribute("aria-describedby", describers);
   if (name !== undefined) control.dataset.field = name;
-  return element("div", { class: "field" }, element("label", { for: id }, label), about, control, wrong);
+  return element("div", { class: "field" }, element("label", { for: id }, label), control, wrong, about);
 }
 
 /** Says at a field what is wrong with it; undefined: nothing. */

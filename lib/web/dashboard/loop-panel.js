@@ -50,7 +50,7 @@ export function loopPanel({ loop }) {
       fact(
         "Lag",
         isKnown(lag.mean)
-          ? `${fixed(lag.mean, 1)} policies on average, ${count(lag.most)} at most; ${count(lag.stale)} judgements stale`
+          ? `${fixed(lag.mean, 1)} policies on average, ${count(lag.most)} at most; ${counted(lag.stale, "stale judgement")}`
           : "–",
       ),
     ),
