@@ -82,7 +82,8 @@ async function implicitScores(
   const [model, trunk] = [await models.at(policy.place), await models.at(first)];
   const rows = await idsOf(model, request);
   const [ours, theirs] = [await model.logprobs(rows, { signal }), await trunk.logprobs(rows, { signal })];
-  const sum = (values: Float32Array = new Float32Array(0)) => values.reduce((total, value) => total + value, 0);
+  const sum = (values: Float32Array = new Float32Array(0)) =>
+    values.reduce((total, value) => total + value, 0);
   return { items: split(request, (row) => [beta * (sum(ours[row]) - sum(theirs[row]))]) };
 }
 

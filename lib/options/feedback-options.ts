@@ -1,7 +1,8 @@
 // The options of `attune feedback` and its commands. Must not import any room.
 
 import { z } from "zod";
-import { commandOptions, option } from "./shared-options.js";
+import { feedbackLoopOptions } from "./loop-options.js";
+import { adapterOptions, commandOptions, machineOptions, option } from "./shared-options.js";
 
 /** Kinds of rows that judgements become; the feedback room checks that it makes all of them. */
 export const feedbackRowKinds = [
@@ -64,6 +65,32 @@ export const feedbackServeOptions = z.strictObject({
     group: "Project",
     value: "N",
   }),
+  policy: option(
+    z.string().min(1).optional(),
+    "train while people judge: Hugging Face folder or GGUF file to start from; needs --train, --prompts and --output",
+    { group: "Training", value: "PATH" },
+  ),
+  train: option(z.enum(["dpo", "reward+ppo", "kto"]).optional(), "what each round of training does", {
+    group: "Training",
+  }),
+  reward: option(
+    z.string().min(1).optional(),
+    "reward model that predicts judgements and chooses questions (default: the policy itself, or one that reward+ppo makes)",
+    { group: "Training", value: "PATH" },
+  ),
+  prompts: option(
+    z.array(z.string().min(1)).min(1).optional(),
+    "rows whose prompts the policy answers, round and round; may be repeated",
+    { group: "Prompts", value: "FILE" },
+  ),
+  output: option(z.string().min(1).optional(), "folder of the rounds of training", {
+    group: "Files",
+    value: "DIR",
+  }),
+  ...feedbackLoopOptions,
+  adapterRank: adapterOptions.adapterRank,
+  threads: machineOptions.threads,
+  device: machineOptions.device,
   port: option(count().min(0).max(65_535).default(4173), "where to listen; 0 takes a free port", {
     group: "Network",
     value: "N",

@@ -16,9 +16,10 @@ export class CallError extends Error {
 /** Where the service is mounted, with a slash behind: this file is its /web/api.js. */
 const base = new URL("../", import.meta.url);
 
-/** The address of one of the service's paths, such as "/dashboard", wherever the service is mounted. */
+/** Where one of the service's paths, such as "/dashboard", is found where the service is mounted. */
 export function address(path) {
-  return new URL(path.replace(/^\//, ""), base).href;
+  const { pathname, search } = new URL(path.replace(/^\//, ""), base);
+  return pathname + search;
 }
 
 let project;
@@ -33,7 +34,7 @@ export function useProject(name) {
  * @throws CallError
  */
 export async function call(method, path, { body, query = {}, headers = {}, signal, keepalive = false } = {}) {
-  const url = new URL(address(path));
+  const url = new URL(address(path), location.origin);
   if (project !== undefined) url.searchParams.set("project", project);
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) url.searchParams.set(name, String(value));

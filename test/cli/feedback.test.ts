@@ -38,7 +38,12 @@ describe("attune feedback", () => {
     await sampleProject(open, { items, settings: { overlap: { least: 3, shared: 3, share: 1, most: 3 } } });
     await open.write(PROJECT, "addAnnotator", { annotator: "sim", name: "Sim", group: "simulated" });
     for (const person of [personName(0), personName(1), "sim"])
-      for (let i = 0; i < items; i++) await say(open, person, (await lease(open, person)).lease);
+      for (let i = 0; i < items; i++) {
+        const { lease: id, answers } = await lease(open, person);
+        // The smaller number is right.
+        const choice = Number(answers[0]) < Number(answers[1]) ? "left" : "right";
+        await say(open, person, id, [{ kind: "pair", choice }]);
+      }
     await open.close();
   }
 
@@ -145,8 +150,12 @@ describe("attune feedback", () => {
     );
     expect((await feedback("token", "--revoke", id)).code).to.equal(0);
     expect((await feedback("token", "--list")).stdout).to.match(new RegExp(`^${id} .*ended$`, "m"));
-    expect((await feedback("token", "--revoke", id)).stderr).to.include("[ATTUNE_NOT_FOUND]");
+  });
+
+  it("gives a program the token itself, and says so of one that is not there", async () => {
+    await filled(1);
     expect((await feedback("token", "--role", "trainer", "--name", "n")).stdout).to.match(/^attune_\S+\n$/);
+    expect((await feedback("token", "--revoke", "no")).stderr).to.include("[ATTUNE_NOT_FOUND]");
   });
 
   it("backs a store up into a file that restores to the same", async () => {

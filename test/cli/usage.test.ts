@@ -152,6 +152,11 @@ describe("the command line", () => {
       (o) => ["feedback", "ratings", "--store", o],
       "Expected --store to be a store's folder",
     ],
+    [
+      "half of a loop",
+      () => ["feedback", "serve", "--policy", "m", "--train", "dpo"],
+      "Expected --prompts, --output as well",
+    ],
     ["a token for nobody", () => ["feedback", "token"], "Expected --annotator"],
     ["an import of nothing", () => ["feedback", "import"], "needs a file"],
     ["a misspelt help", () => ["sft", "--hlep"], 'Did you mean "--help"?'],

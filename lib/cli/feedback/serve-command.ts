@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AttuneError } from "../../errors/index.js";
-import { type FeedbackStore, importRows, openFeedbackStore } from "../../feedback/index.js";
+import { type FeedbackStore, importRows, openFeedbackStore, type RunningLoop } from "../../feedback/index.js";
 import { commandSchemas, type FeedbackServeSettings } from "../../options/index.js";
 import { type ServedFeedback, serveFeedback } from "../../server/index.js";
 import { addFlags, givenOptions } from "../flags.js";
@@ -15,6 +15,7 @@ import { exitCodes } from "../report-error.js";
 import type { Terminal } from "../terminal.js";
 import { type DemoPeople, demoProject, prepareDemo, startDemoPeople } from "./demo-project.js";
 import { linkOf, newToken, prepareProject, setGuidelinesOf } from "./prepare-project.js";
+import { checkLoopSettings, startServedLoop } from "./serve-loop.js";
 import { followServing } from "./serve-progress.js";
 
 const help = `
@@ -29,6 +30,7 @@ ITEMS has one JSON object on each line:
 Examples:
   attune feedback serve --demo
   attune feedback serve --items items.jsonl --guidelines guidelines.md
+  attune feedback serve --policy path/to/model --train dpo --prompts prompts.jsonl --output runs/loop
   attune feedback serve --store postgres://attune@localhost/feedback --public-url https://feedback.example.com`;
 
 export function serveCommand(terminal: Terminal, ended: (code: number) => void): Command {
@@ -41,6 +43,7 @@ export function serveCommand(terminal: Terminal, ended: (code: number) => void):
   return command.action(async () => {
     if (printOptions("feedback serve", command, terminal)) return ended(exitCodes.done);
     const { given, resolved } = givenOptions(command, schema);
+    checkLoopSettings(resolved);
     ended(await serve(resolved, given.store !== undefined, terminal));
   });
 }
@@ -79,6 +82,7 @@ async function serveStore(serving: Serving): Promise<number> {
   const ending = endOf(terminal);
   let served: ServedFeedback | undefined;
   let people: DemoPeople | undefined;
+  let loop: RunningLoop | undefined;
   let stopFollowing: () => void = () => undefined;
   try {
     const { project, isNew } = await prepared(serving, note);
@@ -97,12 +101,14 @@ async function serveStore(serving: Serving): Promise<number> {
       `Open this link to judge and to see how it goes. Another one: attune feedback token. Ctrl-C ends it.`,
     );
     if (demo) people = await startDemo(serving, project, isNew, note);
+    loop = await startServedLoop({ store, project, settings, note });
     stopFollowing = followServing({ store, project, output: terminal.stderr });
     await ending.come;
     return exitCodes.done;
   } finally {
     stopFollowing();
     await people?.stop();
+    await loop?.stop();
     await served?.close();
     ending.stop();
   }

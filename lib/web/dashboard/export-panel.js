@@ -1,5 +1,6 @@
 // Rows to download, by kind, and how to keep the store safe. Must not fetch rows.
 
+import { address } from "../api.js";
 import { element, field, select, swap } from "./dom.js";
 import { table } from "./table.js";
 
@@ -56,7 +57,7 @@ function linkTable({ project, split, mode }) {
     const query = new URLSearchParams({ project, kind });
     if (split !== "") query.set("split", split);
     if (kind === "preference" || kind === "reward") query.set("consensus", mode);
-    return `/v1/export?${query}`;
+    return address(`/v1/export?${query}`);
   };
   return table({
     caption: "Rows for training",

@@ -1,6 +1,6 @@
 // Invites people and programs: makes a token and shows it once, as a link where a page takes it. Must not list tokens.
 
-import { call } from "../api.js";
+import { address, call } from "../api.js";
 import { element, field, markField, select, statusLine } from "./dom.js";
 
 const roles = [
@@ -109,7 +109,7 @@ function idFor(name) {
 function onceShown({ role, called, token, project }) {
   const page = role === "annotator" ? "/" : "/dashboard";
   const isLink = role !== "trainer";
-  const text = isLink ? `${location.origin}${page}#token=${token}` : token;
+  const text = isLink ? `${location.origin}${address(page)}#token=${token}` : token;
   const input = element("input", {
     type: "text",
     readonly: true,

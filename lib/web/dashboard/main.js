@@ -1,6 +1,6 @@
 // The owner's dashboard: who looks, which project, what is shown and how often it is asked for. Must not draw figures.
 
-import { enter, useProject } from "../api.js";
+import { address, enter, useProject } from "../api.js";
 import { addItemsPanel } from "./add-items-panel.js";
 import { agreementPanel } from "./agreement-panel.js";
 import { attentionPanel } from "./attention.js";
@@ -245,7 +245,7 @@ function toolsFor({ me, chosen, state }) {
   return [
     state,
     chooser,
-    annotator !== undefined && element("a", { href: "/" }, "Judge"),
+    annotator !== undefined && element("a", { href: address("/") }, "Judge"),
     element(
       "button",
       { type: "button", class: "small", on: { click: signOut } },

@@ -1,6 +1,7 @@
 // What stands around the work: whose page it is, how far one is, guidelines, undo, help, the way out; and the places for the
 // item and for what is to be chosen. Must not know items.
 
+import { address } from "../api.js";
 import { announcer } from "./announce.js";
 import { button, make } from "./element.js";
 import { noticeRegion } from "./notices.js";
@@ -51,7 +52,7 @@ export function frame({ me, project, run }) {
 }
 
 function dashboard(project) {
-  return project === undefined ? "/dashboard" : `/dashboard?project=${encodeURIComponent(project)}`;
+  return address(project === undefined ? "/dashboard" : `/dashboard?project=${encodeURIComponent(project)}`);
 }
 
 function projectPart({ me, project, run }) {

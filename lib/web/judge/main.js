@@ -1,6 +1,6 @@
 // The annotators' page begins here: who one is, which project, then the work. Must not know items.
 
-import { call, enter, useProject } from "../api.js";
+import { address, call, enter, useProject } from "../api.js";
 import { recall, remember } from "./browser-memory.js";
 import { make } from "./element.js";
 import { frame } from "./frame.js";
@@ -81,7 +81,7 @@ function stop(me, why) {
       make("h1", { text: "Nothing to judge here" }),
       make("p", { text: why }),
       me.role === "owner"
-        ? make("p", {}, make("a", { href: "/dashboard", text: "Open the dashboard" }))
+        ? make("p", {}, make("a", { href: address("/dashboard"), text: "Open the dashboard" }))
         : undefined,
       make("button", { type: "button", text: "Sign in with another token", on: { click: signOut } }),
     ),
