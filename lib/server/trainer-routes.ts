@@ -74,8 +74,10 @@ export const trainerRoutes: readonly Route[] = [
     summary: "What happens, as server-sent events; resumes behind Last-Event-ID",
     query: z.object({ after: z.coerce.number().int().min(0).default(0) }),
     async handle({ store, project, query, headers, signal }) {
-      const last = Number(headers.get("last-event-id") ?? Number.NaN);
-      return eventStream({ store, project, after: Number.isInteger(last) ? last : query.after, signal });
+      const last = headers.get("last-event-id") ?? "";
+      // Browsers send what was the last `id`, which is none of ours after a page of another service.
+      const after = /^\d{1,15}$/.test(last) ? Number(last) : query.after;
+      return eventStream({ store, project, after, signal });
     },
   }),
 ];
