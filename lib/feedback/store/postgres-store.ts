@@ -85,6 +85,8 @@ class PostgresStore implements FeedbackStore {
       const result = await this.reading.transaction().execute(async (writing) => {
         try {
           const now = Math.floor(this.clock());
+          // Before anything is read: what is decided of a project's state is decided by one at a time.
+          await sql`select seq from sequences where project = ${project} for update`.execute(writing);
           const done = await runOperation({ writing, now, id: randomUUID, cache: this.cache }, call);
           await sql`select pg_notify(${CHANNEL}, ${project})`.execute(writing);
           return done;
