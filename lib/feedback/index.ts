@@ -97,6 +97,7 @@ export {
   projectNames,
 } from "./own-work.js";
 export { type PeopleFacts, type PersonFacts, peopleFacts } from "./people.js";
+export { isPlainText, isStorable } from "./plain-text.js";
 export { type Progress, progressOf } from "./progress.js";
 export {
   type ProjectSettings,
@@ -124,6 +125,7 @@ export {
 } from "./simulated-rater.js";
 export { readEvents } from "./store/event-log.js";
 export { type OpenStoreOptions, openFeedbackStore } from "./store/open-store.js";
+export { type ReadChunk, readChunk } from "./store/read-chunk.js";
 export type { FeedbackStore } from "./store/store.js";
 export { type Caller, makeToken, type NewToken, type Role, roles, TokenCheck } from "./tokens.js";
 export type { DeliveryBody } from "./webhooks/delivery-body.js";

@@ -2,6 +2,7 @@
 // Positions count the answers as they were shown, from 0, left to right. Must not know the store.
 
 import { z } from "zod";
+import { isPlainText } from "./plain-text.js";
 
 /** Ends that the pair's arrow keys stand for, and the two ways to say that neither is better. */
 export const pairChoices = ["left", "right", "tie", "both_good", "both_bad", "cannot_compare"] as const;
@@ -103,7 +104,13 @@ export const answer = z.strictObject({
 export type FeedbackAnswer = z.infer<typeof answer>;
 
 export const itemInput = z.strictObject({
-  externalId: z.string().min(1).max(300).optional().describe("unique in the project"),
+  externalId: z
+    .string()
+    .min(1)
+    .max(300)
+    .refine(isPlainText, "expected one line without control characters")
+    .optional()
+    .describe("unique in the project"),
   prompt: content,
   answers: z.array(answer).min(1).max(100),
   asks: z.array(ask).min(1).optional().describe("default: the project's"),

@@ -17,32 +17,39 @@ export const projectSettings = z.strictObject({
     .describe("what items ask for unless they say something else"),
   overlap: z
     .strictObject({
-      least: z.int().min(1).default(1).describe("judgements of every item"),
+      least: z.int().min(1).max(1000).default(1).describe("judgements of every item"),
       shared: z
         .int()
         .min(1)
+        .max(1000)
         .default(3)
         .describe("of a random share of items, so that agreement can be measured"),
       share: share.default(0.1).describe("which share of items that is, 0 to 1"),
-      most: z.int().min(1).default(5).describe("where people disagree, one more each time up to this many"),
+      most: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(5)
+        .describe("where people disagree, one more each time up to this many"),
     })
     .prefault({}),
   gold: share.default(0.05).describe("share of leases whose answer is known"),
   repeat: share.default(0.03).describe("share of leases that show an own item again, sides swapped"),
-  repeatAfter: z.int().min(1).default(20).describe("items in between"),
+  repeatAfter: z.int().min(1).max(10_000).default(20).describe("items in between"),
   random: share
     .default(0.2)
     .describe("share of leases that are drawn uniformly; ratings and agreement use them"),
   selector: z.enum(selectors).default("random").describe("what is asked first, behind the random share"),
-  temperature: z.number().positive().default(1).describe("of the softmax over priorities"),
-  leaseMinutes: z
-    .number()
-    .positive()
-    .default(10)
-    .describe("an item is held for somebody, longer while they work at it"),
-  undo: z.int().min(0).default(20).describe("own judgements that may be taken back"),
-  unsafePerDay: z.int().min(0).default(50).describe("items marked unsafe, for one person"),
-  maxLag: z.int().min(0).default(2).describe("judgements on policies further behind are marked stale"),
+  temperature: z.number().min(1e-3).max(1e6).default(1).describe("of the softmax over priorities"),
+  leaseMinutes: z.number().min(0.1).max(10_080).default(10).describe("an item is held for somebody, longer while they work at it"),
+  undo: z.int().min(0).max(1000).default(20).describe("own judgements that may be taken back"),
+  unsafePerDay: z.int().min(0).max(1_000_000).default(50).describe("items marked unsafe, for one person"),
+  maxLag: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(2)
+    .describe("judgements on policies further behind are marked stale"),
   seed: z.int().min(0).default(0).describe("of all that is drawn"),
 });
 export type ProjectSettings = z.infer<typeof projectSettings>;

@@ -14,12 +14,18 @@ const judged = z.strictObject({
   keysUsed: z.boolean().default(false),
 });
 
+const submitted = z.object({
+  judgement: z.string(),
+  counts: z.boolean().describe("false: it came when the slot was gone, and counts for agreement alone"),
+});
+
 export const annotatorRoutes: readonly Route[] = [
   route({
     method: "get",
     path: "/v1/next",
     roles: judges,
     summary: "The next item, for a while; 204 where nothing is open to this person",
+    orNothing: true,
     handle: (call) => call.store.write(call.project, "next", { annotator: person(call) }),
   }),
   route({
@@ -27,6 +33,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/leases/:id/renew",
     roles: judges,
     summary: "Keep an item longer",
+    answers: z.object({ until: z.int().describe("milliseconds since 1970") }),
     handle: (call) =>
       call.store.write(call.project, "renew", { lease: call.params.id ?? "", annotator: person(call) }),
   }),
@@ -35,6 +42,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/leases/:id/draft",
     roles: judges,
     summary: "Keep what is filled in so far; null: nothing",
+    answers: "nothing",
     body: z.strictObject({ draft: z.unknown() }),
     handle: (call) =>
       call.store.write(call.project, "saveDraft", {
@@ -48,6 +56,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/judgements",
     roles: judges,
     summary: "Judge a leased item; needs an Idempotency-Key",
+    answers: submitted,
     body: judged.extend({ lease: name }),
     handle: (call) =>
       call.store.write(call.project, "submit", {
@@ -62,6 +71,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/judgements/:id/revise",
     roles: judges,
     summary: "Say something else instead; needs an Idempotency-Key",
+    answers: submitted,
     body: judged,
     handle: (call) =>
       call.store.write(call.project, "revise", {
@@ -77,6 +87,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/judgements/:id/undo",
     roles: judges,
     summary: "Take one of the last judgements back",
+    answers: "nothing",
     handle: (call) =>
       call.store.write(call.project, "undo", { judgement: call.params.id ?? "", annotator: person(call) }),
   }),
@@ -85,6 +96,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/skips",
     roles: judges,
     summary: "Pass an item over, with a reason",
+    answers: "nothing",
     body: z.strictObject({ lease: name, reason: z.enum(skipReasons), note: z.string().max(2000).optional() }),
     handle: (call) => {
       const { lease, reason, note } = call.body;

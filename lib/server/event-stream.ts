@@ -1,7 +1,8 @@
 // A project's log as server-sent events: what has happened behind a number, then what happens, without gaps or repeats.
-// A reader that was cut off begins again behind the last one it has. Must not change anything.
+// A reader that was cut off begins again behind the last one it has; one that is slow is waited for, and holds no more than
+// one piece of the log. Must not change anything.
 
-import { type FeedbackStore, readEvents } from "../feedback/index.js";
+import { type FeedbackStore, readChunk } from "../feedback/index.js";
 
 export interface EventStreamOptions {
   readonly store: FeedbackStore;
@@ -12,64 +13,86 @@ export interface EventStreamOptions {
   readonly aliveMs?: number;
 }
 
-const CHUNK = 500;
+/** Of events in one piece. */
+const MOST_BYTES = 262_144;
+/** Where much is written, events go out together: many readers would otherwise ask after every one. */
+const GATHER_MS = 20;
 
-export function eventStream({
-  store,
-  project,
-  after,
-  signal,
-  aliveMs = 15_000,
-}: EventStreamOptions): Response {
+export function eventStream(options: EventStreamOptions): Response {
+  const reader = new LogReader(options);
   const encoder = new TextEncoder();
-  let last = after;
-  let wake: () => void = () => undefined;
-  let waiting = false;
-  let ended = false;
-  const unwatch = store.watch((changed) => {
-    if (changed === project) {
-      waiting = true;
-      wake();
-    }
-  });
-  const end = (): void => {
-    ended = true;
-    unwatch();
-    wake();
-  };
-  signal.addEventListener("abort", end, { once: true });
-  const stream = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      for (;;) {
-        if (ended) return controller.close();
-        waiting = false;
-        const events = await readEvents(store.reading, { project, after: last, most: CHUNK });
-        if (events.length > 0) {
-          last = events.at(-1)?.seq ?? last;
-          const text = events.map(({ seq, type, ...rest }) => {
-            const data = JSON.stringify({ seq, type, ...rest });
-            return `id: ${seq}\nevent: ${type}\ndata: ${data}\n\n`;
-          });
-          controller.enqueue(encoder.encode(text.join("")));
-          return;
-        }
-        if (waiting) continue;
-        const alive = await new Promise<boolean>((resolve) => {
-          const timer = setTimeout(() => resolve(true), aliveMs);
-          wake = () => {
-            clearTimeout(timer);
-            resolve(false);
-          };
-        });
-        if (alive && !ended) {
-          controller.enqueue(encoder.encode(": alive\n\n"));
-          return;
-        }
-      }
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const text = await reader.next();
+        if (text === undefined) controller.close();
+        else controller.enqueue(encoder.encode(text));
+      },
+      cancel: () => reader.end(),
     },
-    cancel: end,
-  });
+    // Nothing is read ahead of whoever reads.
+    { highWaterMark: 0 },
+  );
   return new Response(stream, {
     headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" },
   });
+}
+
+class LogReader {
+  private last: number;
+  /** Something may have been written since the log was read. */
+  private changed = false;
+  private ended = false;
+  private wake: () => void = () => undefined;
+  private readonly unwatch: () => void;
+
+  constructor(private readonly options: EventStreamOptions) {
+    const { store, project, after, signal } = options;
+    this.last = after;
+    this.unwatch = store.watch((written) => {
+      if (written !== project) return;
+      this.changed = true;
+      this.wake();
+    });
+    if (signal.aborted) this.end();
+    else signal.addEventListener("abort", () => this.end(), { once: true });
+  }
+
+  end(): void {
+    this.ended = true;
+    this.unwatch();
+    this.wake();
+  }
+
+  /** What goes out next, as soon as there is something; undefined: no more. */
+  async next(): Promise<string | undefined> {
+    const { store, project, aliveMs = 15_000 } = this.options;
+    while (!this.ended) {
+      this.changed = false;
+      const events = await readChunk(store.reading, { project, after: this.last, mostBytes: MOST_BYTES });
+      const last = events.at(-1)?.seq;
+      if (last !== undefined) {
+        this.last = last;
+        return events
+          .map((event) => `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+          .join("");
+      }
+      if (!this.changed && (await this.sleep(aliveMs, true))) return ": alive\n\n";
+      await this.sleep(GATHER_MS, false);
+    }
+    return undefined;
+  }
+
+  /** True when the time is over, false where it has ended or, with `early`, something was written. */
+  private sleep(ms: number, early: boolean): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.ended) return resolve(false);
+      const timer = setTimeout(() => resolve(true), ms);
+      this.wake = () => {
+        if (!early && !this.ended) return;
+        clearTimeout(timer);
+        resolve(false);
+      };
+    });
+  }
 }

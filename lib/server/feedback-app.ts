@@ -9,9 +9,11 @@ import type { z } from "zod";
 import { fail } from "../errors/index.js";
 import { type Caller, type FeedbackStore, TokenCheck } from "../feedback/index.js";
 import { feedbackRoutes } from "./feedback-routes.js";
-import { errorResponse } from "./http-error.js";
+import { errorResponse, type LoggedError, loggedError } from "./http-error.js";
+import { refuseBrokenNames } from "./names.js";
 import { openApiDocument } from "./open-api.js";
 import { RateLimit } from "./rate-limit.js";
+import { remoteAddress } from "./remote-address.js";
 import { readJson } from "./request-body.js";
 import type { Route } from "./route.js";
 import { guard, guardCookie, securityHeaders } from "./security.js";
@@ -29,11 +31,15 @@ export interface FeedbackAppOptions extends SiteOptions {
   readonly callsPerMinute?: number;
   /** False: the calls alone, without the pages for people. */
   readonly pages?: boolean;
+  /** Webhooks may lead to http and to the own network. Default false. Of WebhookSender too. */
+  readonly allowPrivateWebhooks?: boolean;
   /** Told what failed inside, without texts of people or tokens. */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: (error: LoggedError) => void;
 }
 
 const MEBIBYTE = 2 ** 20;
+/** Of one token, from one address. */
+const WRONG_SECRETS_PER_MINUTE = 10;
 
 export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   const { store, clock = Date.now, hosts = [], callsPerMinute = 1200 } = options;
@@ -41,9 +47,13 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   const serving: Serving = {
     store,
     clock,
-    tokens: new TokenCheck(store, clock),
+    tokens: new TokenCheck({
+      ...{ store, clock },
+      attempts: new RateLimit({ perMinute: WRONG_SECRETS_PER_MINUTE, clock }),
+    }),
     limit: new RateLimit({ perMinute: callsPerMinute, clock }),
     site: siteOf(options),
+    allowPrivate: options.allowPrivateWebhooks ?? false,
   };
   const known = new Set(hosts.map((host) => host.toLowerCase()));
   app.use(async (context, next) => {
@@ -68,7 +78,7 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   });
   app.onError((error) => {
     const response = errorResponse(error);
-    if (response.status >= 500) options.onError?.(error);
+    if (response.status >= 500) options.onError?.(loggedError(error));
     return withHeaders(response);
   });
   return app;
@@ -76,7 +86,9 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
 
 function addSession(app: Hono, serving: Serving): void {
   app.post("/v1/session", async (context) => {
-    const caller = await beginSession(context, serving.site, (token) => serving.tokens.callerOf(token));
+    const caller = await beginSession(context, serving.site, (token) =>
+      serving.tokens.callerOf(token, remoteAddress(context)),
+    );
     return context.json(await meOf(serving.store, caller));
   });
   app.delete("/v1/session", (context) => {
@@ -94,6 +106,7 @@ interface Serving {
   readonly tokens: TokenCheck;
   readonly limit: RateLimit;
   readonly site: Site;
+  readonly allowPrivate: boolean;
 }
 
 function withHeaders(response: Response): Response {
@@ -108,6 +121,7 @@ async function answer(serving: Serving, route: Route, context: Context): Promise
     const text = `Expected a token of role ${route.roles.join(" or ")} but this one is of role ${caller.role}.`;
     throw fail("ATTUNE_AUTH", text, { details: { status: 403 } });
   }
+  refuseBrokenNames(context);
   const { value, text } = await readJson(request, route.mostBytes ?? MEBIBYTE);
   const result = await route.handle({
     store: serving.store,
@@ -120,6 +134,7 @@ async function answer(serving: Serving, route: Route, context: Context): Promise
     headers: request.headers,
     signal: request.signal,
     now: serving.clock(),
+    allowPrivate: serving.allowPrivate,
   });
   if (result instanceof Response) return result;
   return result === undefined || result === null ? context.body(null, 204) : context.json(result);
@@ -131,7 +146,7 @@ async function callerOf({ tokens, limit, site }: Serving, context: Context): Pro
   const cookie = header === undefined ? getCookie(context, SESSION_COOKIE) : undefined;
   if (cookie !== undefined) guardCookie(context.req.raw, site.publicUrl?.host);
   const text = header === undefined ? cookie : /^Bearer (\S+)$/i.exec(header)?.[1];
-  const caller = text === undefined ? undefined : await tokens.callerOf(text);
+  const caller = text === undefined ? undefined : await tokens.callerOf(text, remoteAddress(context));
   if (caller === undefined)
     throw fail("ATTUNE_AUTH", "Expected a token of the service: Authorization: Bearer attune_…");
   limit.take(caller.token);
@@ -155,6 +170,6 @@ function checked(schema: z.ZodType, value: unknown, prefix: string): unknown {
   const [issue] = read.error.issues;
   const field = `${prefix}${(issue?.path ?? []).map(String).join(".")}`;
   throw fail("ATTUNE_REQUEST", `${field === "" ? "body" : field}: ${issue?.message ?? "is not allowed"}`, {
-    details: { field },
+    details: field === "" ? {} : { field },
   });
 }

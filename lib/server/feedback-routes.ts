@@ -7,6 +7,7 @@ import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
 import type { Route } from "./route.js";
 import { trainerRoutes } from "./trainer-routes.js";
+import { webhookRoutes } from "./webhook-routes.js";
 
 export const feedbackRoutes: readonly Route[] = [
   ...ownerRoutes,
@@ -15,4 +16,5 @@ export const feedbackRoutes: readonly Route[] = [
   ...annotatorRoutes,
   ...readerRoutes,
   ...dashboardRoutes,
+  ...webhookRoutes,
 ];

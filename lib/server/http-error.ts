@@ -47,3 +47,23 @@ export function errorResponse(error: unknown): Response {
     headers,
   });
 }
+
+/** An error as a log may hold it: no texts of people, no tokens. */
+export interface LoggedError {
+  readonly code: string;
+  readonly name: string;
+  /** Of our own errors, which hold none of either. */
+  readonly message?: string;
+  /** Where it happened. */
+  readonly frames: readonly string[];
+}
+
+/** Of what others throw the message stays out: JSON.parse, say, quotes what it could not read. */
+export function loggedError(error: unknown): LoggedError {
+  if (!(error instanceof Error)) return { code: "ATTUNE_INTERNAL", name: typeof error, frames: [] };
+  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  const place = { name: error.name, frames: frames.map((line) => line.trim()) };
+  if (error instanceof AttuneError) return { code: error.code, message: error.message, ...place };
+  const code = "code" in error && typeof error.code === "string" ? error.code : "ATTUNE_INTERNAL";
+  return { code, ...place };
+}

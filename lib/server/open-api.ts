@@ -41,6 +41,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
 function operationOf(route: Route): Json {
   const body = route.body === undefined ? undefined : schemaOf(route.body);
   return {
+    operationId: operationId(route),
     summary: route.summary,
     description: `For tokens of role ${route.roles.join(", ")}.`,
     parameters: [...pathParameters(route), ...projectParameter(route), ...queryParameters(route)],
@@ -48,7 +49,7 @@ function operationOf(route: Route): Json {
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     responses: {
-      200: { description: "done" },
+      ...answersOf(route),
       default: {
         description: "what went wrong",
         content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
@@ -57,10 +58,29 @@ function operationOf(route: Route): Json {
   };
 }
 
-function schemaOf(schema: z.ZodType): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as Json & {
-    $schema?: unknown;
-  };
+/** `getV1LeasesIdRenew`: programs that are made from the document name their functions so. */
+function operationId({ method, path }: Route): string {
+  const parts = path.match(/\w+/g) ?? [];
+  return [method, ...parts.map((part) => `${part[0]?.toUpperCase()}${part.slice(1)}`)].join("");
+}
+
+const nothing = { 204: { description: "done, or nothing is there" } };
+
+function answersOf({ answers, orNothing = false }: Route): Json {
+  if (answers === "nothing") return nothing;
+  const content =
+    answers === "lines"
+      ? { "application/x-ndjson": { schema: { type: "string" } } }
+      : answers === "events"
+        ? { "text/event-stream": { schema: { type: "string" } } }
+        : { "application/json": { schema: answers === undefined ? {} : schemaOf(answers, "output") } };
+  return { 200: { description: "done", content }, ...(orNothing ? nothing : {}) };
+}
+
+function schemaOf(schema: z.ZodType, io: "input" | "output" = "input"): Json {
+  // Schemas that are used twice are written twice: a reference would point into this schema, not into the document.
+  const options = { io, unrepresentable: "any", reused: "inline", cycles: "throw" } as const;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, options) as Json & { $schema?: unknown };
   return rest;
 }
 

@@ -11,6 +11,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/projects",
     roles: ["owner"],
     summary: "Make a project",
+    answers: z.object({ project: z.string() }),
     ofProject: false,
     body: z.strictObject({ project: name, name, settings: z.record(z.string(), z.unknown()).default({}) }),
     handle: ({ store, body }) => store.write(body.project, "createProject", body),
@@ -20,6 +21,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/settings",
     roles: ["owner"],
     summary: "Change a project's settings; those that are not named stay",
+    answers: "nothing",
     body: z.record(z.string(), z.unknown()),
     handle: ({ store, project, body }) => store.write(project, "changeProject", { settings: body }),
   }),
@@ -28,6 +30,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/guidelines",
     roles: ["owner"],
     summary: "Write a new version of the guidelines; judgements name the one that was shown",
+    answers: z.object({ version: z.int() }),
     body: z.strictObject({ text: z.string().max(500_000) }),
     handle: ({ store, project, body }) => store.write(project, "setGuidelines", body),
   }),
@@ -36,6 +39,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/annotators",
     roles: ["owner"],
     summary: "Add a person, or change name and group",
+    answers: z.object({ annotator: z.string() }),
     body: z.strictObject({ annotator: name, name, group: name.optional() }),
     handle: ({ store, project, body: { group, ...rest } }) =>
       store.write(project, "addAnnotator", { ...rest, ...(group === undefined ? {} : { group }) }),
@@ -45,6 +49,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/tokens",
     roles: ["owner"],
     summary: "Make a token; it is shown once",
+    answers: z.object({ token: z.string(), id: z.string() }),
     body: z.strictObject({
       role: z.enum(roles),
       annotator: name.optional(),
@@ -71,6 +76,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/tokens/:id/revoke",
     roles: ["owner"],
     summary: "A token opens nothing any more",
+    answers: "nothing",
     handle: ({ store, project, params, caller }) =>
       store.write(project, "revokeToken", {
         token: params.id ?? "",
@@ -82,6 +88,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/items/:id/gold",
     roles: ["owner"],
     summary: "Say what is right of an item, with positions as it was added; null: no gold any more",
+    answers: "nothing",
     body: z.strictObject({ right: z.array(judgementValue).min(1).nullable() }),
     handle: ({ store, project, params, body }) =>
       store.write(project, "setGold", { item: params.id ?? "", right: body.right }),
@@ -91,6 +98,7 @@ export const ownerRoutes: readonly Route[] = [
     path: "/v1/items/:id/close",
     roles: ["owner"],
     summary: "Ask it of nobody any more",
+    answers: "nothing",
     handle: ({ store, project, params }) => store.write(project, "closeItem", { item: params.id ?? "" }),
   }),
 ];

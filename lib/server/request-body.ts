@@ -23,10 +23,36 @@ export async function readJson(
   } catch {
     throw fail("ATTUNE_REQUEST", "Expected UTF-8 text but the body holds other bytes.");
   }
+  let value: unknown;
   try {
-    return { value: JSON.parse(text), text };
+    value = JSON.parse(text);
   } catch (error) {
     throw fail("ATTUNE_REQUEST", `Expected JSON but ${(error as Error).message}`);
+  }
+  refuseHostile(value);
+  return { value, text };
+}
+
+/** Whatever goes through a body goes into it by functions that call themselves. */
+const DEEPEST = 64;
+
+/** @throws ATTUNE_REQUEST for what is nested too deeply, or has a key that stands for an object's prototype */
+function refuseHostile(value: unknown): void {
+  const rest: { readonly inside: unknown; readonly depth: number }[] = [{ inside: value, depth: 0 }];
+  for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
+    const { inside, depth } = one;
+    if (typeof inside !== "object" || inside === null) continue;
+    if (depth >= DEEPEST)
+      throw fail(
+        "ATTUNE_REQUEST",
+        `Expected JSON of at most ${DEEPEST} objects and arrays inside each other.`,
+      );
+    if (Object.hasOwn(inside, "__proto__"))
+      throw fail("ATTUNE_REQUEST", 'Expected names of fields but received "__proto__".', {
+        details: { field: "__proto__" },
+      });
+    for (const child of Array.isArray(inside) ? inside : Object.values(inside))
+      if (typeof child === "object" && child !== null) rest.push({ inside: child, depth: depth + 1 });
   }
 }
 

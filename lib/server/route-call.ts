@@ -2,10 +2,15 @@
 
 import { z } from "zod";
 import { fail } from "../errors/index.js";
+import { isPlainText } from "../feedback/index.js";
 import type { RouteCall } from "./route.js";
 
 /** Of ids and names that people write. */
-export const shortName = z.string().min(1).max(200);
+export const shortName = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine(isPlainText, "expected one line without control characters");
 export const MEBIBYTE = 2 ** 20;
 
 /** The person behind a token. @throws ATTUNE_AUTH for a token that stands for nobody */

@@ -17,7 +17,12 @@ export interface RouteCall<Body, Query> {
   readonly headers: Headers;
   readonly signal: AbortSignal;
   readonly now: number;
+  /** Webhooks may lead into the own network. */
+  readonly allowPrivate: boolean;
 }
+
+/** What is answered: JSON, 204 without a body, rows line by line, or a stream of events. */
+export type Answers = z.ZodType | "nothing" | "lines" | "events";
 
 export interface Route<Body = unknown, Query = unknown> {
   readonly method: "get" | "post" | "put";
@@ -31,6 +36,10 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly mostBytes?: number;
   /** False: it needs no project. */
   readonly ofProject?: boolean;
+  /** For the OpenAPI document, and for tests, which hold it against what is answered; absent: JSON of some form. */
+  readonly answers?: Answers;
+  /** 204 may be answered too. */
+  readonly orNothing?: boolean;
   /** What is answered: JSON, 204 for undefined and null, or an answer of its own. */
   handle(call: RouteCall<Body, Query>): Promise<unknown>;
 }

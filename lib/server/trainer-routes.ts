@@ -13,6 +13,7 @@ export const trainerRoutes: readonly Route[] = [
     path: "/v1/items",
     roles: ["trainer", "owner"],
     summary: "Add items; those whose externalId is known are reported, not added",
+    answers: z.object({ items: z.array(z.object({ item: z.string(), duplicate: z.boolean() })) }),
     mostBytes: 16 * MEBIBYTE,
     body: z.strictObject({ items: z.array(itemInput).min(1).max(10_000) }),
     handle: ({ store, project, body }) => store.write(project, "addItems", body),
@@ -22,6 +23,7 @@ export const trainerRoutes: readonly Route[] = [
     path: "/v1/priorities",
     roles: ["trainer", "owner"],
     summary: "Say what is worth asking: higher is asked sooner",
+    answers: "nothing",
     body: z.strictObject({
       priorities: z
         .array(z.tuple([name, z.number()]))
@@ -35,6 +37,7 @@ export const trainerRoutes: readonly Route[] = [
     path: "/v1/policies",
     roles: ["trainer", "owner"],
     summary: "Register a policy before its answers arrive",
+    answers: z.object({ number: z.int() }),
     body: z.strictObject({ policy: name, model: name, checkpoint: name.optional() }),
     handle: ({ store, project, body: { checkpoint, ...rest } }) =>
       store.write(project, "registerPolicy", {
@@ -47,6 +50,7 @@ export const trainerRoutes: readonly Route[] = [
     path: "/v1/export",
     roles: ["trainer", "owner"],
     summary: "Rows for training, one JSON object on each line",
+    answers: "lines",
     query: z.object({
       kind: z.enum(exportKinds),
       split: z.enum(["train", "valid", "test"]).optional(),
@@ -72,10 +76,13 @@ export const trainerRoutes: readonly Route[] = [
     path: "/v1/events",
     roles: ["trainer", "owner"],
     summary: "What happens, as server-sent events; resumes behind Last-Event-ID",
+    answers: "events",
     query: z.object({ after: z.coerce.number().int().min(0).default(0) }),
     async handle({ store, project, query, headers, signal }) {
-      const last = Number(headers.get("last-event-id") ?? Number.NaN);
-      return eventStream({ store, project, after: Number.isInteger(last) ? last : query.after, signal });
+      const last = headers.get("last-event-id") ?? "";
+      // Browsers send what was the last `id`, which is none of ours after a page of another service.
+      const after = /^\d{1,15}$/.test(last) ? Number(last) : query.after;
+      return eventStream({ store, project, after, signal });
     },
   }),
 ];

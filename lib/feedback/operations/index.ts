@@ -1,6 +1,8 @@
 // Everything that changes a store, by name: both databases run the same. Each is all or nothing.
 // Must not know databases.
 
+import { fail } from "../../errors/index.js";
+import { isStorable } from "../plain-text.js";
 import { capture } from "./capture.js";
 import { OperationContext, type OperationResources } from "./context.js";
 import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
@@ -57,6 +59,7 @@ export interface OperationCall<Name extends OperationName = OperationName> {
 
 /** Inside a transaction, which ends otherwise. */
 export async function runOperation(resources: OperationResources, call: OperationCall): Promise<unknown> {
+  requireStorable(call.input);
   const context = new OperationContext(resources, call.project);
   // The names tie each input to its operation where calls are made.
   const run = operations[call.name] as (
@@ -65,6 +68,16 @@ export async function runOperation(resources: OperationResources, call: Operatio
     resources: OperationResources,
   ) => Promise<unknown>;
   return run(context, call.input, resources);
+}
+
+/** Ids, names and notes: both databases keep them or neither. Contents are kept as JSON, whatever is in them. */
+function requireStorable(input: object): void {
+  for (const [field, value] of Object.entries(input)) {
+    if (typeof value !== "string" || isStorable(value)) continue;
+    throw fail("ATTUNE_DATA", `${field}: expected text without NUL and without halves of characters.`, {
+      details: { field },
+    });
+  }
 }
 
 export type { Capture, Captured } from "./capture.js";

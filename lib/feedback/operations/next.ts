@@ -5,6 +5,7 @@ import { fail } from "../../errors/index.js";
 import { chooseItem } from "../choose-item.js";
 import type { Ask, FeedbackContent } from "../judgement.js";
 import type { OpenItems } from "../open-items.js";
+import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt, shuffled } from "../random-numbers.js";
 import type { Purpose } from "../states.js";
 import type { KnownProject } from "../store/known-project.js";
@@ -51,7 +52,7 @@ export async function next(
     item: chosen.item,
     annotator,
     purpose: chosen.purpose,
-    until: context.now + project.read.leaseMinutes * MINUTE,
+    until: leaseEnd(context, project.read),
     shown: chosen.shown,
     propensity: chosen.propensity,
     available: chosen.available,
@@ -74,9 +75,14 @@ export async function renew(
       "ATTUNE_LEASE",
       `Expected an open lease but this one is ${state === "leased" ? "expired" : state}.`,
     );
-  const renewed = context.now + read.leaseMinutes * MINUTE;
+  const renewed = leaseEnd(context, read);
   await context.append("assignment.renewed", annotator, { assignment: lease, until: renewed });
   return { until: renewed };
+}
+
+/** Whole milliseconds: one of the databases keeps nothing else. */
+function leaseEnd({ now }: OperationContext, { leaseMinutes }: ProjectSettings): number {
+  return now + Math.round(leaseMinutes * MINUTE);
 }
 
 async function knownAnnotator(context: OperationContext, annotator: string): Promise<AnnotatorsTable> {

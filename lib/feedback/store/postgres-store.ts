@@ -8,6 +8,7 @@ import { type OperationCall, runOperation } from "../operations/index.js";
 import { rebuild } from "./event-log.js";
 import { migrate } from "./migrations.js";
 import { OpenItemsCache } from "./open-items-cache.js";
+import { CHANNEL, PostgresListening } from "./postgres-listening.js";
 import type { FeedbackStore, StoreOptions } from "./store.js";
 import type { Database, FeedbackTables } from "./tables.js";
 
@@ -43,7 +44,10 @@ export async function openPostgresStore({
   const database = new Kysely<FeedbackTables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await migrate(database);
-    const listening = await listen(pg, url);
+    const listening = new PostgresListening({
+      connection: () => new pg.default.Client({ connectionString: url }),
+    });
+    await listening.begin();
     return new PostgresStore(database, listening, clock);
   } catch (error) {
     await database.destroy();
@@ -64,26 +68,6 @@ async function loadPg(): Promise<Pg> {
   }
 }
 
-const CHANNEL = "attune_feedback";
-
-interface Listening {
-  readonly listeners: Set<(project: string) => void>;
-  end(): Promise<void>;
-}
-
-/** What other processes have written is heard of, too. */
-async function listen(pg: Pg, url: string): Promise<Listening> {
-  const client = new pg.default.Client({ connectionString: url });
-  const listeners = new Set<(project: string) => void>();
-  client.on("error", () => undefined);
-  client.on("notification", ({ payload = "" }) => {
-    for (const listener of listeners) listener(payload);
-  });
-  await client.connect();
-  await client.query(`listen ${CHANNEL}`);
-  return { listeners, end: () => client.end() };
-}
-
 class PostgresStore implements FeedbackStore {
   readonly kind = "postgres";
   private readonly cache = new OpenItemsCache();
@@ -91,7 +75,7 @@ class PostgresStore implements FeedbackStore {
 
   constructor(
     readonly reading: Database,
-    private readonly listening: Listening,
+    private readonly listening: PostgresListening,
     private readonly clock: () => number,
   ) {}
 
@@ -101,6 +85,8 @@ class PostgresStore implements FeedbackStore {
       const result = await this.reading.transaction().execute(async (writing) => {
         try {
           const now = Math.floor(this.clock());
+          // Before anything is read: what is decided of a project's state is decided by one at a time.
+          await sql`select seq from sequences where project = ${project} for update`.execute(writing);
           const done = await runOperation({ writing, now, id: randomUUID, cache: this.cache }, call);
           await sql`select pg_notify(${CHANNEL}, ${project})`.execute(writing);
           return done;
@@ -132,7 +118,6 @@ class PostgresStore implements FeedbackStore {
 
   close(): Promise<void> {
     this.closing ??= (async () => {
-      this.listening.listeners.clear();
       await this.listening.end();
       await this.reading.destroy();
     })();
