@@ -142,7 +142,7 @@ export class OpenItems {
       case "item.added": {
         const { item, number, promptHash, unsafe, priority, slots, state = "open" } = event.body;
         const fresh = { state, taken: 0, gold: false } as const;
-        this.add({ item, number, promptHash, unsafe, priority, slots, ...fresh });
+        if (state === "open") this.add({ item, number, promptHash, unsafe, priority, slots, ...fresh });
         break;
       }
       case "item.changed":
