@@ -176,7 +176,10 @@ class Log {
 
   /** Looks like a random UUID: a database's trees meet ids in no order. */
   private id(): string {
-    const word = () => this.below(2 ** 32).toString(16).padStart(8, "0");
+    const word = () =>
+      this.below(2 ** 32)
+        .toString(16)
+        .padStart(8, "0");
     const [a, b, c, d] = [word(), word(), word(), word()];
     return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${d}`;
   }

@@ -2,7 +2,12 @@
 // Must not measure.
 
 import { join } from "node:path";
-import { type FeedbackStore, makeToken, type ProjectSettingsInput, type Role } from "../../lib/feedback/index.js";
+import {
+  type FeedbackStore,
+  makeToken,
+  type ProjectSettingsInput,
+  type Role,
+} from "../../lib/feedback/index.js";
 import { openEmbeddedDatabase } from "../../lib/feedback/store/embedded-database.js";
 import { openFeedbackStore } from "../../lib/feedback/store/open-store.js";
 import { type Filled, fillStore } from "./fill-store.js";

@@ -1,11 +1,11 @@
 // Who is asked what next: a share of leases uniformly over open items, the others by priority; the probability of what was
-// chosen is found exactly and stored. Pure: draws and what a person has seen are handed in.
+// chosen is found exactly and stored. Pure: draws are handed in.
 
 import type { OpenItem, OpenItems } from "./open-items.js";
 
 export interface ChooseItem {
   readonly open: OpenItems;
-  readonly seen: ReadonlySet<string>;
+  readonly annotator: string;
   /** Share of uniform draws. */
   readonly random: number;
   /** False: the person has had as many unsafe items today as one should. */
@@ -34,7 +34,7 @@ export function chooseItem(options: ChooseItem): ChosenItem | undefined {
   const available = open.freeItems().size - barred.size;
   if (available <= 0) return undefined;
   const uniformly = draw() < random;
-  const item = uniformly ? uniformItem(options, barred, available) : weightedItem(options, barred);
+  const item = uniformly ? uniformItem(options, barred) : weightedItem(options, barred);
   const weight = weightOfOpen(open, barred, barredWeight);
   const share = weight > 0 ? open.weightOf(item) / weight : 1 / available;
   return {
@@ -57,31 +57,22 @@ function weightOfOpen(open: OpenItems, barred: ReadonlySet<OpenItem>, barredWeig
   return sum;
 }
 
-/** Open items that are not for this person. */
-function barredItems({ open, seen, unsafeToo }: ChooseItem): ReadonlySet<OpenItem> {
-  const free = open.freeItems();
-  const barred = new Set<OpenItem>();
-  // The smaller of both sets is walked through.
-  if (seen.size < free.size) {
-    for (const name of seen) {
-      const item = open.get(name);
-      if (item !== undefined && free.has(item)) barred.add(item);
-    }
-  } else {
-    for (const item of free) if (seen.has(item.item)) barred.add(item);
-  }
-  if (!unsafeToo) for (const item of free) if (item.unsafe) barred.add(item);
-  return barred;
+/** Open items that are not for this person: what they have had. */
+function barredItems({ open, annotator, unsafeToo }: ChooseItem): ReadonlySet<OpenItem> {
+  const barred = open.barredFor(annotator);
+  return unsafeToo || open.unsafe.size === 0 ? barred : new Set([...barred, ...open.unsafe]);
 }
 
-function uniformItem({ open, draw }: ChooseItem, barred: ReadonlySet<OpenItem>, available: number): OpenItem {
-  let place = Math.floor(draw() * available);
-  for (const item of open.freeItems()) {
-    if (barred.has(item)) continue;
-    if (place === 0) return item;
-    place -= 1;
+function uniformItem({ open, draw }: ChooseItem, barred: ReadonlySet<OpenItem>): OpenItem {
+  const free = open.freeItems();
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const item = open.evenItemAt(draw());
+    if (item !== undefined && free.has(item) && !barred.has(item)) return item;
   }
-  throw new Error("an item is open to the person");
+  const left = [...free].filter((item) => !barred.has(item));
+  const item = left[Math.floor(draw() * left.length)];
+  if (item === undefined) throw new Error("an item is open to the person");
+  return item;
 }
 
 function weightedItem({ open, draw }: ChooseItem, barred: ReadonlySet<OpenItem>): OpenItem {

@@ -56,9 +56,16 @@ export interface EventBodies {
     readonly available: number;
     readonly random: boolean;
     readonly guidelines: number;
+    /** The item is marked unsafe: of those one person gets so many a day. */
+    readonly unsafe?: boolean;
   };
   "assignment.renewed": { readonly assignment: string; readonly until: number };
-  "assignment.expired": { readonly assignment: string; readonly item: string; readonly takes: number };
+  "assignment.expired": {
+    readonly assignment: string;
+    readonly item: string;
+    readonly annotator: string;
+    readonly takes: number;
+  };
   "assignment.skipped": {
     readonly assignment: string;
     readonly item: string;

@@ -40,9 +40,16 @@ export async function ownWork({ reading, project, annotator }: Own, now: number)
     .where("project", "=", project)
     .where("annotator", "=", annotator)
     .where("withdrawn", "=", 0);
-  const counted = own.select((e) => e.fn.countAll<number>().as("count"));
-  const all = await counted.executeTakeFirstOrThrow();
-  const today = await counted.where("created", ">=", now - DAY).executeTakeFirstOrThrow();
+  const all = await reading
+    .selectFrom("annotators")
+    .select("judgement_count")
+    .where("project", "=", project)
+    .where("annotator", "=", annotator)
+    .executeTakeFirst();
+  const today = await own
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("created", ">=", now - DAY)
+    .executeTakeFirstOrThrow();
   const row = await reading
     .selectFrom("projects")
     .select("settings")
@@ -51,7 +58,7 @@ export async function ownWork({ reading, project, annotator }: Own, now: number)
   const { undo } = projectSettings.parse(JSON.parse(row?.settings ?? "{}"));
   const last = await own.select(["judgement", "created"]).orderBy("seq", "desc").limit(undo).execute();
   return {
-    judgements: Number(all.count),
+    judgements: Number(all?.judgement_count ?? 0),
     today: Number(today.count),
     last: last.map(({ judgement, created }) => ({ judgement, created: Number(created) })),
   };

@@ -1,9 +1,10 @@
 // Calls of whoever wants to know how it goes: progress, agreement, ratings, people. Must not know HTTP's details.
 
 import { z } from "zod";
-import { measureAgreement, peopleFacts, progressOf, rateModels, styleTerms } from "../feedback/index.js";
+import { styleTerms } from "../feedback/index.js";
 import { type Route, route } from "./route.js";
 
+const MINUTE = 60_000;
 const draws = z.coerce.number().int().min(100).max(10_000).default(1000);
 
 export const readerRoutes: readonly Route[] = [
@@ -12,7 +13,8 @@ export const readerRoutes: readonly Route[] = [
     path: "/v1/progress",
     roles: ["reader", "trainer", "owner"],
     summary: "Items by state, judgements, and how many came lately",
-    handle: ({ store, project, now }) => progressOf(store.reading, project, now),
+    // By the minute, so that who asks often is answered from what is known.
+    handle: ({ store, project, now }) => store.measure(project, "progress", { now: now - (now % MINUTE) }),
   }),
   route({
     method: "get",
@@ -21,7 +23,7 @@ export const readerRoutes: readonly Route[] = [
     summary: "How far people agree beyond chance, with intervals",
     query: z.object({ draws }),
     handle: ({ store, project, query }) =>
-      measureAgreement({ reading: store.reading, project, seed: 0, draws: query.draws }),
+      store.measure(project, "agreement", { seed: 0, draws: query.draws }),
   }),
   route({
     method: "get",
@@ -37,7 +39,7 @@ export const readerRoutes: readonly Route[] = [
         .transform((text) => text.split(",").filter((part) => part !== ""))
         .pipe(z.array(z.enum(styleTerms))),
     }),
-    handle: ({ store, project, query }) => rateModels({ reading: store.reading, project, seed: 0, ...query }),
+    handle: ({ store, project, query }) => store.measure(project, "ratings", { seed: 0, ...query }),
   }),
   route({
     method: "get",
@@ -45,10 +47,10 @@ export const readerRoutes: readonly Route[] = [
     roles: ["reader", "owner"],
     summary: "What is known of each annotator; names are for owners",
     async handle({ store, project, caller }) {
-      const { people, sides } = await peopleFacts(store.reading, project);
+      const { people, gamma } = await store.measure(project, "people", {});
       const named = caller.role === "owner";
       return {
-        gamma: sides.gamma,
+        gamma,
         annotators: people.map(({ annotator, name: called, ...facts }, i) =>
           named ? { annotator, name: called, ...facts } : { annotator: `annotator ${i + 1}`, ...facts },
         ),

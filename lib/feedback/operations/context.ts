@@ -4,7 +4,7 @@
 import { fail } from "../../errors/index.js";
 import type { EventBodies, EventType, FeedbackEvent } from "../event.js";
 import type { OpenItems } from "../open-items.js";
-import { projectSettings } from "../project-settings.js";
+import { type ProjectSettings, projectSettings } from "../project-settings.js";
 import { append, appendAll, holdLog, type NewEvent, unknownProject } from "../store/event-log.js";
 import type { KnownProject } from "../store/known-project.js";
 import type { OpenItemsCache } from "../store/open-items-cache.js";
@@ -20,6 +20,8 @@ export interface OperationResources {
 /** One call's hold on one project. */
 export class OperationContext {
   private items: OpenItems | undefined;
+  private held: number | undefined;
+  private row: KnownProject | undefined;
 
   constructor(
     private readonly resources: OperationResources,
@@ -36,9 +38,21 @@ export class OperationContext {
     return this.resources.id();
   }
 
-  /** Up to date, and nobody else changes the project until the transaction ends. */
+  /**
+   * Nobody else changes the project until the transaction ends: first of all that an operation does, so that what it reads
+   * stays so. The last event's `seq`.
+   */
+  async hold(): Promise<number> {
+    this.held ??= await holdLog(this.writing, this.project);
+    return this.held;
+  }
+
+  /** Up to date. Holds the project. */
   async open(): Promise<OpenItems> {
-    this.items ??= await this.resources.cache.locked(this.writing, await this.knownProject());
+    if (this.items === undefined) {
+      const project = await this.knownProject();
+      this.items = await this.resources.cache.upTo(this.writing, project, await this.hold());
+    }
     return this.items;
   }
 
@@ -50,6 +64,7 @@ export class OperationContext {
     const event = await append({ ...this.resources, project: this.project }, type, actor, body);
     // An index that was not asked for catches up by the log.
     this.items?.follow(event as FeedbackEvent);
+    this.held = event.seq;
     return event;
   }
 
@@ -57,23 +72,25 @@ export class OperationContext {
   async appendAll(events: readonly NewEvent[]): Promise<readonly FeedbackEvent[]> {
     const written = await appendAll({ ...this.resources, project: this.project }, events);
     for (const event of written) this.items?.follow(event);
+    this.held = written.at(-1)?.seq ?? this.held;
     return written;
   }
 
-  /** Nobody else changes the project until the transaction ends; for what needs no open items. */
-  async hold(): Promise<void> {
-    await holdLog(this.writing, this.project);
+  /** As it was when the operation began. Holds the project. @throws ATTUNE_NOT_FOUND */
+  async knownProject(): Promise<KnownProject> {
+    this.row ??= await this.readProject();
+    return this.row;
   }
 
-  /** @throws ATTUNE_NOT_FOUND */
-  async knownProject(): Promise<KnownProject> {
+  private async readProject(): Promise<KnownProject> {
+    await this.hold();
     const row = await this.writing
       .selectFrom("projects")
       .selectAll()
       .where("project", "=", this.project)
       .executeTakeFirst();
     if (row === undefined) throw unknownProject(this.project);
-    return { ...row, read: projectSettings.parse(JSON.parse(row.settings)) };
+    return { ...row, read: settingsOf(row.settings) };
   }
 
   /** @throws ATTUNE_NOT_FOUND */
@@ -103,4 +120,17 @@ export class OperationContext {
       throw fail("ATTUNE_LEASE", "Expected a lease of your own but it was given to somebody else.");
     return { ...row, until: Number(row.until), created: Number(row.created) };
   }
+}
+
+/** Of the projects that are worked on: every call needs them. */
+const MOST_SETTINGS = 100;
+const settings = new Map<string, ProjectSettings>();
+
+function settingsOf(text: string): ProjectSettings {
+  const known = settings.get(text);
+  if (known !== undefined) return known;
+  const read = projectSettings.parse(JSON.parse(text));
+  if (settings.size >= MOST_SETTINGS) settings.clear();
+  settings.set(text, read);
+  return read;
 }

@@ -122,8 +122,8 @@ export async function closeItem(
   context: OperationContext,
   { item }: { readonly item: string },
 ): Promise<void> {
-  const { state } = await context.knownItem(item);
   await context.open();
+  const { state } = await context.knownItem(item);
   if (state !== "closed") await context.append("item.closed", "owner", { item });
 }
 
@@ -134,8 +134,8 @@ export interface SetGold {
 }
 
 export async function setGold(context: OperationContext, { item, right }: SetGold): Promise<void> {
-  const row = await context.knownItem(item);
   await context.open();
+  const row = await context.knownItem(item);
   if (right !== null) checkJudgement(right, askedItem(row));
   await context.append("gold.set", "owner", { item, right });
 }

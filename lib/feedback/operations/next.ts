@@ -1,6 +1,7 @@
 // Gives a person the next item to judge, for a while: a hidden check now and then, else what chooseItem says.
 // Two people never hold an item's last slot: slots are counted while nobody else can change the project.
 
+import { sql } from "kysely";
 import { fail } from "../../errors/index.js";
 import { chooseItem } from "../choose-item.js";
 import type { Ask, FeedbackContent } from "../judgement.js";
@@ -41,11 +42,12 @@ export async function next(
   const project = await context.knownProject();
   const person = await knownAnnotator(context, annotator);
   const open = await context.open();
-  await endLeases(context, open);
+  await endLeases(context);
   const held = await heldLease(context, annotator);
   if (held !== undefined) return leaseOf(context, held);
   const chosen = await choose({ context, open, project, person });
   if (chosen === undefined) return null;
+  const unsafe = open.get(chosen.item)?.unsafe ?? false;
   const assignment = context.id();
   await context.append("assignment.leased", annotator, {
     assignment,
@@ -58,6 +60,7 @@ export async function next(
     available: chosen.available,
     random: chosen.random,
     guidelines: project.guidelines,
+    ...(unsafe ? { unsafe } : {}),
   });
   return leaseOf(context, assignment);
 }
@@ -97,7 +100,7 @@ async function knownAnnotator(context: OperationContext, annotator: string): Pro
 }
 
 /** Whoever does not come back leaves the slot to others. */
-async function endLeases(context: OperationContext, open: OpenItems): Promise<void> {
+async function endLeases(context: OperationContext): Promise<void> {
   const over = await context.writing
     .selectFrom("assignments")
     .select(["assignment", "item", "annotator", "purpose"])
@@ -108,12 +111,8 @@ async function endLeases(context: OperationContext, open: OpenItems): Promise<vo
     .limit(MOST_EXPIRED)
     .execute();
   for (const { assignment, item, annotator, purpose } of over) {
-    await context.append("assignment.expired", "service", {
-      assignment,
-      item,
-      takes: purpose === "work" ? -1 : 0,
-    });
-    open.forget(annotator, item);
+    const takes = purpose === "work" ? -1 : 0;
+    await context.append("assignment.expired", "service", { assignment, item, annotator, takes });
   }
 }
 
@@ -174,19 +173,20 @@ interface Choosing {
 async function choose(choosing: Choosing): Promise<Choice | undefined> {
   const { open, project, person } = choosing;
   const { seed, gold, repeat, random } = project.read;
-  const { leases, seen, unsafe } = await historyOf(choosing);
-  const at = { seed, row: person.number, column: leases };
+  const { annotator, number: row, lease_count: leases } = person;
+  const at = { seed, row, column: leases };
   const draw = numbersAt({ ...at, stream: "select" });
   const check = numbersAt({ ...at, stream: "gold" });
   const kind = check();
   if (kind < gold) {
-    const known = goldFor(open, seen, check);
+    const known = goldFor(open, annotator, check);
     if (known !== undefined) return hidden(known, "gold", await sidesOf(choosing, known, leases));
   } else if (kind < gold + repeat) {
     const again = await repeatFor(choosing, check);
     if (again !== undefined) return hidden(again.item, "repeat", [...again.shown].reverse());
   }
-  const chosen = chooseItem({ open, seen, random, draw, unsafeToo: unsafe < project.read.unsafePerDay });
+  const unsafeToo = await mayHaveUnsafe(choosing);
+  const chosen = chooseItem({ open, annotator, random, draw, unsafeToo });
   if (chosen === undefined) return undefined;
   const { item, ...rest } = chosen;
   return { ...rest, item: item.item, purpose: "work", shown: await sidesOf(choosing, item.item, leases) };
@@ -196,38 +196,26 @@ function hidden(item: string, purpose: Purpose, shown: readonly number[]): Choic
   return { item, purpose, shown, propensity: 1, available: 1, random: false };
 }
 
-/** Leases that the person has had, the items among them, and how many unsafe ones in the last day. */
-async function historyOf({ context, open, person }: Choosing) {
-  const { writing, project, now } = context;
-  const own = writing
-    .selectFrom("assignments as a")
-    .where("a.project", "=", project)
-    .where("a.annotator", "=", person.annotator);
-  const { count } = await own.select((e) => e.fn.countAll<number>().as("count")).executeTakeFirstOrThrow();
-  let seen = open.seen(person.annotator);
-  if (seen === undefined) {
-    const rows = await own
-      .select("a.item")
-      .where("a.state", "in", ["leased", "submitted", "skipped"])
-      .execute();
-    seen = open.remember(
-      person.annotator,
-      rows.map(({ item }) => item),
-    );
-  }
-  const { unsafe } = await own
-    .innerJoin("items as i", (join) =>
-      join.onRef("i.project", "=", "a.project").onRef("i.item", "=", "a.item"),
-    )
-    .select((e) => e.fn.countAll<number>().as("unsafe"))
-    .where("a.created", ">", now - DAY)
-    .where("i.unsafe", "=", 1)
-    .executeTakeFirstOrThrow();
-  return { leases: Number(count), seen, unsafe: Number(unsafe) };
+/** Whether the person has had fewer unsafe items in the last day than one should. */
+async function mayHaveUnsafe({ context, open, project, person }: Choosing): Promise<boolean> {
+  // Where there are none nobody has to count.
+  if (open.unsafe.size === 0) return true;
+  const { unsafePerDay } = project.read;
+  const had = await context.writing
+    .selectFrom("assignments")
+    .select("assignment")
+    .where("project", "=", context.project)
+    .where("annotator", "=", person.annotator)
+    // As the index says it, which holds those alone.
+    .where("unsafe", "=", sql.lit(1))
+    .where("created", ">", context.now - DAY)
+    .limit(unsafePerDay)
+    .execute();
+  return had.length < unsafePerDay;
 }
 
-function goldFor(open: OpenItems, seen: ReadonlySet<string>, draw: () => number): string | undefined {
-  const left = [...open.gold].filter(({ item }) => !seen.has(item));
+function goldFor(open: OpenItems, annotator: string, draw: () => number): string | undefined {
+  const left = [...open.gold].filter(({ seenBy }) => seenBy?.has(annotator) !== true);
   return left[Math.floor(draw() * left.length)]?.item;
 }
 

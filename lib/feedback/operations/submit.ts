@@ -33,9 +33,10 @@ export interface Submitted {
  * somebody else's, ATTUNE_JUDGEMENT for what is no answer
  */
 export async function submit(context: OperationContext, submission: Submission): Promise<Submitted> {
+  // Of two calls of one key the second waits here and then finds what the first one was answered.
+  await context.open();
   const earlier = await replyOf(context, submission);
   if (earlier !== undefined) return earlier;
-  await context.open();
   const assignment = await context.knownAssignment(submission.lease, submission.annotator);
   if (assignment.state !== "leased" && assignment.state !== "expired")
     throw fail(
@@ -70,9 +71,9 @@ export interface Revision extends Omit<Submission, "lease"> {
 
 /** Says something else instead: a new judgement, and the old one is withdrawn. */
 export async function revise(context: OperationContext, revision: Revision): Promise<Submitted> {
+  await context.open();
   const earlier = await replyOf(context, revision);
   if (earlier !== undefined) return earlier;
-  await context.open();
   const old = await ownJudgement(context, revision.judgement, revision.annotator);
   const assignment = await context.knownAssignment(old.assignment, revision.annotator);
   const item = await context.knownItem(old.item);
@@ -113,7 +114,7 @@ export async function undo(
   { judgement, annotator }: { readonly judgement: string; readonly annotator: string },
 ): Promise<void> {
   const { read } = await context.knownProject();
-  const open = await context.open();
+  await context.open();
   const old = await ownJudgement(context, judgement, annotator);
   const item = await context.knownItem(old.item);
   if (item.state === "closed") throw closed();
@@ -133,7 +134,6 @@ export async function undo(
     takes: old.purpose === "work" && old.counts === 1 ? -1 : 0,
     exported: await wasExported(context, judgement),
   });
-  open.forget(annotator, old.item);
   if (old.purpose === "work") await settle(context, old.item);
 }
 

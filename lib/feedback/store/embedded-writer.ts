@@ -11,6 +11,7 @@ import { rebuild } from "./event-log.js";
 import { migrate } from "./migrations.js";
 import { OpenItemsCache } from "./open-items-cache.js";
 import type { Database, Writing } from "./tables.js";
+import { OPENED, type ThreadAnswer } from "./thread-calls.js";
 
 export interface WriterStart {
   readonly feedbackStore: string;
@@ -22,16 +23,11 @@ export type WriterRequest =
   | { readonly id: number; readonly kind: "rebuild" }
   | { readonly id: number; readonly kind: "close" };
 
-export interface WriterAnswer {
-  readonly id: number;
-  readonly result?: unknown;
-  readonly error?: SentError;
+interface WriterAnswer extends ThreadAnswer {
   /** Nothing can be written any more. */
   readonly stopped?: boolean;
 }
 
-/** Of the answer that says that the store is open. */
-export const OPENED = 0;
 /** Calls in one transaction: more would make the first of them wait. */
 const MOST_TOGETHER = 256;
 

@@ -99,8 +99,8 @@ async function advance(writing: Writing, { project, now, by }: Advance) {
   return { seq: Number(place.seq), time: Number(place.time) };
 }
 
-/** Nobody else appends to the project until the transaction ends. */
-export async function holdLog(writing: Writing, project: string): Promise<void> {
+/** Nobody else appends to the project until the transaction ends. Its last `seq`. @throws ATTUNE_NOT_FOUND */
+export async function holdLog(writing: Writing, project: string): Promise<number> {
   const place = await writing
     .updateTable("sequences")
     .set((e) => ({ seq: e.ref("seq") }))
@@ -108,6 +108,7 @@ export async function holdLog(writing: Writing, project: string): Promise<void> 
     .returning("seq")
     .executeTakeFirst();
   if (place === undefined) throw unknownProject(project);
+  return Number(place.seq);
 }
 
 /** Writes events that are there already, with their numbers, and nothing of what they change. */

@@ -48,17 +48,8 @@ export function effectsOf(event: FeedbackEvent): readonly Effect[] {
         project({ set: { guidelines: version } }),
       ];
     }
-    case "annotator.added": {
-      const { annotator, number, name, group = null } = event.body;
-      return [
-        {
-          kind: "insert",
-          table: "annotators",
-          row: { annotator, number, name, declared_group: group, created: time },
-        },
-        project({ add: { annotator_count: 1 } }),
-      ];
-    }
+    case "annotator.added":
+      return [addedAnnotator(event), project({ add: { annotator_count: 1 } })];
     case "annotator.changed": {
       const { annotator, name, group = null } = event.body;
       return [
@@ -134,6 +125,7 @@ function effectsOfWork(event: WorkEvent): readonly Effect[] {
         { kind: "update", table: "judgements", key: [body.judgement], set: { withdrawn: 1 } },
         ...(replaced ? [] : [assignment(body.assignment, { state: "withdrawn" })]),
         item(body.item, { add: { taken: body.takes, judged: body.takes } }),
+        annotatorRow(event.actor, { judgement_count: -1 }),
       ];
     }
   }
@@ -186,6 +178,22 @@ function addedItem({ body, time }: FeedbackEvent<"item.added">): Effect {
   };
 }
 
+function addedAnnotator({ body, time }: FeedbackEvent<"annotator.added">): Effect {
+  const { annotator, number, name, group = null } = body;
+  return {
+    kind: "insert",
+    table: "annotators",
+    row: {
+      ...{ annotator, number, name, declared_group: group, created: time },
+      ...{ lease_count: 0, judgement_count: 0 },
+    },
+  };
+}
+
+function annotatorRow(key: string, add: Partial<Record<keyof Row<"annotators">, number>>): Effect {
+  return { kind: "update", table: "annotators", key: [key], set: {}, add };
+}
+
 function leased({ body, time }: FeedbackEvent<"assignment.leased">): readonly Effect[] {
   const row: Row<"assignments"> = {
     assignment: body.assignment,
@@ -200,10 +208,15 @@ function leased({ body, time }: FeedbackEvent<"assignment.leased">): readonly Ef
     available: body.available,
     random: body.random ? 1 : 0,
     guidelines: body.guidelines,
+    unsafe: body.unsafe === true ? 1 : 0,
   };
   // Hidden checks take no slot: they are asked over and above.
   const takes = body.purpose === "work" ? [item(body.item, { add: { taken: 1 } })] : [];
-  return [{ kind: "insert", table: "assignments", row }, ...takes];
+  return [
+    { kind: "insert", table: "assignments", row },
+    ...takes,
+    annotatorRow(body.annotator, { lease_count: 1 }),
+  ];
 }
 
 function skipped({ body, time }: FeedbackEvent<"assignment.skipped">): readonly Effect[] {
@@ -246,6 +259,7 @@ function judged({ body, seq, time }: FeedbackEvent<"judgement.created">): readon
       },
     },
     assignment(body.assignment, { state: "submitted" }),
+    annotatorRow(body.annotator, { judgement_count: 1 }),
     ...(body.purpose === "work" && body.counts
       ? [item(body.item, { add: { taken: body.takes, judged: 1 } })]
       : []),
@@ -257,7 +271,7 @@ function imported({ body, seq, time }: FeedbackEvent<"judgement.imported">): rea
   const created = body.judgedAt ?? time;
   const own = { assignment: name, item: of, annotator, purpose, created };
   const shown = JSON.stringify(body.shown);
-  const drawn = { propensity: 1, available: 1, random: 0, guidelines: 0 };
+  const drawn = { propensity: 1, available: 1, random: 0, guidelines: 0, unsafe: 0 };
   const said = { given: JSON.stringify(body.values), counts: 1, withdrawn: 0 };
   return [
     {
@@ -271,6 +285,7 @@ function imported({ body, seq, time }: FeedbackEvent<"judgement.imported">): rea
       row: { ...own, judgement, seq, ...said, active_ms: body.activeMs, keys_used: 0 },
     },
     item(of, { add: { taken: takes, judged: takes } }),
+    annotatorRow(annotator, { judgement_count: 1 }),
   ];
 }
 

@@ -1,7 +1,7 @@
 // How the tables came to be, step by step; both databases take the same steps. A step that was released is never changed.
 // Must not read rows.
 
-import { type Kysely, type Migration, Migrator } from "kysely";
+import { type Kysely, type Migration, Migrator, sql } from "kysely";
 import { fail, reasonOf } from "../../errors/index.js";
 import type { Database } from "./tables.js";
 
@@ -84,6 +84,8 @@ async function createProjectTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("name", "text", (c) => c.notNull())
     .addColumn("declared_group", "text")
     .addColumn("created", "bigint", (c) => c.notNull())
+    .addColumn("lease_count", "bigint", (c) => c.notNull())
+    .addColumn("judgement_count", "bigint", (c) => c.notNull())
     .addPrimaryKeyConstraint("annotators_key", ["project", "annotator"])
     .execute();
   await schema
@@ -122,6 +124,11 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .addPrimaryKeyConstraint("items_key", ["project", "item"])
     .execute();
   await createItemIndexes(schema);
+  await createAssignmentTable(schema);
+  await createJudgementTables(schema);
+}
+
+async function createAssignmentTable(schema: Kysely<never>["schema"]): Promise<void> {
   await schema
     .createTable("assignments")
     .addColumn("project", "text", (c) => c.notNull())
@@ -137,6 +144,7 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("available", "integer", (c) => c.notNull())
     .addColumn("random", "integer", (c) => c.notNull())
     .addColumn("guidelines", "integer", (c) => c.notNull())
+    .addColumn("unsafe", "integer", (c) => c.notNull())
     .addPrimaryKeyConstraint("assignments_key", ["project", "assignment"])
     .execute();
   await schema
@@ -149,8 +157,13 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .on("assignments")
     .columns(["project", "state", "until"])
     .execute();
+  await schema
+    .createIndex("assignments_of_unsafe_items")
+    .on("assignments")
+    .columns(["project", "annotator", "created"])
+    .where(sql.ref("unsafe"), "=", sql.lit(1))
+    .execute();
   await schema.createIndex("assignments_by_item").on("assignments").columns(["project", "item"]).execute();
-  await createJudgementTables(schema);
 }
 
 async function createItemIndexes(schema: Kysely<never>["schema"]): Promise<void> {
@@ -162,6 +175,13 @@ async function createItemIndexes(schema: Kysely<never>["schema"]): Promise<void>
     .execute();
   await schema.createIndex("items_by_state").on("items").columns(["project", "state", "number"]).execute();
   await schema.createIndex("items_by_number").on("items").columns(["project", "number"]).execute();
+  await schema.createIndex("items_by_prompt").on("items").columns(["project", "prompt_hash"]).execute();
+  await schema
+    .createIndex("items_with_gold")
+    .on("items")
+    .columns(["project"])
+    .where("gold" as never, "is not", null)
+    .execute();
 }
 
 async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<void> {
@@ -189,6 +209,11 @@ async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<v
     .createIndex("judgements_by_annotator")
     .on("judgements")
     .columns(["project", "annotator", "seq"])
+    .execute();
+  await schema
+    .createIndex("judgements_by_time")
+    .on("judgements")
+    .columns(["project", "annotator", "created"])
     .execute();
   await schema
     .createTable("skips")

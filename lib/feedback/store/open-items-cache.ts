@@ -1,13 +1,15 @@
 // The open items of each project, read once and kept up with the log; another process may have written meanwhile.
 // Must not change anything.
 
-import { OpenItems } from "../open-items.js";
-import { readEvents, unknownProject } from "./event-log.js";
+import { type OpenItem, OpenItems } from "../open-items.js";
+import { readEvents } from "./event-log.js";
 import type { KnownProject } from "./known-project.js";
-import type { Writing } from "./tables.js";
+import type { ItemsTable, Writing } from "./tables.js";
 
 /** Events that are followed rather than reading all items again. */
 const MOST_BEHIND = 5_000;
+/** Names in one query. */
+const AT_ONCE = 500;
 
 export class OpenItemsCache {
   private readonly projects = new Map<string, OpenItems>();
@@ -17,65 +19,114 @@ export class OpenItemsCache {
     this.projects.delete(project);
   }
 
-  /** Holds the project's log until the transaction ends. */
-  async locked(writing: Writing, { project, read }: KnownProject): Promise<OpenItems> {
-    const place = await writing
-      .updateTable("sequences")
-      .set((e) => ({ seq: e.ref("seq") }))
-      .where("project", "=", project)
-      .returning("seq")
-      .executeTakeFirst();
-    if (place === undefined) throw unknownProject(project);
-    const seq = Number(place.seq);
+  /** `seq`: of the log's last event, which nobody adds to until the transaction ends. */
+  async upTo(writing: Writing, { project, read }: KnownProject, seq: number): Promise<OpenItems> {
     const known = this.projects.get(project);
-    const fits = known?.temperature === read.temperature;
-    if (known !== undefined && fits && known.seq <= seq && seq - known.seq <= MOST_BEHIND) {
+    const near = known !== undefined && known.seq <= seq && seq - known.seq <= MOST_BEHIND;
+    if (near && known.temperature === read.temperature) {
       while (known.seq < seq) {
         const events = await readEvents(writing, { project, after: known.seq, most: MOST_BEHIND });
         if (events.length === 0) break;
         for (const event of events) known.follow(event);
       }
+      await readAgain(writing, project, known);
+      await readAsked(writing, project, known);
       return known;
     }
-    const open = await this.load(writing, project, read.temperature, seq);
+    const open = new OpenItems(read.temperature, seq);
+    await readOpen(writing, project, open);
     this.projects.set(project, open);
     return open;
   }
+}
 
-  private async load(
-    writing: Writing,
-    project: string,
-    temperature: number,
-    seq: number,
-  ): Promise<OpenItems> {
-    const open = new OpenItems(temperature, seq);
+/** What is settled is not read: most of a project that has run for long. */
+async function readOpen(writing: Writing, project: string, open: OpenItems): Promise<void> {
+  const items = itemsOf(writing, project);
+  for (const row of await items.where("state", "=", "open").execute()) open.add(openItem(row));
+  const gold = items.where("gold", "is not", null).where("state", "in", ["enough", "disputed"]);
+  for (const row of await gold.execute()) open.add(openItem(row));
+  const asked = await writing
+    .selectFrom("items")
+    .select((e) => ["prompt_hash", e.fn.sum<number>("taken").as("asked")])
+    .where("project", "=", project)
+    .where("prompt_hash", "in", (e) =>
+      e.selectFrom("items").select("prompt_hash").where("project", "=", project).where("state", "=", "open"),
+    )
+    .groupBy("prompt_hash")
+    .execute();
+  for (const row of asked) open.setAsked(row.prompt_hash, Number(row.asked));
+  open.unreadPrompts.clear();
+  const seen = seenOf(writing, project);
+  const ofOpen = await seen
+    .where("item", "in", (e) =>
+      e.selectFrom("items").select("item").where("project", "=", project).where("state", "=", "open"),
+    )
+    .execute();
+  for (const { annotator, item } of ofOpen) open.see(annotator, item);
+  for (const some of inPieces([...open.gold].map(({ item }) => item)))
+    for (const { annotator, item } of await seen.where("item", "in", some).execute())
+      open.see(annotator, item);
+}
+
+/** Items that are open again. */
+async function readAgain(writing: Writing, project: string, open: OpenItems): Promise<void> {
+  for (const some of inPieces([...open.unreadItems])) {
+    const rows = await itemsOf(writing, project).where("item", "in", some).execute();
+    for (const row of rows) if (row.state !== "closed") open.add(openItem(row));
+    const seen = await seenOf(writing, project).where("item", "in", some).execute();
+    for (const { annotator, item } of seen) open.see(annotator, item);
+  }
+  open.unreadItems.clear();
+}
+
+async function readAsked(writing: Writing, project: string, open: OpenItems): Promise<void> {
+  for (const some of inPieces([...open.unreadPrompts])) {
     const rows = await writing
       .selectFrom("items")
-      .select(["item", "number", "prompt_hash", "unsafe", "state", "priority", "slots", "taken", "gold"])
+      .select((e) => ["prompt_hash", e.fn.sum<number>("taken").as("asked")])
       .where("project", "=", project)
-      .where("state", "!=", "closed")
-      .execute();
-    for (const row of rows)
-      open.add({
-        item: row.item,
-        number: Number(row.number),
-        promptHash: row.prompt_hash,
-        unsafe: row.unsafe === 1,
-        state: row.state,
-        priority: row.priority,
-        slots: row.slots,
-        taken: row.taken,
-        gold: row.gold !== null,
-      });
-    const closed = await writing
-      .selectFrom("items")
-      .select((e) => ["prompt_hash", e.fn.sum<number>("taken").as("taken")])
-      .where("project", "=", project)
-      .where("state", "=", "closed")
-      .where("taken", ">", 0)
+      .where("prompt_hash", "in", some)
       .groupBy("prompt_hash")
       .execute();
-    for (const { prompt_hash, taken } of closed) open.asked(prompt_hash, Number(taken));
-    return open;
+    for (const row of rows) open.setAsked(row.prompt_hash, Number(row.asked));
   }
+  open.unreadPrompts.clear();
+}
+
+function itemsOf(writing: Writing, project: string) {
+  return writing
+    .selectFrom("items")
+    .select(["item", "number", "prompt_hash", "unsafe", "state", "priority", "slots", "taken", "gold"])
+    .where("project", "=", project);
+}
+
+/** Who has, or has had, which item. */
+function seenOf(writing: Writing, project: string) {
+  return writing
+    .selectFrom("assignments")
+    .select(["annotator", "item"])
+    .where("project", "=", project)
+    .where("state", "in", ["leased", "submitted", "skipped"]);
+}
+
+type ItemRow = Pick<
+  ItemsTable,
+  "item" | "number" | "prompt_hash" | "unsafe" | "state" | "priority" | "slots" | "taken" | "gold"
+>;
+
+function openItem({ number, prompt_hash, unsafe, gold, ...row }: ItemRow): OpenItem {
+  return {
+    ...row,
+    number: Number(number),
+    promptHash: prompt_hash,
+    unsafe: unsafe === 1,
+    gold: gold !== null,
+  };
+}
+
+function inPieces(names: readonly string[]): (readonly string[])[] {
+  const pieces: (readonly string[])[] = [];
+  for (let from = 0; from < names.length; from += AT_ONCE) pieces.push(names.slice(from, from + AT_ONCE));
+  return pieces;
 }

@@ -2,15 +2,17 @@
 // of its row. Must not decide what is written.
 
 import { randomUUID } from "node:crypto";
-import { Kysely, PostgresDialect, sql } from "kysely";
+import { sql } from "kysely";
 import { AttuneError, fail, reasonOf } from "../../errors/index.js";
 import { type OperationCall, runOperation } from "../operations/index.js";
 import { rebuild } from "./event-log.js";
+import { Measuring } from "./measuring.js";
 import { migrate } from "./migrations.js";
 import { OpenItemsCache } from "./open-items-cache.js";
+import { loadPg, openPostgresDatabase } from "./postgres-database.js";
 import { CHANNEL, PostgresListening } from "./postgres-listening.js";
 import type { FeedbackStore, StoreOptions } from "./store.js";
-import type { Database, FeedbackTables } from "./tables.js";
+import type { Database } from "./tables.js";
 
 export interface PostgresStoreOptions extends StoreOptions {
   /** postgres://user:password@host/database */
@@ -19,50 +21,25 @@ export interface PostgresStoreOptions extends StoreOptions {
   readonly connections?: number;
 }
 
-type Pg = typeof import("pg");
-
 /** @throws ATTUNE_STORE where it cannot be reached, or the package `pg` is not installed */
 export async function openPostgresStore({
   url,
   connections = 10,
   clock = Date.now,
 }: PostgresStoreOptions): Promise<FeedbackStore> {
-  const pg = await loadPg();
-  const pool = new pg.default.Pool({
-    connectionString: url,
-    max: connections,
-    // Whole numbers of 64 bits come as texts; all of ours are below 2^53.
-    types: {
-      getTypeParser: ((oid: number, format: "text" | "binary") =>
-        oid === pg.default.types.builtins.INT8
-          ? Number
-          : pg.default.types.getTypeParser(oid, format as "text")) as never,
-    },
-  });
-  // A connection that is lost while nobody uses it is made again.
-  pool.on("error", () => undefined);
-  const database = new Kysely<FeedbackTables>({ dialect: new PostgresDialect({ pool }) });
+  const database = await openPostgresDatabase({ url, connections });
   try {
     await migrate(database);
+    const pg = await loadPg();
     const listening = new PostgresListening({
       connection: () => new pg.default.Client({ connectionString: url }),
     });
     await listening.begin();
-    return new PostgresStore(database, listening, clock);
+    return new PostgresStore(database, listening, new Measuring({ reading: database, place: url }), clock);
   } catch (error) {
     await database.destroy();
     if (error instanceof AttuneError) throw error;
     throw fail("ATTUNE_STORE", `Expected to open the store in PostgreSQL but ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-async function loadPg(): Promise<Pg> {
-  try {
-    return await import("pg");
-  } catch (error) {
-    throw fail("ATTUNE_STORE", "Expected the package pg for a store in PostgreSQL. Install it: npm i pg", {
       cause: error,
     });
   }
@@ -76,6 +53,7 @@ class PostgresStore implements FeedbackStore {
   constructor(
     readonly reading: Database,
     private readonly listening: PostgresListening,
+    private readonly measuring: Measuring,
     private readonly clock: () => number,
   ) {}
 
@@ -103,6 +81,8 @@ class PostgresStore implements FeedbackStore {
     }
   };
 
+  measure: FeedbackStore["measure"] = (project, name, input) => this.measuring.of(project, name, input);
+
   watch(listener: (project: string) => void): () => void {
     this.listening.listeners.add(listener);
     return () => this.listening.listeners.delete(listener);
@@ -118,6 +98,7 @@ class PostgresStore implements FeedbackStore {
 
   close(): Promise<void> {
     this.closing ??= (async () => {
+      await this.measuring.close();
       await this.listening.end();
       await this.reading.destroy();
     })();

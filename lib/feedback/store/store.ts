@@ -1,5 +1,6 @@
 // What both databases are to the service. Types only.
 
+import type { MeasureInput, MeasureName, MeasureOutput } from "../measures.js";
 import type { OperationInput, OperationName, OperationOutput } from "../operations/index.js";
 import type { Database } from "./tables.js";
 
@@ -16,6 +17,12 @@ export interface FeedbackStore {
   ): Promise<OperationOutput<Name>>;
   /** For queries. */
   readonly reading: Database;
+  /** Finds something out about a whole project, on a thread of its own; kept until something happens in the project. */
+  measure<Name extends MeasureName>(
+    project: string,
+    name: Name,
+    input: MeasureInput<Name>,
+  ): Promise<MeasureOutput<Name>>;
   /** `listener` hears that a project may have new events; what ends it is its result. */
   watch(listener: (project: string) => void): () => void;
   /** A copy of the whole store as it is at one moment, while it is in use; embedded stores only. */

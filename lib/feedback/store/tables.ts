@@ -90,6 +90,8 @@ export interface AssignmentsTable {
   /** Drawn uniformly, not by priority. */
   random: number;
   guidelines: number;
+  /** Of the item; those that a person has had lately are counted. */
+  unsafe: number;
 }
 
 export interface JudgementsTable {
@@ -129,6 +131,9 @@ export interface AnnotatorsTable {
   /** Declared by themselves or the owner; consensus is also given by group. */
   declared_group: string | null;
   created: number;
+  /** Leases ever given, which name the place in their random streams; judgements that were not taken back. */
+  lease_count: number;
+  judgement_count: number;
 }
 
 export interface PoliciesTable {
