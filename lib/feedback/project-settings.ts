@@ -41,7 +41,12 @@ export const projectSettings = z.strictObject({
     .describe("share of leases that are drawn uniformly; ratings and agreement use them"),
   selector: z.enum(selectors).default("random").describe("what is asked first, behind the random share"),
   temperature: z.number().min(1e-3).max(1e6).default(1).describe("of the softmax over priorities"),
-  leaseMinutes: z.number().min(0.1).max(10_080).default(10).describe("an item is held for somebody, longer while they work at it"),
+  leaseMinutes: z
+    .number()
+    .min(0.1)
+    .max(10_080)
+    .default(10)
+    .describe("an item is held for somebody, longer while they work at it"),
   undo: z.int().min(0).max(1000).default(20).describe("own judgements that may be taken back"),
   unsafePerDay: z.int().min(0).max(1_000_000).default(50).describe("items marked unsafe, for one person"),
   maxLag: z
