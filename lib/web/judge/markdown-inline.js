@@ -3,6 +3,7 @@
 
 const DEEPEST = 6;
 const LONGEST_LINK = 2000;
+const LONGEST_LABEL = 500;
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 const WORD = /[\p{L}\p{N}]/u;
 const kinds = { "**": "strong", __: "strong", "~~": "strike", "*": "emphasis", _: "emphasis" };
@@ -77,9 +78,10 @@ function readLink(reading, at) {
   const image = text[at] === "!" && text[at + 1] === "[";
   if (text[at] !== "[" && !image) return undefined;
   const open = image ? at + 1 : at;
-  const close = closingBracket(text, open, "[", "]");
+  if (!isAhead(reading, "](", open)) return undefined;
+  const close = closingBracket({ text, open, most: LONGEST_LABEL }, "[", "]");
   if (close === undefined || text[close + 1] !== "(") return undefined;
-  const end = closingBracket(text, close + 1, "(", ")");
+  const end = closingBracket({ text, open: close + 1, most: LONGEST_LINK }, "(", ")");
   if (end === undefined) return undefined;
   // A title in quotes is dropped.
   const [href = ""] = text
@@ -93,9 +95,15 @@ function readLink(reading, at) {
   return end + 1;
 }
 
-function closingBracket(text, open, opening, closing) {
+/** Once it is not, it is not for the rest of the text either. */
+function isAhead({ text, failed }, mark, from) {
+  if (!failed.has(mark) && text.indexOf(mark, from) < 0) failed.add(mark);
+  return !failed.has(mark);
+}
+
+function closingBracket({ text, open, most }, opening, closing) {
   let level = 0;
-  for (let at = open; at < Math.min(text.length, open + LONGEST_LINK); at++) {
+  for (let at = open; at < Math.min(text.length, open + most); at++) {
     if (text[at] === "\\") at += 1;
     else if (text[at] === opening) level += 1;
     else if (text[at] === closing) {

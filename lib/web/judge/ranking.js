@@ -13,19 +13,7 @@ export function rankingQuestion({ top, previews, changed }) {
   let tiers = [];
   let held;
   const cards = previews.map((preview, answer) => rankingCard({ preview, answer, count, act, drop }));
-  const placed = make("ol", { class: "tiers", "aria-label": "Places, the best first" });
-  const tray = make("div", { class: "tray", role: "group", "aria-label": "Without a place" });
-  const element = make(
-    "section",
-    { class: "ranking", "aria-label": "Ranking" },
-    make("h2", { text: top === undefined ? "Put them in order" : `Place the best ${needed}` }),
-    make("p", {
-      class: "hint",
-      text: "Drag the cards, or press the answers' numbers, the best first. ↑ and ↓ move the last one: half a step makes a tie.",
-    }),
-    placed,
-    tray,
-  );
+  const { element, placed, tray } = rankingBoard({ top, needed });
   show();
 
   function act(answer, what) {
@@ -39,7 +27,7 @@ export function rankingQuestion({ top, previews, changed }) {
     else {
       held = answer;
       show();
-      announce(`${placeInWords(answer)}. Move it with the arrow keys.`);
+      announce(`${placeInWords(tiers, answer, count)}. Move it with the arrow keys.`);
     }
   }
   function drop(answer, target) {
@@ -51,36 +39,12 @@ export function rankingQuestion({ top, previews, changed }) {
     tiers = to;
     held = tierOf(to, answer) === undefined ? undefined : answer;
     show();
-    announce(placeInWords(answer));
+    announce(placeInWords(tiers, answer, count));
     changed();
-  }
-  function placeInWords(answer) {
-    const name = capital(answerName(answer, count));
-    const tier = tierOf(tiers, answer);
-    if (tier === undefined) return `${name} has no place`;
-    const equals = tiers[tier].filter((one) => one !== answer).map((one) => answerName(one, count));
-    return `${name}: place ${tier + 1}${equals.length > 0 ? `, tied with ${equals.join(", ")}` : ""}`;
   }
   function show() {
     const focused = document.activeElement;
-    placed.replaceChildren(
-      ...tiers.map((tier, i) =>
-        make(
-          "li",
-          {
-            class: "tier",
-            "data-with": tier[0],
-            "aria-label": `Place ${i + 1}${tier.length > 1 ? ", tied" : ""}`,
-          },
-          make("span", {
-            class: "place",
-            text: `${i + 1}${tier.length > 1 ? " =" : ""}`,
-            "aria-hidden": "true",
-          }),
-          make("div", { class: "tier-cards" }, ...tier.map((answer) => cards[answer].element)),
-        ),
-      ),
-    );
+    placed.replaceChildren(...tiers.map((tier, i) => tierNode(tier, i, cards)));
     const left = cards.filter((_, answer) => tierOf(tiers, answer) === undefined);
     tray.replaceChildren(...left.map((card) => card.element));
     toggle(tray, "data-empty", left.length === 0);
@@ -121,6 +85,41 @@ export function rankingQuestion({ top, previews, changed }) {
       return true;
     },
   };
+}
+
+function placeInWords(tiers, answer, count) {
+  const name = capital(answerName(answer, count));
+  const tier = tierOf(tiers, answer);
+  if (tier === undefined) return `${name} has no place`;
+  const equals = tiers[tier].filter((one) => one !== answer).map((one) => answerName(one, count));
+  return `${name}: place ${tier + 1}${equals.length > 0 ? `, tied with ${equals.join(", ")}` : ""}`;
+}
+
+function tierNode(tier, i, cards) {
+  const tied = tier.length > 1;
+  return make(
+    "li",
+    { class: "tier", "aria-label": `Place ${i + 1}${tied ? ", tied" : ""}` },
+    make("span", { class: "place", text: `${i + 1}${tied ? " =" : ""}`, "aria-hidden": "true" }),
+    make("div", { class: "tier-cards" }, ...tier.map((answer) => cards[answer].element)),
+  );
+}
+
+function rankingBoard({ top, needed }) {
+  const placed = make("ol", { class: "tiers", "aria-label": "Places, the best first" });
+  const tray = make("div", { class: "tray", role: "group", "aria-label": "Without a place" });
+  const element = make(
+    "section",
+    { class: "ranking", "aria-label": "Ranking" },
+    make("h2", { text: top === undefined ? "Put them in order" : `Place the best ${needed}` }),
+    make("p", {
+      class: "hint",
+      text: "Drag the cards, or press the answers' numbers, the best first. ↑ and ↓ move the last one: half a step makes a tie.",
+    }),
+    placed,
+    tray,
+  );
+  return { element, placed, tray };
 }
 
 function rankingCard({ preview, answer, count, act, drop }) {

@@ -50,11 +50,7 @@ export function spanQuestion({ tags, texts, needed, changed }) {
     start: unitsBefore(texts[answer], start),
     end: unitsBefore(texts[answer], end),
   });
-  function quote(mark) {
-    const { start, end } = units(mark);
-    const whole = texts[mark.answer].slice(start, end);
-    return whole.length > LONGEST_QUOTE ? `${whole.slice(0, LONGEST_QUOTE)}…` : whole;
-  }
+  const quote = (mark) => shortened(texts[mark.answer].slice(units(mark).start, units(mark).end));
   function remove(mark) {
     marks = marks.filter((one) => one !== mark);
     show();
@@ -67,15 +63,7 @@ export function spanQuestion({ tags, texts, needed, changed }) {
       list.replaceChildren(
         ...marks
           .filter((mark) => mark.answer === answer)
-          .map((mark) =>
-            make(
-              "li",
-              {},
-              make("strong", { text: mark.tag }),
-              make("q", { dir: "auto" }, ...textNodes(quote(mark))),
-              button({ label: "Remove", run: () => remove(mark) }),
-            ),
-          ),
+          .map((mark) => markNode({ tag: mark.tag, quoted: quote(mark), remove: () => remove(mark) })),
       );
     if (globalThis.CSS?.highlights === undefined) return;
     CSS.highlights.set(
@@ -88,20 +76,7 @@ export function spanQuestion({ tags, texts, needed, changed }) {
     takesDigits: true,
     /** In place of what is rendered. */
     answerView: (answer) => fields[answer].element,
-    under: (answer) =>
-      make(
-        "div",
-        { class: "spans" },
-        make(
-          "div",
-          { class: "row", role: "group", "aria-label": "Mark what is chosen as" },
-          make("span", { class: "hint", text: "Mark what is chosen as" }),
-          ...tags.map((tag, i) =>
-            button({ label: tag, key: i < 9 ? String(i + 1) : undefined, run: () => add(tag) }),
-          ),
-        ),
-        lists[answer],
-      ),
+    under: (answer) => make("div", { class: "spans" }, tagRow(tags, add), lists[answer]),
     keys: [
       ["Shift + arrows", "choose a stretch, in an answer's text"],
       ["1 – 9", "mark it with that tag"],
@@ -126,4 +101,29 @@ export function spanQuestion({ tags, texts, needed, changed }) {
       globalThis.CSS?.highlights?.delete(HIGHLIGHT);
     },
   };
+}
+
+function shortened(text) {
+  return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
+}
+
+function tagRow(tags, add) {
+  return make(
+    "div",
+    { class: "row", role: "group", "aria-label": "Mark what is chosen as" },
+    make("span", { class: "hint", text: "Mark what is chosen as" }),
+    ...tags.map((tag, i) =>
+      button({ label: tag, key: i < 9 ? String(i + 1) : undefined, run: () => add(tag) }),
+    ),
+  );
+}
+
+function markNode({ tag, quoted, remove }) {
+  return make(
+    "li",
+    {},
+    make("strong", { text: tag }),
+    make("q", { dir: "auto" }, ...textNodes(quoted)),
+    button({ label: "Remove", run: remove }),
+  );
 }
