@@ -70,14 +70,14 @@ export function activeChoice({ seed, selector, votes }: ActiveChoice): Measured 
       ...{ item: `item-${number}`, number, promptHash: `prompt-${number}`, unsafe: false, state: "open" },
       ...{ priority: 0, slots: 1, taken: 0, gold: false },
     });
-  const seen = new Set<string>();
+  const annotator = "rater";
   const asked: { readonly pair: Pair; readonly label: number }[] = [];
   const chance = drawsOf(seed, 1);
   while (asked.length < votes) {
     if (asked.length > 0 && asked.length % BATCH === 0) prioritise(open, pool, asked, selector, seed);
-    const chosen = chooseItem({ open, seen, random: 0.2, draw: chance, unsafeToo: true });
+    const chosen = chooseItem({ open, annotator, random: 0.2, draw: chance, unsafeToo: true });
     if (chosen === undefined) throw new Error("the pool is larger than the votes");
-    seen.add(chosen.item.item);
+    open.see(annotator, chosen.item.item);
     const { number } = chosen.item;
     const rated = rater.judge({
       prompt: "",

@@ -211,7 +211,7 @@ async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<v
     .columns(["project", "annotator", "seq"])
     .execute();
   await schema
-    .createIndex("judgements_by_time")
+    .createIndex("judgements_by_annotator_time")
     .on("judgements")
     .columns(["project", "annotator", "created"])
     .execute();
