@@ -4,7 +4,7 @@
 
 import { join } from "node:path";
 import { createEngine, dpo, type Model, sft } from "attune";
-import { openFeedbackStore, simulatedRater, startLoop } from "../lib/feedback/index.js";
+import { openFeedbackStore, simulatedRater, startLoop } from "attune/feedback";
 import {
   shopDemonstrations,
   shopPrompts,
@@ -17,7 +17,7 @@ const folder = process.argv[2] ?? "runs/example-11";
 const seed = Number(process.argv[3] ?? 0);
 const project = "shop";
 const rounds = 3;
-const votesPerRound = 150;
+const votesPerRound = 240;
 const generation = { maxNewTokens: 48, batchSize: 128 };
 
 // Stands in for your model: a tiny one that imitates clerks, who are not all good ones. Rates of a real model are lower.
@@ -26,8 +26,8 @@ const start = join(folder, "sft", "model");
 await writeTinyModel({ folder: join(folder, "random"), seed, tokens: "words" });
 await using clerk = await engine.loadModel(join(folder, "random"));
 const imitation = { batchSize: 16, learningRate: 3e-3, logEvery: 50, seed, model: clerk };
-await sft({ ...imitation, data: shopTexts({ seed, count: 400 }), output: join(folder, "texts") }).result;
-const demonstrations = shopDemonstrations({ seed, count: 800 });
+await sft({ ...imitation, data: shopTexts({ seed, count: 800 }), output: join(folder, "texts") }).result;
+const demonstrations = shopDemonstrations({ seed, count: 1200 });
 await sft({ ...imitation, data: demonstrations, epochs: 3, output: join(folder, "sft") }).result;
 
 /** Every policy is a folder. */
@@ -86,7 +86,7 @@ const textOf = (content: unknown) => String((content as readonly { content: stri
 const loop = startLoop({
   ...{ store, project, prompts, kinds: ["preference"], first: { model: "clerk", place: start } },
   // Each round begins at the first policy again, on all judgements: going on from the last one would forget.
-  settings: { trainAfter: 100, queue: votesPerRound, restart: true, seed },
+  settings: { trainAfter: 150, queue: votesPerRound, restart: true, seed },
   generate: async ({ prompts: some, policy, answers, seed: drawn }) => {
     const model = await modelAt(policy.place);
     const all = await model.complete([...some].map(String), { ...generation, samples: answers, seed: drawn });
@@ -113,7 +113,7 @@ const loop = startLoop({
     }));
     const output = join(folder, `round-${round}`);
     await using model = await engine.loadModel(from.place);
-    const settings = { batchSize: 16, epochs: 3, learningRate: 8e-4, beta: 0.1, logEvery: 50, seed };
+    const settings = { batchSize: 16, epochs: 3, learningRate: 1e-3, beta: 0.1, logEvery: 50, seed };
     const result = await dpo({ ...settings, model, data, output, signal }).result;
     return { model: `clerk-${round}`, place: result.model };
   },

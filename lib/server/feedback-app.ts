@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import { getCookie } from "hono/cookie";
 import type { z } from "zod";
 import { fail } from "../errors/index.js";
-import { type Caller, type FeedbackStore, TokenCheck } from "../feedback/index.js";
+import { type Caller, type FeedbackStore, type LoopStatus, TokenCheck } from "../feedback/index.js";
 import { feedbackRoutes } from "./feedback-routes.js";
 import { errorResponse, type LoggedError, loggedError } from "./http-error.js";
 import { refuseBrokenNames } from "./names.js";
@@ -33,6 +33,8 @@ export interface FeedbackAppOptions extends SiteOptions {
   readonly pages?: boolean;
   /** Webhooks may lead to http and to the own network. Default false. Of WebhookSender too. */
   readonly allowPrivateWebhooks?: boolean;
+  /** Of a project's live loop; undefined: it has none. */
+  readonly loopStatus?: (project: string) => LoopStatus | undefined;
   /** Told what failed inside, without texts of people or tokens. */
   readonly onError?: (error: LoggedError) => void;
 }
@@ -54,6 +56,7 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
     limit: new RateLimit({ perMinute: callsPerMinute, clock }),
     site: siteOf(options),
     allowPrivate: options.allowPrivateWebhooks ?? false,
+    loopStatus: options.loopStatus,
   };
   const known = new Set(hosts.map((host) => host.toLowerCase()));
   app.use(async (context, next) => {
@@ -107,6 +110,7 @@ interface Serving {
   readonly limit: RateLimit;
   readonly site: Site;
   readonly allowPrivate: boolean;
+  readonly loopStatus: FeedbackAppOptions["loopStatus"];
 }
 
 function withHeaders(response: Response): Response {
@@ -135,6 +139,7 @@ async function answer(serving: Serving, route: Route, context: Context): Promise
     signal: request.signal,
     now: serving.clock(),
     allowPrivate: serving.allowPrivate,
+    loopStatus: serving.loopStatus,
   });
   if (result instanceof Response) return result;
   return result === undefined || result === null ? context.body(null, 204) : context.json(result);

@@ -3,6 +3,7 @@
 import { annotatorRoutes } from "./annotator-routes.js";
 import { captureRoutes } from "./capture-routes.js";
 import { dashboardRoutes } from "./dashboard-routes.js";
+import { loopRoutes } from "./loop-routes.js";
 import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
 import type { Route } from "./route.js";
@@ -17,4 +18,5 @@ export const feedbackRoutes: readonly Route[] = [
   ...readerRoutes,
   ...dashboardRoutes,
   ...webhookRoutes,
+  ...loopRoutes,
 ];

@@ -2,7 +2,7 @@
 // the list in the documentation come from it. Must not know the calls.
 
 import type { z } from "zod";
-import type { Caller, FeedbackStore, Role } from "../feedback/index.js";
+import type { Caller, FeedbackStore, LoopStatus, Role } from "../feedback/index.js";
 
 export interface RouteCall<Body, Query> {
   readonly store: FeedbackStore;
@@ -19,6 +19,8 @@ export interface RouteCall<Body, Query> {
   readonly now: number;
   /** Webhooks may lead into the own network. */
   readonly allowPrivate: boolean;
+  /** Of a project's live loop; undefined: it has none. */
+  readonly loopStatus: ((project: string) => LoopStatus | undefined) | undefined;
 }
 
 /** What is answered: JSON, 204 without a body, rows line by line, or a stream of events. */

@@ -49,7 +49,7 @@ describe("the examples", () => {
 
   it("are all tried here or in tests of their own", () => {
     const files = readdirSync(examples).filter((name) => /^\d\d-/.test(name));
-    expect(files).to.have.members([...Object.keys(promises), "05-serve-and-train.ts"]);
+    expect(files).to.have.members([...Object.keys(promises), "05-serve-and-train.ts", "11-feedback-loop.ts"]);
   });
 
   for (const [name, expected] of Object.entries(promises)) {

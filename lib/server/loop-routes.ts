@@ -1,0 +1,25 @@
+// How the live loop is: its policy, lag, rounds and how it predicted votes. Must not run it.
+
+import { fail } from "../errors/index.js";
+import type { LoopStatus } from "../feedback/index.js";
+import { type Route, route } from "./route.js";
+
+export const loopRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/v1/loop",
+    roles: ["reader", "trainer", "owner"],
+    summary: "The live loop: policy, lag, rounds, votes predicted before training on them, the last error",
+    async handle({ project, loopStatus }) {
+      const status = loopStatus?.(project);
+      if (status !== undefined) return toldStatus(status);
+      throw fail("ATTUNE_NOT_FOUND", `Expected a project with a running loop but "${project}" has none.`);
+    },
+  }),
+];
+
+/** Without the folders of this machine. */
+function toldStatus({ policy, history, ...rest }: LoopStatus) {
+  const without = <Placed extends { readonly place: string }>({ place: _, ...told }: Placed) => told;
+  return { ...rest, policy: policy === null ? null : without(policy), history: history.map(without) };
+}
