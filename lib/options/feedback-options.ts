@@ -107,6 +107,11 @@ export const feedbackServeOptions = z.strictObject({
   allowInsecure: option(z.boolean().default(false), "let others reach it without TLS; they can read tokens", {
     group: "Network",
   }),
+  allowPrivateWebhooks: option(
+    z.boolean().default(false),
+    "let webhooks tell addresses of this machine and its network, without TLS too",
+    { group: "Network" },
+  ),
   config: commandOptions.config,
   json: option(z.boolean().default(false), "print address and link as one JSON object on standard output", {
     group: "Output",

@@ -52,6 +52,36 @@ async function call(printed: Printed, path: string, body?: unknown) {
 describe("attune feedback serve", () => {
   const at = suiteFolder();
 
+  it("tells webhooks what happens", async () => {
+    let heard: (type: unknown) => void = () => undefined;
+    const told = new Promise((resolve) => {
+      heard = resolve;
+    });
+    const receiver = createServer((request, response) => {
+      let body = "";
+      request.on("data", (piece) => {
+        body += piece;
+      });
+      request.on("end", () => {
+        response.end();
+        heard([JSON.parse(body).type, /^v1=/.test(String(request.headers["attune-signature"]))]);
+      });
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+    try {
+      await serving(["--store", at("webhooks"), "--allow-private-webhooks"], async (printed) => {
+        const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+        const made = await call(printed, "/v1/webhooks", { url, types: ["item.added"] });
+        expect(made.status).to.equal(200);
+        const items = [{ prompt: "?", answers: [{ content: "a" }, { content: "b" }] }];
+        await call(printed, "/v1/items", { items });
+        expect(await told).to.deep.equal(["item.added", true]);
+      });
+    } finally {
+      receiver.close();
+    }
+  });
+
   it("makes a project with items and guidelines, lets its owner judge, and goes on where it ended", async () => {
     const [items, guidelines, store] = [at("items.jsonl"), at("guidelines.md"), at("store")];
     const item = (n: number) => ({

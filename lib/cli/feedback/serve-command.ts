@@ -5,7 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AttuneError } from "../../errors/index.js";
-import { type FeedbackStore, importRows, openFeedbackStore, type RunningLoop } from "../../feedback/index.js";
+import {
+  type FeedbackStore,
+  importRows,
+  openFeedbackStore,
+  type RunningLoop,
+  WebhookSender,
+} from "../../feedback/index.js";
 import { commandSchemas, type FeedbackServeSettings } from "../../options/index.js";
 import { type ServedFeedback, serveFeedback } from "../../server/index.js";
 import { addFlags, givenOptions } from "../flags.js";
@@ -76,7 +82,7 @@ interface Serving {
 
 async function serveStore(serving: Serving): Promise<number> {
   const { store, settings, terminal } = serving;
-  const { host, port, publicUrl, allowInsecure, demo } = settings;
+  const { host, port, publicUrl, allowInsecure, allowPrivateWebhooks, demo } = settings;
   const note = (text: string) => terminal.stderr.write(`${text}\n`);
   // Listening for Ctrl-C begins first: it may come at once.
   const ending = endOf(terminal);
@@ -84,14 +90,17 @@ async function serveStore(serving: Serving): Promise<number> {
   let people: DemoPeople | undefined;
   let loop: RunningLoop | undefined;
   let stopFollowing: () => void = () => undefined;
+  const onError = (error: unknown) => ending.failed(error, store);
+  const webhooks = new WebhookSender({ store, allowPrivate: allowPrivateWebhooks, onError });
   try {
     const { project, isNew } = await prepared(serving, note);
     served = await serveFeedback({
-      ...{ store, host, port, allowInsecure },
+      ...{ store, host, port, allowInsecure, allowPrivateWebhooks, onError },
       ...(publicUrl === undefined ? {} : { publicUrl }),
+      loopStatus: (asked) => (asked === project ? loop?.status() : undefined),
       onWarning: (text) => note(`warning: ${text}`),
-      onError: (error) => ending.failed(error, store),
     });
+    webhooks.start();
     const link = linkOf(served.url, await ownerToken(store, project));
     const { url, port: taken } = served;
     terminal.stdout.write(
@@ -110,6 +119,7 @@ async function serveStore(serving: Serving): Promise<number> {
     await people?.stop();
     await loop?.stop();
     await served?.close();
+    await webhooks.stop();
     ending.stop();
   }
 }
