@@ -10,8 +10,20 @@ export {
   type ExportKind,
   type ExportOptions,
   exportKinds,
+  exportOptions,
   exportRows,
 } from "./export-rows.js";
+export { type RecordedRows, recordedRows } from "./exports/recorded-rows.js";
+export { type WithdrawnJudgement, withdrawnJudgements } from "./exports/withdrawn.js";
+export {
+  type ImportFormat,
+  type ImportMapping,
+  type ImportOptions,
+  importFormats,
+  importOptions,
+} from "./imports/import-options.js";
+export { type ImportReport, type ImportRows, importRows } from "./imports/import-rows.js";
+export type { ImportSource } from "./imports/raw-import.js";
 export {
   type Ask,
   answer,
@@ -27,6 +39,8 @@ export {
   type SkipReason,
   skipReasons,
 } from "./judgement.js";
+export { type ExportLog, exportLog } from "./log/export-log.js";
+export { type ImportedLog, type ImportLog, importLog } from "./log/import-log.js";
 export {
   type ModelRatings,
   type RatedModel,
@@ -57,7 +71,7 @@ export {
   type SimulatedRater,
   simulatedRater,
 } from "./simulated-rater.js";
-export { readEvents } from "./store/event-log.js";
+export { lastSeq, readEvents } from "./store/event-log.js";
 export { type OpenStoreOptions, openFeedbackStore } from "./store/open-store.js";
 export type { FeedbackStore } from "./store/store.js";
 export { type Caller, makeToken, type NewToken, type Role, roles, TokenCheck } from "./tokens.js";

@@ -12,7 +12,13 @@ import {
   wilsonInterval,
 } from "../preference/index.js";
 import { meaningOf } from "./meaning.js";
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import {
+  isImported,
+  type ReadItem,
+  type ReadJudgement,
+  readItems,
+  readJudgements,
+} from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
 export interface ShareOf {
@@ -53,7 +59,7 @@ const LEAST_ACCURACY = 0.8;
 
 export async function peopleFacts(reading: Database, project: string): Promise<PeopleFacts> {
   const gathered = new GatheredPeople();
-  const purposes = ["work", "gold", "repeat"] as const;
+  const purposes = ["work", "import", "gold", "repeat"] as const;
   for await (const chunk of readJudgements(reading, { project, purposes, late: true })) {
     const items = await readItems(
       reading,
@@ -153,7 +159,8 @@ class GatheredPeople {
     if (judgement.purpose !== "repeat") this.takePair(judgement, item, facts.number);
   }
 
-  private takePair({ values, shown }: ReadJudgement, item: ReadItem, annotator: number): void {
+  private takePair(judgement: ReadJudgement, item: ReadItem, annotator: number): void {
+    const { values, shown } = judgement;
     const pair = values.find((value) => value.kind === "pair");
     if (pair?.kind !== "pair" || pair.choice === "cannot_compare") return;
     const unit = this.units.get(item.item) ?? this.units.size;
@@ -161,10 +168,12 @@ class GatheredPeople {
     const left = shown[0] === 0 ? "first" : "second";
     const right = left === "first" ? "second" : "first";
     const choice = pair.choice === "left" ? left : pair.choice === "right" ? right : "tie";
-    this.pairs.push({ unit, annotator, choice, left });
+    const sided = !isImported(judgement);
+    this.pairs.push({ unit, annotator, choice, ...(sided ? { left } : {}) });
     const known = item.gold?.find((value) => value.kind === "pair");
     if (known?.kind === "pair" && known.choice === "left") this.goldUnits.set(unit, "first");
     if (known?.kind === "pair" && known.choice === "right") this.goldUnits.set(unit, "second");
+    if (!sided) return;
     this.votes.push({
       // Each answer is an item of its own: a bias towards a side needs no models.
       first: 2 * unit + (shown[0] ?? 0),

@@ -1,14 +1,20 @@
 // All calls of the feedback service. Must not know what they do.
 
 import { annotatorRoutes } from "./annotator-routes.js";
+import { exportRoutes } from "./export-routes.js";
+import { importRoutes } from "./import-routes.js";
 import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
+import { redactionRoutes } from "./redaction-routes.js";
 import type { Route } from "./route.js";
 import { trainerRoutes } from "./trainer-routes.js";
 
 export const feedbackRoutes: readonly Route[] = [
   ...ownerRoutes,
   ...trainerRoutes,
+  ...importRoutes,
+  ...exportRoutes,
+  ...redactionRoutes,
   ...annotatorRoutes,
   ...readerRoutes,
 ];

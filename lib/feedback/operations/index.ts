@@ -7,6 +7,9 @@ import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
+import { recordExport } from "./record-export.js";
+import { redactItem, redactJudgement } from "./redact.js";
+import { restoreEvents, restoreOwn } from "./restore.js";
 import { saveDraft, skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
@@ -23,6 +26,11 @@ const operations = {
   setGold,
   prioritise,
   importItems,
+  recordExport,
+  redactItem,
+  redactJudgement,
+  restoreEvents,
+  restoreOwn,
   next,
   renew,
   submit,

@@ -126,6 +126,7 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .on("items")
     .columns(["project", "external_id"])
     .execute();
+  await schema.createIndex("items_by_prompt").on("items").columns(["project", "prompt_hash"]).execute();
   await schema.createIndex("items_by_state").on("items").columns(["project", "state"]).execute();
   await schema
     .createTable("assignments")
