@@ -45,10 +45,11 @@ export const readerRoutes: readonly Route[] = [
     roles: ["reader", "owner"],
     summary: "What is known of each annotator; names are for owners",
     async handle({ store, project, caller }) {
-      const { people, sides } = await peopleFacts(store.reading, project);
+      const { people, groups, sides } = await peopleFacts(store.reading, project);
       const named = caller.role === "owner";
       return {
         gamma: sides.gamma,
+        groups: groups.map(({ consensus: _, ...facts }) => facts),
         annotators: people.map(({ annotator, name: called, ...facts }, i) =>
           named ? { annotator, name: called, ...facts } : { annotator: `annotator ${i + 1}`, ...facts },
         ),

@@ -57,16 +57,10 @@ async function secretProject(store: FeedbackStore): Promise<{ judgement: string 
     { kind: "pair", choice: "left" },
     { kind: "comment", text: SECRET },
   ];
-  const { judgement } = await say(store, ann, leased.lease, values);
-  const revised = {
-    judgement,
-    annotator: ann,
-    values,
-    activeMs: 1,
-    keysUsed: false,
-    key: "r",
-    bodyHash: "r",
-  };
+  const sent = { annotator: ann, values, activeMs: 1, keysUsed: false };
+  const first = { ...sent, lease: leased.lease, key: "s", bodyHash: "s" };
+  const { judgement } = await store.write(PROJECT, "submit", first);
+  const revised = { ...sent, judgement, key: "r", bodyHash: "r" };
   const second = await store.write(PROJECT, "revise", revised);
   await store.write(PROJECT, "setGold", { item: "item-1", right: values });
   return second;
