@@ -36,10 +36,16 @@ export type ExportRows = ExportOptions & {
 
 type OfProject = Omit<Making, "item" | "judgements">;
 
-/** @throws ATTUNE_OPTION, ATTUNE_NOT_FOUND */
-export async function* exportRows({ reading, project, ...given }: ExportRows): AsyncGenerator<ExportedRow> {
-  const options = readOptions(given);
-  const store = { reading, project };
+/** Options are checked at once, the project at the first row. @throws ATTUNE_OPTION, ATTUNE_NOT_FOUND */
+export function exportRows({ reading, project, ...given }: ExportRows): AsyncGenerator<ExportedRow> {
+  return rowsOfProject({ reading, project }, readOptions(given));
+}
+
+async function* rowsOfProject(
+  store: { readonly reading: Database; readonly project: string },
+  options: ReadExportOptions,
+): AsyncGenerator<ExportedRow> {
+  const { reading, project } = store;
   const making: OfProject = {
     options,
     pseudonym: await pseudonymsOf(reading, project),
