@@ -126,7 +126,6 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .on("items")
     .columns(["project", "external_id"])
     .execute();
-  await schema.createIndex("items_by_prompt").on("items").columns(["project", "prompt_hash"]).execute();
   await schema.createIndex("items_by_state").on("items").columns(["project", "state"]).execute();
   await schema
     .createTable("assignments")
@@ -160,6 +159,7 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
 }
 
 async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<void> {
+  await schema.createIndex("items_by_prompt").on("items").columns(["project", "prompt_hash"]).execute();
   await schema
     .createTable("judgements")
     .addColumn("project", "text", (c) => c.notNull())
