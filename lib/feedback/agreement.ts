@@ -14,7 +14,14 @@ import type { JudgementValue } from "./judgement.js";
 import { slotsOf } from "./operations/items.js";
 import { type ProjectSettings, projectSettings } from "./project-settings.js";
 import { bootstrapWords } from "./random-numbers.js";
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import {
+  declaredGroups,
+  isImported,
+  type ReadItem,
+  type ReadJudgement,
+  readItems,
+  readJudgements,
+} from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
 export interface MeasureAgreement {
@@ -27,13 +34,20 @@ export interface MeasureAgreement {
   readonly annotators?: ReadonlySet<string>;
 }
 
-export interface Agreement extends Alpha {
-  /** pair, strength, thumb, ranking, or "rating: axis". */
-  readonly of: string;
-  readonly level: Level;
+export interface MeasuredAgreement extends Alpha {
   readonly interval: Interval;
   /** Share of pairs of judgements that say the same; never to be read without alpha: chance alone makes it large. */
   readonly percent: number;
+}
+
+export interface Agreement extends MeasuredAgreement {
+  /** pair, strength, thumb, ranking, or "rating: axis". */
+  readonly of: string;
+  readonly level: Level;
+  /** Of the values, those that were judged elsewhere: all of an item count, as nobody here asked for more of them. */
+  readonly imported: number;
+  /** Inside each declared group of annotators of whom two judged the same: all together may hide a few. */
+  readonly byGroup?: Readonly<Record<string, MeasuredAgreement>>;
   /** Of rankings: mean Kendall tau-b of two people's orders of one item. */
   readonly tau?: number;
 }
@@ -42,26 +56,60 @@ export interface Agreement extends Alpha {
 export async function measureAgreement(options: MeasureAgreement): Promise<readonly Agreement[]> {
   const { seed, draws = 1000 } = options;
   const units = await unitsOf(options);
+  const measuring = { seed, draws };
   return [...units]
-    .filter(([, { values }]) => [...values.values()].some((unit) => unit.length > 1))
+    .filter(([, { values }]) => isShared([...values.values()]))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([of, { level, values, taus }]) => {
       const all = [...values.values()];
       return {
-        of,
-        level,
-        ...krippendorffAlpha({ units: all, level }),
-        interval: alphaInterval(all, level, seed, draws),
-        percent: percentOf(all),
+        ...{ of, level, imported: all.flat().filter((said) => said.imported).length },
+        ...measured(all, level, measuring),
+        ...groupsOf(all, level, measuring),
         ...(taus.length === 0 ? {} : { tau: taus.reduce((sum, tau) => sum + tau, 0) / taus.length }),
       };
     });
 }
 
+interface Said {
+  readonly value: number;
+  readonly group: string | undefined;
+  readonly imported: boolean;
+}
+
+type SharedUnits = readonly (readonly Said[])[];
+
+interface Measuring {
+  readonly seed: number;
+  readonly draws: number;
+}
+
+function isShared(units: SharedUnits): boolean {
+  return units.some((unit) => unit.length > 1);
+}
+
+function measured(units: SharedUnits, level: Level, { seed, draws }: Measuring): MeasuredAgreement {
+  const values = units.map((unit) => unit.map(({ value }) => value));
+  return {
+    ...krippendorffAlpha({ units: values, level }),
+    interval: alphaInterval(values, level, seed, draws),
+    percent: percentOf(values),
+  };
+}
+
+function groupsOf(units: SharedUnits, level: Level, measuring: Measuring) {
+  const names = new Set(units.flat().flatMap(({ group }) => (group === undefined ? [] : [group])));
+  const found = [...names].sort().flatMap((name) => {
+    const own = units.map((unit) => unit.filter(({ group }) => group === name));
+    return isShared(own) ? [[name, measured(own, level, measuring)] as const] : [];
+  });
+  return found.length === 0 ? {} : { byGroup: Object.fromEntries(found) };
+}
+
 interface Units {
   readonly level: Level;
   /** By what was judged: the values it got. */
-  readonly values: Map<string, number[]>;
+  readonly values: Map<string, Said[]>;
   readonly taus: number[];
 }
 
@@ -72,7 +120,7 @@ async function unitsOf({ reading, project, annotators }: MeasureAgreement): Prom
     .where("project", "=", project)
     .executeTakeFirst();
   const settings = projectSettings.parse(JSON.parse(row?.settings ?? "{}"));
-  const gathered = new Gathered(settings);
+  const gathered = new Gathered(settings, await declaredGroups(reading, project));
   for await (const chunk of readJudgements(reading, { project, late: true })) {
     const items = await readItems(
       reading,
@@ -88,59 +136,76 @@ async function unitsOf({ reading, project, annotators }: MeasureAgreement): Prom
   return gathered.units;
 }
 
+type SaidBy = Omit<Said, "value">;
+
 class Gathered {
   readonly units = new Map<string, Units>();
   private readonly counts = new Map<string, number>();
   private readonly orders = new Map<string, number[][]>();
 
-  constructor(private readonly settings: ProjectSettings) {}
+  constructor(
+    private readonly settings: ProjectSettings,
+    private readonly groupOf: ReadonlyMap<string, string>,
+  ) {}
 
   take(judgement: ReadJudgement, item: ReadItem): void {
     const before = this.counts.get(item.item) ?? 0;
     this.counts.set(item.item, before + 1);
+    const imported = isImported(judgement);
     const wanted = slotsOf(item.number, this.settings);
-    if (wanted < 2 || before >= wanted) return;
-    for (const value of judgement.values) this.takeValue(value, judgement.shown, item.item);
+    if (!imported && (wanted < 2 || before >= wanted)) return;
+    const by = { group: this.groupOf.get(judgement.annotator), imported };
+    for (const value of judgement.values) this.takeValue(value, judgement.shown, item.item, by);
   }
 
-  private takeValue(value: JudgementValue, shown: readonly number[], item: string): void {
+  private takeValue(value: JudgementValue, shown: readonly number[], item: string, by: SaidBy): void {
     switch (value.kind) {
       case "pair": {
         // By answer, so that sides do not matter; every way not to prefer one is a tie.
         const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : 2;
-        this.add("pair", "nominal", item, place ?? 2);
-        if (value.strength !== undefined) this.add("strength", "ordinal", item, value.strength);
+        this.add("pair", "nominal", item, { value: place ?? 2, ...by });
+        if (value.strength !== undefined)
+          this.add("strength", "ordinal", item, { value: value.strength, ...by });
         break;
       }
       case "thumb":
-        this.add("thumb", "nominal", `${item} ${shown[value.answer]}`, value.up ? 1 : 0);
+        this.add("thumb", "nominal", `${item} ${shown[value.answer]}`, { value: value.up ? 1 : 0, ...by });
         break;
       case "rating":
-        this.add(`rating: ${value.axis}`, "ordinal", `${item} ${shown[value.answer]}`, value.value);
+        this.add(`rating: ${value.axis}`, "ordinal", `${item} ${shown[value.answer]}`, {
+          value: value.value,
+          ...by,
+        });
         break;
       case "ranking":
-        this.takeRanking(value.tiers, shown, item);
+        this.takeRanking(value.tiers, shown, item, by);
         break;
       default:
     }
   }
 
-  private add(of: string, level: Level, unit: string, value: number): Units {
-    const known = this.units.get(of) ?? { level, values: new Map<string, number[]>(), taus: [] };
+  private add(of: string, level: Level, unit: string, said: Said): Units {
+    const known = this.units.get(of) ?? { level, values: new Map<string, Said[]>(), taus: [] };
     this.units.set(of, known);
     const values = known.values.get(unit) ?? [];
     known.values.set(unit, values);
-    values.push(value);
+    values.push(said);
     return known;
   }
 
   /** Every pair that the ranking orders is a unit; orders of one item are compared two by two. */
-  private takeRanking(tiers: readonly (readonly number[])[], shown: readonly number[], item: string): void {
+  private takeRanking(
+    tiers: readonly (readonly number[])[],
+    shown: readonly number[],
+    item: string,
+    by: SaidBy,
+  ): void {
     const ranks = shown.map(() => tiers.length);
     for (const [tier, places] of tiers.entries()) for (const place of places) ranks[shown[place] ?? 0] = tier;
     for (const [a, first] of ranks.entries())
       for (const [b, second] of ranks.entries())
-        if (a < b) this.add("ranking", "nominal", `${item} ${a} ${b}`, Math.sign(first - second));
+        if (a < b)
+          this.add("ranking", "nominal", `${item} ${a} ${b}`, { value: Math.sign(first - second), ...by });
     const earlier = this.orders.get(item) ?? [];
     this.orders.set(item, earlier);
     for (const other of earlier) {

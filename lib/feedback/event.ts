@@ -117,7 +117,13 @@ export interface EventBodies {
     readonly supersededBy?: string;
   };
   /** The only thing that changes an event: what it held is gone. */
-  "payload.redacted": { readonly of: number; readonly item?: string; readonly judgement?: string };
+  "payload.redacted": {
+    readonly of: number;
+    readonly item?: string;
+    readonly judgement?: string;
+    /** The assignment that was skipped with a note. */
+    readonly skip?: string;
+  };
   "weights.fitted": { readonly reliability: Readonly<Record<string, number>> };
 }
 

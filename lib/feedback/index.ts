@@ -19,16 +19,21 @@ export {
   type ExportKind,
   type ExportOptions,
   exportKinds,
+  exportOptions,
   exportRows,
 } from "./export-rows.js";
+export { type RecordedRows, recordedRows } from "./exports/recorded-rows.js";
+export { type WithdrawnJudgement, withdrawnJudgements } from "./exports/withdrawn.js";
 export {
   formatNames as importFormatNames,
   type ImportFormat,
   type ImportMapping,
   type ImportOptions,
   importFormats,
+  importOptions,
 } from "./imports/import-options.js";
 export { type ImportReport, type ImportRows, importRows } from "./imports/import-rows.js";
+export type { ImportSource } from "./imports/raw-import.js";
 export {
   type Ask,
   answer,
@@ -53,6 +58,8 @@ export {
   type SaidOfItem,
   saidOfItem,
 } from "./list-items.js";
+export { type ExportLog, exportLog } from "./log/export-log.js";
+export { type ImportedLog, type ImportLog, importLog } from "./log/import-log.js";
 export {
   type AskedPair,
   type GenerateAnswers,
@@ -123,7 +130,7 @@ export {
   type SimulatedRater,
   simulatedRater,
 } from "./simulated-rater.js";
-export { readEvents } from "./store/event-log.js";
+export { lastSeq, readEvents } from "./store/event-log.js";
 export { type OpenStoreOptions, openFeedbackStore } from "./store/open-store.js";
 export { type ReadChunk, readChunk } from "./store/read-chunk.js";
 export type { FeedbackStore } from "./store/store.js";

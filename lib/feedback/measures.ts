@@ -3,7 +3,7 @@
 
 import { type Agreement, measureAgreement } from "./agreement.js";
 import { type ModelRatings, type RateModels, rateModels } from "./model-ratings.js";
-import { type PersonFacts, peopleFacts } from "./people.js";
+import { type GroupFacts, type PersonFacts, peopleFacts } from "./people.js";
 import { type Progress, progressOf } from "./progress.js";
 import type { Database } from "./store/tables.js";
 
@@ -21,8 +21,8 @@ export const measures = {
   progress: ({ reading, project }: Measuring, { now }: Now): Promise<Progress> =>
     progressOf(reading, project, now),
   people: async ({ reading, project }: Measuring, _: Record<string, never>): Promise<PeopleMeasure> => {
-    const { people, sides } = await peopleFacts(reading, project);
-    return { people, gamma: sides.gamma };
+    const { people, groups, sides } = await peopleFacts(reading, project);
+    return { people, gamma: sides.gamma, groups: groups.map(({ consensus: _all, ...facts }) => facts) };
   },
   ratings: (measuring: Measuring, input: Rating): Promise<ModelRatings> =>
     rateModels({ ...measuring, ...input }),
@@ -34,6 +34,8 @@ export interface PeopleMeasure {
   readonly people: readonly PersonFacts[];
   /** Log-odds by which everyone favours the left side. */
   readonly gamma: number;
+  /** Of declared groups of annotators. */
+  readonly groups: readonly Omit<GroupFacts, "consensus">[];
 }
 
 type Measures = typeof measures;

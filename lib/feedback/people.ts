@@ -5,6 +5,7 @@ import {
   type Consensus,
   consensusOf,
   fitSideBiases,
+  groupedBy,
   type Interval,
   type PairVote,
   type SideBiases,
@@ -12,7 +13,13 @@ import {
   wilsonInterval,
 } from "../preference/index.js";
 import { meaningOf } from "./meaning.js";
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import {
+  isImported,
+  type ReadItem,
+  type ReadJudgement,
+  readItems,
+  readJudgements,
+} from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
 export interface ShareOf {
@@ -41,8 +48,20 @@ export interface PersonFacts {
   readonly flagged: boolean;
 }
 
+/** Annotators who declared the same: what they say by themselves, so that no few are hidden among all. */
+export interface GroupFacts {
+  readonly group: string;
+  readonly annotators: number;
+  readonly judgements: number;
+  /** Of their votes alone. */
+  readonly consensus: Consensus;
+  /** Pairs on which they and all together prefer the same answer, of those on which both prefer one. */
+  readonly withAll: ShareOf | undefined;
+}
+
 export interface PeopleFacts {
   readonly people: readonly PersonFacts[];
+  readonly groups: readonly GroupFacts[];
   readonly consensus: Consensus;
   /** By item: the number that stands for it in the consensus. */
   readonly units: ReadonlyMap<string, number>;
@@ -95,7 +114,7 @@ export async function peopleFacts(
       flagged: gold !== undefined && gold.interval.high < LEAST_ACCURACY,
     };
   });
-  return { people, consensus, units: gathered.units, sides };
+  return { people, groups: gathered.groups(people, consensus), consensus, units: gathered.units, sides };
 }
 
 async function skipsOf(reading: Database, project: string): Promise<Map<string, number>> {
@@ -122,6 +141,7 @@ class GatheredPeople {
   private readonly pairs: PairVote[] = [];
   private readonly goldUnits = new Map<number, "first" | "second">();
   private readonly votes: Vote[] = [];
+  private bias: (annotator: number) => number = () => 0;
 
   of(annotator: string): Facts {
     const known = this.people.get(annotator) ?? {
@@ -158,7 +178,8 @@ class GatheredPeople {
     if (judgement.purpose !== "repeat") this.takePair(judgement, item, facts.number);
   }
 
-  private takePair({ values, shown }: ReadJudgement, item: ReadItem, annotator: number): void {
+  private takePair(judgement: ReadJudgement, item: ReadItem, annotator: number): void {
+    const { values, shown } = judgement;
     const pair = values.find((value) => value.kind === "pair");
     if (pair?.kind !== "pair" || pair.choice === "cannot_compare") return;
     const unit = this.units.get(item.item) ?? this.units.size;
@@ -166,10 +187,12 @@ class GatheredPeople {
     const left = shown[0] === 0 ? "first" : "second";
     const right = left === "first" ? "second" : "first";
     const choice = pair.choice === "left" ? left : pair.choice === "right" ? right : "tie";
-    this.pairs.push({ unit, annotator, choice, left });
+    const sided = !isImported(judgement);
+    this.pairs.push({ unit, annotator, choice, ...(sided ? { left } : {}) });
     const known = item.gold?.find((value) => value.kind === "pair");
     if (known?.kind === "pair" && known.choice === "left") this.goldUnits.set(unit, "first");
     if (known?.kind === "pair" && known.choice === "right") this.goldUnits.set(unit, "second");
+    if (!sided) return;
     this.votes.push({
       // Each answer is an item of its own: a bias towards a side needs no models.
       first: 2 * unit + (shown[0] ?? 0),
@@ -183,8 +206,27 @@ class GatheredPeople {
 
   fit() {
     const sides = sideBiasesOf(this.votes);
-    const bias = (annotator: number) => sides.gamma + (sides.own.get(annotator) ?? 0);
-    return { sides, consensus: consensusOf({ votes: this.pairs, gold: this.goldUnits, bias }) };
+    this.bias = (annotator) => sides.gamma + (sides.own.get(annotator) ?? 0);
+    return { sides, consensus: this.consensusAmong(this.pairs) };
+  }
+
+  /** Behind fit(). */
+  groups(people: readonly PersonFacts[], all: Consensus): readonly GroupFacts[] {
+    const groups = groupedBy(
+      people.filter(({ group }) => group !== undefined),
+      ({ group }) => group ?? "",
+    );
+    return [...groups].map(([group, members]) => {
+      const numbers = new Set(members.map(({ annotator }) => this.of(annotator).number));
+      const consensus = this.consensusAmong(this.pairs.filter(({ annotator }) => numbers.has(annotator)));
+      const judgements = members.reduce((sum, member) => sum + member.judgements, 0);
+      const withAll = shareOf(sameSides(consensus, all));
+      return { group, annotators: members.length, judgements, consensus, withAll };
+    });
+  }
+
+  private consensusAmong(votes: readonly PairVote[]): Consensus {
+    return consensusOf({ votes, gold: this.goldUnits, bias: this.bias });
   }
 }
 
@@ -198,6 +240,17 @@ function sideBiasesOf(votes: readonly Vote[]): SideBiases {
     votes: votes.map((vote) => ({ ...vote, first: 0, second: 1 })),
     priorSd: 1e-3,
   });
+}
+
+function sameSides(own: Consensus, all: Consensus) {
+  let [right, count] = [0, 0];
+  for (const [unit, label] of own.labels) {
+    const [mine, others] = [Math.sign(label - 0.5), Math.sign((all.labels.get(unit) ?? 0.5) - 0.5)];
+    if (mine === 0 || others === 0) continue;
+    count += 1;
+    if (mine === others) right += 1;
+  }
+  return { right, count };
 }
 
 function shareOf({ right, count }: { right: number; count: number }): ShareOf | undefined {

@@ -58,6 +58,20 @@ export interface ReadJudgements {
   readonly simulated?: boolean;
 }
 
+/** Groups that annotators declared, by annotator. */
+export async function declaredGroups(
+  reading: Database,
+  project: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await reading
+    .selectFrom("annotators")
+    .select(["annotator", "declared_group"])
+    .where("project", "=", project)
+    .where("declared_group", "is not", null)
+    .execute();
+  return new Map(rows.map(({ annotator, declared_group }) => [annotator, declared_group ?? ""]));
+}
+
 /** Judgements read together. */
 const CHUNK = 5_000;
 

@@ -26,6 +26,7 @@ export {
   projectionOf,
 } from "./features.js";
 export { type Fragility, type FragilityOptions, fragilityOf } from "./fragility.js";
+export { groupedBy } from "./grouped.js";
 export { type Interval, middle95, type WilsonInput, wilsonInterval } from "./intervals.js";
 export type { Judgement, Judgements } from "./judgements.js";
 export { type CohenOptions, cohenKappa, fleissKappa } from "./kappa.js";
@@ -62,5 +63,11 @@ export {
   rateItems,
   type SideBias,
 } from "./rated-items.js";
+export {
+  type RankingVote,
+  type RatedRankings,
+  type RateRankings,
+  rateRankings,
+} from "./rated-rankings.js";
 export { type FitSideBiases, fitSideBiases, type SideBiases } from "./side-bias.js";
 export type { Vote } from "./votes.js";

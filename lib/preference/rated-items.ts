@@ -135,15 +135,19 @@ function bootstrap(options: RateItems, cells: GameCells, fit: BradleyTerry): Flo
 }
 
 /** [people][prompts] the votes of a person on a prompt. */
-type PeoplesVotes = readonly (readonly (readonly number[])[])[];
+export type PeoplesVotes = readonly (readonly (readonly number[])[])[];
 
-function votesByPerson(votes: readonly Vote[]): PeoplesVotes {
+export function votesByPerson(votes: readonly Pick<Vote, "annotator" | "prompt">[]): PeoplesVotes {
   const people = groupedBy(votes.keys(), (vote) => votes[vote]?.annotator);
   return [...people.values()].map((own) => [...groupedBy(own, (vote) => votes[vote]?.prompt).values()]);
 }
 
 /** [votes] how often each is drawn: as many people as there are, and of each as many prompts as they have judged. */
-function drawVotes(people: PeoplesVotes, votes: number, draw: (below: number) => number): Float64Array {
+export function drawVotes(
+  people: PeoplesVotes,
+  votes: number,
+  draw: (below: number) => number,
+): Float64Array {
   const times = new Float64Array(votes);
   for (let person = 0; person < people.length; person++) {
     const prompts = people[draw(people.length)] ?? [];
@@ -153,13 +157,13 @@ function drawVotes(people: PeoplesVotes, votes: number, draw: (below: number) =>
   return times;
 }
 
-interface Ranked {
+export interface RankedAmong {
   readonly intervals: (item: number) => Interval;
   readonly group: Int32Array;
   readonly items: number;
 }
 
-function rankOf(item: number, { intervals, group, items }: Ranked): number {
+export function rankOf(item: number, { intervals, group, items }: RankedAmong): number {
   let rank = 1;
   for (let other = 0; other < items; other++)
     if (group[other] === group[item] && intervals(other).low > intervals(item).high) rank += 1;

@@ -126,12 +126,16 @@ async function answer(serving: Serving, route: Route, context: Context): Promise
     throw fail("ATTUNE_AUTH", text, { details: { status: 403 } });
   }
   refuseBrokenNames(context);
-  const { value, text } = await readJson(request, route.mostBytes ?? MEBIBYTE);
+  const { value, text } = await readJson(request, {
+    mostBytes: route.mostBytes ?? MEBIBYTE,
+    lines: route.lines === true,
+  });
   const result = await route.handle({
     store: serving.store,
     caller,
     project: route.ofProject === false ? "" : projectOf(caller, context.req.query("project")),
     body: route.body === undefined ? undefined : checked(route.body, value, ""),
+    text,
     bodyHash: createHash("sha256").update(text).digest("hex"),
     query: route.query === undefined ? {} : checked(route.query, context.req.query(), "?"),
     params: context.req.param() as Record<string, string>,

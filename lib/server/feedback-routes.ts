@@ -3,9 +3,12 @@
 import { annotatorRoutes } from "./annotator-routes.js";
 import { captureRoutes } from "./capture-routes.js";
 import { dashboardRoutes } from "./dashboard-routes.js";
+import { exportRoutes } from "./export-routes.js";
+import { importRoutes } from "./import-routes.js";
 import { loopRoutes } from "./loop-routes.js";
 import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
+import { redactionRoutes } from "./redaction-routes.js";
 import type { Route } from "./route.js";
 import { trainerRoutes } from "./trainer-routes.js";
 import { webhookRoutes } from "./webhook-routes.js";
@@ -14,6 +17,9 @@ export const feedbackRoutes: readonly Route[] = [
   ...ownerRoutes,
   ...trainerRoutes,
   ...captureRoutes,
+  ...importRoutes,
+  ...exportRoutes,
+  ...redactionRoutes,
   ...annotatorRoutes,
   ...readerRoutes,
   ...dashboardRoutes,

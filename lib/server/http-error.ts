@@ -12,6 +12,8 @@ export interface ErrorBody {
 const statuses: Partial<Record<ErrorCode, number>> = {
   ATTUNE_OPTION: 400,
   ATTUNE_DATA: 400,
+  ATTUNE_DATA_COLUMN: 400,
+  ATTUNE_DATA_JSON: 400,
   ATTUNE_REQUEST: 400,
   ATTUNE_JUDGEMENT: 422,
   ATTUNE_NOT_FOUND: 404,

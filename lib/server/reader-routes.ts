@@ -47,10 +47,11 @@ export const readerRoutes: readonly Route[] = [
     roles: ["reader", "owner"],
     summary: "What is known of each annotator; names are for owners",
     async handle({ store, project, caller }) {
-      const { people, gamma } = await store.measure(project, "people", {});
+      const { people, gamma, groups } = await store.measure(project, "people", {});
       const named = caller.role === "owner";
       return {
         gamma,
+        groups,
         annotators: people.map(({ annotator, name: called, ...facts }, i) =>
           named ? { annotator, name: called, ...facts } : { annotator: `annotator ${i + 1}`, ...facts },
         ),

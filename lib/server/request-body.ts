@@ -2,10 +2,16 @@
 
 import { fail } from "../errors/index.js";
 
-/** Undefined for no body. @throws ATTUNE_REQUEST */
+export interface ReadBody {
+  readonly mostBytes: number;
+  /** Lines of JSON are taken too; they are left as text. */
+  readonly lines?: boolean;
+}
+
+/** Undefined for no body, and for lines. @throws ATTUNE_REQUEST */
 export async function readJson(
   request: Request,
-  mostBytes: number,
+  { mostBytes, lines = false }: ReadBody,
 ): Promise<{ value: unknown; text: string }> {
   const length = Number(request.headers.get("content-length") ?? 0);
   if (length > mostBytes) throw tooLarge(mostBytes);
@@ -13,16 +19,20 @@ export async function readJson(
   if (bytes.length === 0) return { value: undefined, text: "" };
   const type = request.headers.get("content-type") ?? "";
   // A form of another page cannot send this type without asking first.
-  if (!/^application\/json\b/i.test(type))
-    throw fail("ATTUNE_REQUEST", `Expected a body of type application/json but received ${type || "none"}.`, {
+  const isLines = lines && /^application\/(?:x-ndjson|jsonl)\b/i.test(type);
+  if (!isLines && !/^application\/json\b/i.test(type)) {
+    const wanted = lines ? "application/json or application/x-ndjson" : "application/json";
+    throw fail("ATTUNE_REQUEST", `Expected a body of type ${wanted} but received ${type || "none"}.`, {
       details: { status: 415 },
     });
+  }
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     throw fail("ATTUNE_REQUEST", "Expected UTF-8 text but the body holds other bytes.");
   }
+  if (isLines) return { value: undefined, text };
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -10,6 +10,8 @@ export interface RouteCall<Body, Query> {
   /** Of the token, or `?project=`. */
   readonly project: string;
   readonly body: Body;
+  /** What was sent, as it is. */
+  readonly text: string;
   /** SHA-256 of what was sent. */
   readonly bodyHash: string;
   readonly query: Query;
@@ -34,6 +36,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly summary: string;
   readonly body?: z.ZodType<Body>;
   readonly query?: z.ZodType<Query>;
+  /** Lines of JSON are taken too, and looked at by the route itself; then `body` must allow for none. */
+  readonly lines?: boolean;
   /** Default 1 MiB. */
   readonly mostBytes?: number;
   /** False: it needs no project. */

@@ -40,7 +40,7 @@ export async function beginSession(
   callerOf: (token: string) => Promise<Caller | undefined>,
 ): Promise<Caller> {
   guardCookie(context.req.raw, site.publicUrl?.host);
-  const read = tokenBody.safeParse((await readJson(context.req.raw, MOST_BYTES)).value);
+  const read = tokenBody.safeParse((await readJson(context.req.raw, { mostBytes: MOST_BYTES })).value);
   if (!read.success)
     throw fail("ATTUNE_REQUEST", "Expected a body of { token }.", { details: { field: "token" } });
   const caller = await callerOf(read.data.token);

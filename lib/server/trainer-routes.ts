@@ -1,9 +1,8 @@
-// Calls of whoever trains: items in, rows and events out. Must not know HTTP's details.
+// Calls of whoever trains: items in, events out. Must not know HTTP's details.
 
 import { z } from "zod";
-import { consensusModes, exportKinds, exportRows, itemInput } from "../feedback/index.js";
+import { itemInput } from "../feedback/index.js";
 import { eventStream } from "./event-stream.js";
-import { jsonLines } from "./json-lines.js";
 import { type Route, route } from "./route.js";
 import { MEBIBYTE, shortName as name } from "./route-call.js";
 
@@ -44,32 +43,6 @@ export const trainerRoutes: readonly Route[] = [
         ...rest,
         ...(checkpoint === undefined ? {} : { checkpoint }),
       }),
-  }),
-  route({
-    method: "get",
-    path: "/v1/export",
-    roles: ["trainer", "owner"],
-    summary: "Rows for training, one JSON object on each line",
-    answers: "lines",
-    query: z.object({
-      kind: z.enum(exportKinds),
-      split: z.enum(["train", "valid", "test"]).optional(),
-      since: z.coerce.number().int().min(0).optional().describe("judgements behind this event"),
-      policy: name.optional(),
-      consensus: z.enum(consensusModes).optional(),
-    }),
-    async handle({ store, project, query: { kind, split, since, policy, consensus } }) {
-      const rows = exportRows({
-        reading: store.reading,
-        project,
-        kind,
-        ...(split === undefined ? {} : { split }),
-        ...(since === undefined ? {} : { since }),
-        ...(policy === undefined ? {} : { policy }),
-        ...(consensus === undefined ? {} : { consensus }),
-      });
-      return jsonLines(rows);
-    },
   }),
   route({
     method: "get",

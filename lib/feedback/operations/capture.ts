@@ -9,7 +9,7 @@ import type { ItemsTable } from "../store/tables.js";
 import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
 import { itemBody } from "./items.js";
-import { wasExported } from "./submit.js";
+import { wasExported } from "./record-export.js";
 
 export interface Capture {
   /** Of the product: who said it. The store keeps a hash, so that it holds no names. */

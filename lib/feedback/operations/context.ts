@@ -8,7 +8,7 @@ import { type ProjectSettings, projectSettings } from "../project-settings.js";
 import { append, appendAll, holdLog, type NewEvent, unknownProject } from "../store/event-log.js";
 import type { KnownProject } from "../store/known-project.js";
 import type { OpenItemsCache } from "../store/open-items-cache.js";
-import type { AssignmentsTable, ItemsTable, Writing } from "../store/tables.js";
+import type { AssignmentsTable, ItemsTable, JudgementsTable, Writing } from "../store/tables.js";
 
 export interface OperationResources {
   readonly writing: Writing;
@@ -104,6 +104,18 @@ export class OperationContext {
     if (row === undefined)
       throw fail("ATTUNE_NOT_FOUND", `Expected an item of the project but there is no "${item}".`);
     return row;
+  }
+
+  /** @throws ATTUNE_NOT_FOUND */
+  async knownJudgement(judgement: string): Promise<JudgementsTable> {
+    const row = await this.writing
+      .selectFrom("judgements")
+      .selectAll()
+      .where("project", "=", this.project)
+      .where("judgement", "=", judgement)
+      .executeTakeFirst();
+    if (row !== undefined) return row;
+    throw fail("ATTUNE_NOT_FOUND", `Expected a judgement of the project but there is no "${judgement}".`);
   }
 
   /** @throws ATTUNE_NOT_FOUND where there is none, ATTUNE_LEASE where it is somebody else's */

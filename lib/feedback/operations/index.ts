@@ -11,6 +11,9 @@ import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { saveLoop } from "./loop.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
+import { recordExport } from "./record-export.js";
+import { redactItem, redactJudgement } from "./redact.js";
+import { restoreEvents, restoreOwn } from "./restore.js";
 import { saveDraft, skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
@@ -28,6 +31,11 @@ const operations = {
   prioritise,
   importItems,
   capture,
+  recordExport,
+  redactItem,
+  redactJudgement,
+  restoreEvents,
+  restoreOwn,
   next,
   renew,
   submit,

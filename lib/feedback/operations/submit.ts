@@ -8,6 +8,7 @@ import { meaningOf } from "../meaning.js";
 import type { AssignmentsTable, ItemsTable } from "../store/tables.js";
 import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
+import { wasExported } from "./record-export.js";
 
 export interface Submission {
   readonly lease: string;
@@ -155,16 +156,6 @@ async function ownJudgement(context: OperationContext, judgement: string, annota
   return { ...row, seq: Number(row.seq) };
 }
 
-export async function wasExported(context: OperationContext, judgement: string): Promise<boolean> {
-  const row = await context.writing
-    .selectFrom("exports")
-    .select("judgement")
-    .where("project", "=", context.project)
-    .where("judgement", "=", judgement)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
 /** A lease holds its slot; one that ran out must find the slot free. */
 function slotOf({ state, taken, slots }: ItemsTable, assignment: AssignmentsTable) {
   if (assignment.purpose !== "work") return { counts: true, takes: 0 };
@@ -174,7 +165,7 @@ function slotOf({ state, taken, slots }: ItemsTable, assignment: AssignmentsTabl
 }
 
 /** Enough, one more where people disagree, or disputed. */
-async function settle(context: OperationContext, name: string): Promise<void> {
+export async function settle(context: OperationContext, name: string): Promise<void> {
   const { read } = await context.knownProject();
   const item = await context.knownItem(name);
   if (item.state === "closed") return;

@@ -17,6 +17,8 @@ export function openEmbeddedDatabase({ file, readonly = false }: OpenEmbedded): 
     database.pragma("journal_mode = WAL");
     // Not only the log's order: what was answered survives a loss of power.
     database.pragma("synchronous = FULL");
+    // What is redacted or deleted is overwritten: a file that somebody looks into holds nothing of it.
+    database.pragma("secure_delete = ON");
     database.pragma("busy_timeout = 5000");
     database.pragma("cache_size = -65536");
     if (readonly) database.pragma("query_only = ON");

@@ -145,6 +145,17 @@ export function unknownProject(project: string) {
   return fail("ATTUNE_NOT_FOUND", `Expected a project of this store but there is no "${project}".`);
 }
 
+/** Of the last event. @throws ATTUNE_NOT_FOUND */
+export async function lastSeq(database: Database, project: string): Promise<number> {
+  const place = await database
+    .selectFrom("sequences")
+    .select("seq")
+    .where("project", "=", project)
+    .executeTakeFirst();
+  if (place === undefined) throw unknownProject(project);
+  return Number(place.seq);
+}
+
 export interface ReadEvents {
   readonly project: string;
   /** Events behind this `seq`. */

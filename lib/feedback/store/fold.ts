@@ -292,7 +292,12 @@ function imported({ body, seq, time }: FeedbackEvent<"judgement.imported">): rea
 /** What stands where something was taken out. */
 export const REDACTED = "[redacted]";
 
-function redactionOf({ item: of, judgement }: FeedbackEvent<"payload.redacted">["body"]): readonly Effect[] {
+function redactionOf({
+  item: of,
+  judgement,
+  skip,
+}: FeedbackEvent<"payload.redacted">["body"]): readonly Effect[] {
+  if (skip !== undefined) return [{ kind: "update", table: "skips", key: [skip], set: { note: null } }];
   if (judgement !== undefined)
     return [{ kind: "update", table: "judgements", key: [judgement], set: { given: "[]", withdrawn: 1 } }];
   if (of === undefined) return [];
