@@ -185,7 +185,6 @@ async function createItemIndexes(schema: Kysely<never>["schema"]): Promise<void>
 }
 
 async function createJudgementTables(schema: Kysely<never>["schema"]): Promise<void> {
-  await schema.createIndex("items_by_prompt").on("items").columns(["project", "prompt_hash"]).execute();
   await schema
     .createTable("judgements")
     .addColumn("project", "text", (c) => c.notNull())
