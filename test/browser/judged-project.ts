@@ -120,8 +120,8 @@ async function judge(store: FeedbackStore, rounds: number): Promise<void> {
       seed: 1,
       number,
       worth,
-      sideBias: 1.2,
-      care: name === COIN_FLIPPER ? 0 : 2.5,
+      sideBias: 2,
+      care: name === COIN_FLIPPER ? 0 : 3,
     }),
   );
   for (let round = 0; round < rounds; round++)

@@ -60,10 +60,11 @@ export function settingsPanel({ changed }) {
       if (JSON.stringify(now) !== JSON.stringify(before[name])) changes[name] = now;
     }
     if (Object.keys(changes).length === 0) return said.say("Nothing was changed.");
+    said.say("Saving …");
     try {
       await call("PUT", "/v1/settings", { body: changes });
-      said.say("Saved.");
       ({ settings: before } = await call("GET", "/v1/settings"));
+      said.say("Saved.");
       changed();
     } catch (error) {
       refuse(error, controlOf(error.field));
