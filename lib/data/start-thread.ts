@@ -1,8 +1,11 @@
 // Starts a worker thread from a file of this package, compiled or run from its TypeScript sources.
 // Must not know what it does.
 
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type ResourceLimits, Worker } from "node:worker_threads";
 
 export interface StartThread {
@@ -12,15 +15,47 @@ export interface StartThread {
   readonly resourceLimits?: ResourceLimits;
 }
 
-/** A thread is a file of the compiled package; run from its TypeScript sources, it needs their loader first. */
+/** A thread is a file of the compiled package; run from its TypeScript sources, those are made one file first. */
 export function startThread({ file, ...options }: StartThread): Worker {
-  if (!import.meta.url.endsWith(".ts")) return new Worker(file, options);
-  // Its module form: `import.meta.resolve` would find it, but is not there when this file was loaded by require().
-  const path = createRequire(import.meta.url)
-    .resolve("tsx/esm/api")
-    .replace(/\.cjs$/, ".mjs");
-  const loader = JSON.stringify(pathToFileURL(path).href);
-  const source = JSON.stringify(file.href.replace(/\.js$/, ".ts"));
-  const code = `import(${loader}).then(({ register }) => { register(); return import(${source}); })`;
-  return new Worker(code, { eval: true, ...options });
+  return new Worker(import.meta.url.endsWith(".ts") ? compiledFromSources(file) : file, options);
+}
+
+/** What this module needs of esbuild, which is there where the sources are run (tsx brings it). */
+interface Bundler {
+  buildSync(options: {
+    readonly entryPoints: readonly string[];
+    readonly bundle: true;
+    readonly packages: "external";
+    readonly format: "esm";
+    readonly platform: "node";
+    readonly write: false;
+  }): { readonly outputFiles: readonly { readonly text: string }[] };
+}
+
+const compiled = new Map<string, string>();
+
+/** Loading the sources one by one would take every new thread two seconds; so it takes the first one half a second. */
+function compiledFromSources(file: URL): string {
+  const source = fileURLToPath(file).replace(/\.js$/, ".ts");
+  const known = compiled.get(source);
+  if (known !== undefined) return known;
+  const require = createRequire(import.meta.url);
+  const { buildSync } = require("esbuild") as Bundler;
+  const { outputFiles } = buildSync({
+    entryPoints: [source],
+    ...{ bundle: true, packages: "external", format: "esm", platform: "node", write: false },
+  });
+  const text = outputFiles[0]?.text ?? "";
+  // Beside the packages that it imports.
+  const folder = join(dirname(dirname(require.resolve("esbuild/package.json"))), ".cache", "attune-threads");
+  const path = join(folder, `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.mjs`);
+  if (!existsSync(path)) {
+    mkdirSync(folder, { recursive: true });
+    const own = `${path}.${process.pid}`;
+    writeFileSync(own, text);
+    // Whole or not at all: other processes may be about to run it.
+    renameSync(own, path);
+  }
+  compiled.set(source, path);
+  return path;
 }
