@@ -45,13 +45,19 @@ export async function prepareDemo(store: FeedbackStore, project: string): Promis
   for (const [i, question] of demoQuestions.entries()) {
     const added = items[i];
     if (question.gold !== true || added === undefined || added.duplicate) continue;
-    // The better model stands first.
-    await store.write(project, "setGold", { item: added.item, right: [{ kind: "pair", choice: "left" }] });
+    const choice = isTurned(i) ? "right" : "left";
+    await store.write(project, "setGold", { item: added.item, right: [{ kind: "pair", choice }] });
   }
+}
+
+/** The better model stands first in every other item alone: else all would choose the first, and nothing would vary. */
+function isTurned(number: number): boolean {
+  return number % 2 === 1;
 }
 
 function itemOf(question: DemoQuestion, number: number): ItemInput {
   const asked = models.filter((model) => question[model] !== undefined);
+  if (isTurned(number)) asked.reverse();
   return {
     externalId: `demo-${number + 1}`,
     prompt: typeof question.prompt === "string" ? question.prompt : [...question.prompt],
