@@ -26,3 +26,8 @@ const names: { readonly [Type in EventType]: true } = {
 };
 
 export const eventTypes = Object.keys(names) as readonly EventType[];
+
+/** Of what comes from outside. */
+export function isEventType(type: unknown): type is EventType {
+  return typeof type === "string" && Object.hasOwn(names, type);
+}

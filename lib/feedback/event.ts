@@ -129,34 +129,6 @@ export interface EventBodies {
 
 export type EventType = keyof EventBodies;
 
-/** All types, for what reads events from outside. */
-const known: Readonly<Record<EventType, true>> = {
-  "project.created": true,
-  "project.changed": true,
-  "project.guidelines": true,
-  "item.added": true,
-  "item.changed": true,
-  "item.closed": true,
-  "items.prioritised": true,
-  "gold.set": true,
-  "annotator.added": true,
-  "annotator.changed": true,
-  "policy.registered": true,
-  "assignment.leased": true,
-  "assignment.renewed": true,
-  "assignment.expired": true,
-  "assignment.skipped": true,
-  "judgement.created": true,
-  "judgement.imported": true,
-  "judgement.withdrawn": true,
-  "payload.redacted": true,
-  "weights.fitted": true,
-};
-
-export function isEventType(type: unknown): type is EventType {
-  return typeof type === "string" && Object.hasOwn(known, type);
-}
-
 /** An event as it is read back. */
 export type FeedbackEvent<Type extends EventType = EventType> = {
   readonly [Key in Type]: {

@@ -2,7 +2,8 @@
 
 import { parseRaw, type RawRow } from "../../data/index.js";
 import { fail } from "../../errors/index.js";
-import { EVENT_VERSION, type FeedbackEvent, isEventType } from "../event.js";
+import { EVENT_VERSION, type FeedbackEvent } from "../event.js";
+import { isEventType } from "../event-types.js";
 import type { FeedbackTables } from "../store/tables.js";
 
 export const LOG = "attune-feedback";
