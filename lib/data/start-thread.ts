@@ -17,7 +17,10 @@ export interface StartThread {
 
 /** A thread is a file of the compiled package; run from its TypeScript sources, those are made one file first. */
 export function startThread({ file, ...options }: StartThread): Worker {
-  return new Worker(import.meta.url.endsWith(".ts") ? compiledFromSources(file) : file, options);
+  // How the program's text came in, such as `node --input-type=module -e`, is not how a thread's does: Node refuses that.
+  const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
+  const own = import.meta.url.endsWith(".ts") ? compiledFromSources(file) : file;
+  return new Worker(own, { ...options, execArgv });
 }
 
 /** What this module needs of esbuild, which is there where the sources are run (tsx brings it). */

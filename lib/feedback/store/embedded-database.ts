@@ -1,9 +1,10 @@
 // Opens the embedded database's file: libsql (SQLite) in WAL mode, every commit on the disk before it is answered.
 // Must not know tables.
 
+import { createRequire } from "node:module";
 import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
-import Libsql from "libsql";
-import { fail, reasonOf } from "../../errors/index.js";
+import type Libsql from "libsql";
+import { AttuneError, fail, reasonOf } from "../../errors/index.js";
 import type { FeedbackTables } from "./tables.js";
 
 export interface OpenEmbedded {
@@ -13,7 +14,7 @@ export interface OpenEmbedded {
 
 export function openEmbeddedDatabase({ file, readonly = false }: OpenEmbedded): Kysely<FeedbackTables> {
   try {
-    const database = new Libsql(file);
+    const database = new (loadLibsql())(file);
     database.pragma("journal_mode = WAL");
     // Not only the log's order: what was answered survives a loss of power.
     database.pragma("synchronous = FULL");
@@ -24,7 +25,23 @@ export function openEmbeddedDatabase({ file, readonly = false }: OpenEmbedded): 
     if (readonly) database.pragma("query_only = ON");
     return new Kysely({ dialect: new SqliteDialect({ database: keepingStatements(database) }) });
   } catch (error) {
+    if (error instanceof AttuneError) throw error;
     throw fail("ATTUNE_STORE", `Expected to open the store ${file} but ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Loaded where a store is opened: half of it is a package for one system, without which all else works. */
+function loadLibsql(): typeof Libsql {
+  try {
+    return createRequire(import.meta.url)("libsql") as typeof Libsql;
+  } catch (error) {
+    // What Node says of who asked for it follows in lines of its own.
+    const [reason] = reasonOf(error).split("\n");
+    const remedy =
+      "npm installs it unless optional packages are left out; a store in PostgreSQL needs none of it.";
+    throw fail("ATTUNE_STORE", `Expected libsql's package for this system but ${reason}. ${remedy}`, {
+      cause: error,
+    });
   }
 }
 
