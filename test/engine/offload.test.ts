@@ -83,7 +83,7 @@ describe("a model whose layers the host keeps", () => {
     });
   });
 
-  it("is as any other on the CPU, which is said once", async () => {
+  it("changes nothing on the CPU, which is said once", async () => {
     const said: string[] = [];
     const logger = { info: (text: string) => void said.push(text) };
     await using engine = await createEngine({ device: "cpu", threads: 1, logger });
