@@ -4,10 +4,10 @@
 
 import {
   type Alpha,
+  alphaInterval,
   type Interval,
   krippendorffAlpha,
   type Level,
-  middle95,
   rankCorrelationOf,
 } from "../preference/index.js";
 import type { JudgementValue } from "./judgement.js";
@@ -92,7 +92,7 @@ function measured(units: SharedUnits, level: Level, { seed, draws }: Measuring):
   const values = units.map((unit) => unit.map(({ value }) => value));
   return {
     ...krippendorffAlpha({ units: values, level }),
-    interval: alphaInterval(values, level, seed, draws),
+    interval: alphaInterval({ units: values, level, draws, words: bootstrapWords(seed) }),
     percent: percentOf(values),
   };
 }
@@ -227,24 +227,4 @@ function percentOf(units: readonly (readonly number[])[]): number {
     all += unit.length;
   }
   return same / all;
-}
-
-/** 95% by resampling units. */
-function alphaInterval(
-  units: readonly (readonly number[])[],
-  level: Level,
-  seed: number,
-  draws: number,
-): Interval {
-  const paired = units.filter(({ length }) => length > 1);
-  const words = bootstrapWords(seed);
-  const alphas = new Float64Array(draws);
-  for (let draw = 0; draw < draws; draw++) {
-    const drawn = paired.map((_, i) => {
-      const word = words({ step: 1, row: draw, position: i >> 2 })[i & 3] ?? 0;
-      return paired[Math.floor((word / 2 ** 32) * paired.length)] ?? [];
-    });
-    alphas[draw] = krippendorffAlpha({ units: drawn, level }).alpha;
-  }
-  return middle95(alphas);
 }

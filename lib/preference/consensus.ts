@@ -2,7 +2,6 @@
 // EM with a prior, side biases taken out, as a soft label. Pure; must not know what was judged.
 
 import { fail } from "../errors/index.js";
-import { groupedBy } from "./grouped.js";
 
 export interface PairVote {
   /** Number of what was judged, from 0. */
@@ -39,30 +38,26 @@ const MOST_ROUNDS = 1000;
 
 /** Labels and reliabilities that fit each other. */
 export function consensusOf({ votes, gold = new Map(), bias = () => 0 }: ConsensusOptions): Consensus {
-  for (const [number, { unit, annotator }] of votes.entries())
-    if (!Number.isInteger(unit) || !Number.isInteger(annotator))
-      throw fail(
-        "ATTUNE_DATA",
-        `Vote ${number}: expected whole numbers but found unit ${unit}, annotator ${annotator}.`,
-      );
-  const units = groupedBy(votes, ({ unit }) => unit);
-  let reliability = firstReliability(units, gold);
+  const ballots = ballotsOf(votes, gold);
+  let reliability = firstReliability(ballots);
   for (let round = 1; ; round++) {
-    const logOdds = oddsOf(units, reliability, bias);
-    const next = reliabilityOf(votes, (unit) => {
-      const known = gold.get(unit);
-      return known === undefined ? probabilityOf(logOdds.get(unit) ?? 0) : known === "first" ? 1 : 0;
-    });
-    let change = 0;
-    for (const [annotator, value] of next)
-      change = Math.max(change, Math.abs(value - (reliability.get(annotator) ?? 0)));
+    const odds = oddsOf(ballots, evidencesOf(ballots, reliability, bias));
+    const next = reliabilityOf(ballots, (ballot) => ballot.better ?? probabilityOf(odds[ballot.number] ?? 0));
+    const change = next.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - (reliability[i] ?? 0))),
+      0,
+    );
     reliability = next;
     if (change > CONVERGED && round < MOST_ROUNDS) continue;
-    const ends = oddsOf(units, reliability, bias);
-    const labels = new Map(
-      [...ends].map(([unit, odds]) => [unit, between(probabilityOf(odds), LEAST_LABEL, MOST_LABEL)]),
+    const ends = oddsOf(ballots, evidencesOf(ballots, reliability, bias)).map((sum) =>
+      between(probabilityOf(sum), LEAST_LABEL, MOST_LABEL),
     );
-    return { labels, reliability, rounds: round };
+    const { annotators, ballotOf } = ballots;
+    return {
+      labels: new Map(Array.from(ballotOf, ([unit, ballot]) => [unit, ends[ballot] ?? 0.5])),
+      reliability: new Map(annotators.map((annotator, i) => [annotator, reliability[i] ?? LEAST])),
+      rounds: round,
+    };
   }
 }
 
@@ -83,63 +78,146 @@ export function evidenceOf({ choice, left }: PairVote, reliability: number, bias
   return leftIsFirst ? ofLeft : -ofLeft;
 }
 
-type Units = ReadonlyMap<number, readonly PairVote[]>;
-
-/** Over gold, and elsewhere whether the others' majority said the same; where it was split, half. */
-function firstReliability(units: Units, gold: ReadonlyMap<number, "first" | "second">) {
-  const right = new Map<number, [right: number, all: number]>();
-  for (const [unit, votes] of units) {
-    const known = gold.get(unit);
-    const sum = votes.reduce((total, vote) => total + signOf(vote), 0);
-    for (const vote of votes) {
-      const own = signOf(vote);
-      const counts = right.get(vote.annotator) ?? [0, 0];
-      right.set(vote.annotator, counts);
-      if (own === 0) continue;
-      const others = known === undefined ? Math.sign(sum - own) : known === "first" ? 1 : -1;
-      if (known === undefined && votes.length < 2) continue;
-      counts[0] += others === 0 ? 0.5 : others === own ? 1 : 0;
-      counts[1] += 1;
-    }
-  }
-  return new Map([...right].map(([annotator, [good, all]]) => [annotator, posterior(good, all)]));
+/** Units on which the same people said the same. There are far fewer of them than units: most units get one vote. */
+interface Ballot {
+  readonly number: number;
+  /** Ascending; see codeOf. */
+  readonly codes: readonly number[];
+  units: number;
+  /** P(the first is better) where it is known, from gold. */
+  readonly better: 0 | 1 | undefined;
 }
 
-function signOf({ choice }: PairVote): number {
+interface Ballots {
+  readonly annotators: readonly number[];
+  readonly all: readonly Ballot[];
+  /** By unit, as they came. */
+  readonly ballotOf: ReadonlyMap<number, number>;
+}
+
+const choices = ["first", "second", "tie"] as const;
+const lefts = [undefined, "first", "second"] as const;
+/** Votes that one annotator can give. */
+const CODES = choices.length * lefts.length;
+
+function codeOf({ choice, left }: PairVote, annotator: number): number {
+  return CODES * annotator + lefts.length * choices.indexOf(choice) + lefts.indexOf(left);
+}
+
+function annotatorOf(code: number): number {
+  return Math.floor(code / CODES);
+}
+
+/** 1: the first; -1: the second; 0: neither. */
+function signOf(code: number): number {
+  const choice = choices[Math.floor((code % CODES) / lefts.length)];
   return choice === "first" ? 1 : choice === "second" ? -1 : 0;
 }
 
-function posterior(right: number, all: number): number {
-  return between((right + PRIOR_RIGHT) / (all + PRIOR_ALL), LEAST, MOST);
+function ballotsOf(votes: readonly PairVote[], gold: ReadonlyMap<number, "first" | "second">): Ballots {
+  const numbers = new Map<number, number>();
+  const codes = new Map<number, number[]>();
+  for (const [number, vote] of votes.entries()) {
+    const { unit, annotator } = vote;
+    if (!Number.isInteger(unit) || !Number.isInteger(annotator))
+      throw fail(
+        "ATTUNE_DATA",
+        `Vote ${number}: expected whole numbers but found unit ${unit}, annotator ${annotator}.`,
+      );
+    const known = numbers.get(annotator) ?? numbers.size;
+    numbers.set(annotator, known);
+    const own = codes.get(unit);
+    if (own === undefined) codes.set(unit, [codeOf(vote, known)]);
+    else own.push(codeOf(vote, known));
+  }
+  const all = new Map<string, Ballot>();
+  const ballotOf = new Map<number, number>();
+  for (const [unit, own] of codes) {
+    const known = gold.get(unit);
+    const key = `${known} ${own.sort((a, b) => a - b).join(" ")}`;
+    const better = known === undefined ? undefined : known === "first" ? 1 : 0;
+    const ballot = all.get(key) ?? { number: all.size, codes: own, units: 0, better };
+    all.set(key, ballot);
+    ballot.units += 1;
+    ballotOf.set(unit, ballot.number);
+  }
+  return { annotators: [...numbers.keys()], all: [...all.values()], ballotOf };
 }
 
-function oddsOf(
-  units: Units,
-  reliability: ReadonlyMap<number, number>,
-  bias: (annotator: number) => number,
-): Map<number, number> {
-  const odds = new Map<number, number>();
-  for (const [unit, votes] of units) {
-    let sum = 0;
-    for (const vote of votes)
-      sum += evidenceOf(vote, reliability.get(vote.annotator) ?? LEAST, bias(vote.annotator));
-    odds.set(unit, sum);
+/** Over gold, and elsewhere whether the others' majority said the same; where it was split, half. */
+function firstReliability({ annotators, all }: Ballots): Float64Array {
+  const counts = new RightVotes(annotators.length);
+  for (const { codes, units, better } of all) {
+    if (better === undefined && codes.length < 2) continue;
+    const sum = codes.reduce((total, code) => total + signOf(code), 0);
+    for (const code of codes) {
+      const own = signOf(code);
+      if (own === 0) continue;
+      const others = better === undefined ? Math.sign(sum - own) : better === 1 ? 1 : -1;
+      counts.add(code, units, others === 0 ? 0.5 : others === own ? 1 : 0);
+    }
   }
-  return odds;
+  return counts.reliability();
+}
+
+/** Of each annotator's votes that prefer an answer: how many there are, and how many are thought to be right. */
+class RightVotes {
+  private readonly right: Float64Array;
+  private readonly all: Float64Array;
+
+  constructor(annotators: number) {
+    this.right = new Float64Array(annotators);
+    this.all = new Float64Array(annotators);
+  }
+
+  add(code: number, units: number, right: number): void {
+    const annotator = annotatorOf(code);
+    this.right[annotator] = (this.right[annotator] ?? 0) + units * right;
+    this.all[annotator] = (this.all[annotator] ?? 0) + units;
+  }
+
+  reliability(): Float64Array {
+    return this.right.map((right, i) =>
+      between((right + PRIOR_RIGHT) / ((this.all[i] ?? 0) + PRIOR_ALL), LEAST, MOST),
+    );
+  }
+}
+
+/** [codes] what each vote that can be given adds. */
+function evidencesOf(
+  { annotators }: Ballots,
+  reliability: Float64Array,
+  bias: (annotator: number) => number,
+): Float64Array {
+  const evidences = new Float64Array(CODES * annotators.length);
+  for (const [number, annotator] of annotators.entries())
+    for (const choice of choices)
+      for (const left of lefts) {
+        const vote = { unit: 0, annotator, choice, ...(left === undefined ? {} : { left }) };
+        evidences[codeOf(vote, number)] = evidenceOf(vote, reliability[number] ?? LEAST, bias(annotator));
+      }
+  return evidences;
+}
+
+/** [ballots] log-odds that the first answer is better. */
+function oddsOf({ all }: Ballots, evidences: Float64Array): Float64Array {
+  return Float64Array.from(all, ({ codes }) => codes.reduce((sum, code) => sum + (evidences[code] ?? 0), 0));
 }
 
 /** Expected share of right votes under what is believed of each unit. */
-function reliabilityOf(votes: readonly PairVote[], firstIsBetter: (unit: number) => number) {
-  const counts = new Map<number, [right: number, all: number]>();
-  for (const { unit, annotator, choice } of votes) {
-    const known = counts.get(annotator) ?? [0, 0];
-    counts.set(annotator, known);
-    if (choice === "tie") continue;
-    const p = firstIsBetter(unit);
-    known[0] += choice === "first" ? p : 1 - p;
-    known[1] += 1;
+function reliabilityOf(
+  { annotators, all }: Ballots,
+  firstIsBetter: (ballot: Ballot) => number,
+): Float64Array {
+  const counts = new RightVotes(annotators.length);
+  for (const ballot of all) {
+    const p = firstIsBetter(ballot);
+    for (const code of ballot.codes) {
+      const sign = signOf(code);
+      if (sign !== 0) counts.add(code, ballot.units, sign === 1 ? p : 1 - p);
+    }
   }
-  return new Map([...counts].map(([annotator, [right, all]]) => [annotator, posterior(right, all)]));
+  return counts.reliability();
 }
 
 function between(value: number, low: number, high: number): number {

@@ -1,5 +1,6 @@
 // Public names of the preference room: what judgements say. Pure, double precision, no addon.
 
+export { type AlphaInterval, alphaInterval } from "./alpha-interval.js";
 export { type Candidates, chooseQuestions, type Question, stillBest } from "./asking.js";
 export {
   type BradleyTerry,

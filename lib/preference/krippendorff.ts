@@ -29,7 +29,7 @@ export function krippendorffAlpha({ units, level }: KrippendorffOptions): Alpha 
 }
 
 /** Of the values that units of two and more hold: which met which inside one. */
-interface Coincidences {
+export interface Coincidences {
   /** Ascending. */
   readonly values: readonly number[];
   /** [values x values] */
@@ -37,7 +37,7 @@ interface Coincidences {
   readonly units: number;
 }
 
-function coincidencesOf(units: readonly (readonly number[])[]): Coincidences {
+export function coincidencesOf(units: readonly (readonly number[])[]): Coincidences {
   const paired = units.filter(({ length }) => length > 1);
   const values = [...new Set(paired.flat())].sort((a, b) => a - b);
   if (values.some((value) => !Number.isFinite(value)))
@@ -60,7 +60,7 @@ function coincidencesOf(units: readonly (readonly number[])[]): Coincidences {
   return { values, table, units: paired.length };
 }
 
-function alphaOf({ values, table, units }: Coincidences, level: Level): Alpha {
+export function alphaOf({ values, table, units }: Coincidences, level: Level): Alpha {
   const size = values.length;
   const counts = values.map((_, row) => {
     let sum = 0;

@@ -2,9 +2,9 @@
 // bias towards a side, and which items were never compared. Pure; must not know what the items are.
 
 import { type BradleyTerry, fitBradleyTerry } from "./bradley-terry.js";
-import { groupedBy } from "./grouped.js";
 import { type Interval, middle95 } from "./intervals.js";
-import { drawsOf, type RandomWords } from "./random-draws.js";
+import type { RandomWords } from "./random-draws.js";
+import { VoteSamples } from "./vote-sample.js";
 import {
   cellsOf,
   type GameCells,
@@ -123,38 +123,14 @@ export function fitCells(
 function bootstrap(options: RateItems, cells: GameCells, fit: BradleyTerry): Float64Array[] {
   const { items, votes, draws = 1000, words } = options;
   const drawn = Array.from({ length: items + fit.coefficients.length }, () => new Float64Array(draws));
-  const people = votesByPerson(votes);
+  const samples = new VoteSamples({ votes, cellOf: cells.cellOf, cells: cells.cells.length, words });
   for (let draw = 0; draw < draws; draw++) {
-    const times = drawVotes(people, votes.length, drawsOf(words, draw));
-    const refit = fitCells(options, cells, weightsOf(cells, votes, times), fit.parameters);
+    const refit = fitCells(options, cells, samples.sample(draw), fit.parameters);
     for (let i = 0; i < items; i++) (drawn[i] ?? new Float64Array(0))[draw] = refit.ratings[i] ?? 0;
     for (const [i, value] of refit.coefficients.entries())
       (drawn[items + i] ?? new Float64Array(0))[draw] = value;
   }
   return drawn;
-}
-
-/** [people][prompts] the votes of a person on a prompt. */
-export type PeoplesVotes = readonly (readonly (readonly number[])[])[];
-
-export function votesByPerson(votes: readonly Pick<Vote, "annotator" | "prompt">[]): PeoplesVotes {
-  const people = groupedBy(votes.keys(), (vote) => votes[vote]?.annotator);
-  return [...people.values()].map((own) => [...groupedBy(own, (vote) => votes[vote]?.prompt).values()]);
-}
-
-/** [votes] how often each is drawn: as many people as there are, and of each as many prompts as they have judged. */
-export function drawVotes(
-  people: PeoplesVotes,
-  votes: number,
-  draw: (below: number) => number,
-): Float64Array {
-  const times = new Float64Array(votes);
-  for (let person = 0; person < people.length; person++) {
-    const prompts = people[draw(people.length)] ?? [];
-    for (let prompt = 0; prompt < prompts.length; prompt++)
-      for (const vote of prompts[draw(prompts.length)] ?? []) times[vote] = (times[vote] ?? 0) + 1;
-  }
-  return times;
 }
 
 export interface RankedAmong {

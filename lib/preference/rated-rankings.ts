@@ -3,8 +3,9 @@
 
 import { middle95 } from "./intervals.js";
 import { fitPlackettLuce, type RankedItems } from "./plackett-luce.js";
-import { drawsOf, type RandomWords } from "./random-draws.js";
-import { drawVotes, groupsOf, type RatedItem, rankOf, votesByPerson } from "./rated-items.js";
+import type { RandomWords } from "./random-draws.js";
+import { groupsOf, type RatedItem, rankOf } from "./rated-items.js";
+import { VoteSamples } from "./vote-sample.js";
 
 export interface RankingVote extends RankedItems {
   /** Numbers from 0. */
@@ -36,25 +37,25 @@ export function rateRankings({
   words,
 }: RateRankings): RatedRankings {
   const { cells, cellOf } = cellsOf(rankings);
-  const ratingsUnder = (times?: Float64Array, start?: Float64Array) => {
-    const weights = new Float64Array(cells.length);
-    for (const [number, { weight = 1 }] of rankings.entries()) {
-      const cell = cellOf[number] ?? 0;
-      weights[cell] = (weights[cell] ?? 0) + weight * (times?.[number] ?? 1);
-    }
+  const ratingsUnder = (weights: Float64Array, start?: Float64Array) => {
     const weighted = cells.map((cell, i) => ({ ...cell, weight: weights[i] ?? 0 }));
     return fitPlackettLuce({ items, rankings: weighted, priorSd, ...(start === undefined ? {} : { start }) })
       .ratings;
   };
-  const ratings = ratingsUnder();
+  const all = new Float64Array(cells.length);
+  for (const [number, { weight = 1 }] of rankings.entries()) {
+    const cell = cellOf[number] ?? 0;
+    all[cell] = (all[cell] ?? 0) + weight;
+  }
+  const ratings = ratingsUnder(all);
   const drawn = Array.from({ length: items }, () => new Float64Array(draws));
-  const people = votesByPerson(rankings);
+  const samples = new VoteSamples({ votes: rankings, cellOf, cells: cells.length, words });
   for (let draw = 0; draw < draws; draw++) {
-    const refit = ratingsUnder(drawVotes(people, rankings.length, drawsOf(words, draw)), ratings);
+    const refit = ratingsUnder(samples.sample(draw), ratings);
     for (const [item, values] of drawn.entries()) values[draw] = refit[item] ?? 0;
   }
-  const all = drawn.map((values) => middle95(values));
-  const intervals = (item: number) => all[item] ?? { low: Number.NaN, high: Number.NaN };
+  const middles = drawn.map((values) => middle95(values));
+  const intervals = (item: number) => middles[item] ?? { low: Number.NaN, high: Number.NaN };
   const { group } = groupsOf(items, neighbours(rankings));
   const counts = new Float64Array(items);
   for (const ranking of rankings) for (const item of ranking.items) counts[item] = (counts[item] ?? 0) + 1;
