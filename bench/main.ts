@@ -14,6 +14,7 @@ import { countOf } from "./arguments.js";
 import { type BennyRow, bennyText, printSuite, runBenny } from "./benny.js";
 import { benchContention } from "./contention.js";
 import { benchDecode } from "./decode.js";
+import { benchFeedback } from "./feedback/load.js";
 import { benchGpt2Step } from "./gpt2-step.js";
 import { benchPeers } from "./peers.js";
 import { benchPpo } from "./ppo-iteration.js";
@@ -31,6 +32,7 @@ const programs: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   peers: benchPeers,
   contention: benchContention,
   scaling: benchScaling,
+  feedback: benchFeedback,
 };
 
 /** What `--json FILE` keeps. */

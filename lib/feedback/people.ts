@@ -17,7 +17,7 @@ import {
   isImported,
   type ReadItem,
   type ReadJudgement,
-  readItems,
+  readGoldItems,
   readJudgements,
 } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
@@ -76,19 +76,13 @@ export async function peopleFacts(
   project: string,
   { simulated = true }: { readonly simulated?: boolean } = {},
 ): Promise<PeopleFacts> {
-  const gathered = new GatheredPeople();
+  const gathered = new GatheredPeople(
+    await readGoldItems(reading, project),
+    await repeatedOf(reading, project),
+  );
   const purposes = ["work", "import", "gold", "repeat"] as const;
-  for await (const chunk of readJudgements(reading, { project, purposes, late: true, simulated })) {
-    const items = await readItems(
-      reading,
-      project,
-      chunk.map(({ item }) => item),
-    );
-    for (const judgement of chunk) {
-      const item = items.get(judgement.item);
-      if (item !== undefined) gathered.take(judgement, item);
-    }
-  }
+  for await (const chunk of readJudgements(reading, { project, purposes, late: true, simulated }))
+    for (const judgement of chunk) gathered.take(judgement);
   const { sides, consensus } = gathered.fit();
   const skips = await skipsOf(reading, project);
   const rows = await reading
@@ -117,6 +111,21 @@ export async function peopleFacts(
   return { people, groups: gathered.groups(people, consensus), consensus, units: gathered.units, sides };
 }
 
+/** Whoever judged an item twice, and which: all others' first judgements need not be remembered. */
+async function repeatedOf(reading: Database, project: string): Promise<ReadonlySet<string>> {
+  const rows = await reading
+    .selectFrom("judgements")
+    .select(["annotator", "item"])
+    .where("project", "=", project)
+    .where("purpose", "=", "repeat")
+    .execute();
+  return new Set(rows.map(keyOf));
+}
+
+function keyOf({ annotator, item }: { readonly annotator: string; readonly item: string }): string {
+  return `${annotator} ${item}`;
+}
+
 async function skipsOf(reading: Database, project: string): Promise<Map<string, number>> {
   const rows = await reading
     .selectFrom("skips")
@@ -140,8 +149,15 @@ class GatheredPeople {
   private readonly said = new Map<string, string>();
   private readonly pairs: PairVote[] = [];
   private readonly goldUnits = new Map<number, "first" | "second">();
-  private readonly votes: Vote[] = [];
+  /** Of shown pairs, how often each annotator said the same: all that a bias towards a side is seen from. */
+  private readonly sided = new Map<string, { annotator: number; score: number; weight: number }>();
   private bias: (annotator: number) => number = () => 0;
+
+  constructor(
+    private readonly goldItems: ReadonlyMap<string, ReadItem>,
+    /** Of annotators and the items that they judged twice. */
+    private readonly repeated: ReadonlySet<string>,
+  ) {}
 
   of(annotator: string): Facts {
     const known = this.people.get(annotator) ?? {
@@ -154,58 +170,58 @@ class GatheredPeople {
     return known;
   }
 
-  take(judgement: ReadJudgement, item: ReadItem): void {
-    const facts = this.of(judgement.annotator);
-    facts.times.push(judgement.activeMs);
-    const meaning = meaningOf(judgement.values, judgement.shown);
-    if (judgement.purpose === "gold" && item.gold !== undefined && meaning !== "") {
-      facts.gold.count += 1;
-      if (
-        meaning ===
-        meaningOf(
-          item.gold,
-          item.answers.map((_, i) => i),
-        )
-      )
-        facts.gold.right += 1;
-    }
-    const key = `${judgement.annotator} ${judgement.item}`;
-    const before = this.said.get(key);
-    if (judgement.purpose === "repeat" && before !== undefined && meaning !== "") {
-      facts.repeats.count += 1;
-      if (before === meaning) facts.repeats.right += 1;
-    } else this.said.set(key, meaning);
-    if (judgement.purpose !== "repeat") this.takePair(judgement, item, facts.number);
+  take(judgement: ReadJudgement): void {
+    const { annotator, purpose, activeMs, values, shown } = judgement;
+    const facts = this.of(annotator);
+    facts.times.push(activeMs);
+    const meaning = meaningOf(values, shown);
+    if (purpose === "gold") this.takeGold(judgement, facts, meaning);
+    if (this.repeated.has(keyOf(judgement))) this.takeRepeated(judgement, facts, meaning);
+    if (purpose !== "repeat") this.takePair(judgement, facts.number);
   }
 
-  private takePair(judgement: ReadJudgement, item: ReadItem, annotator: number): void {
-    const { values, shown } = judgement;
+  private takeGold({ item }: ReadJudgement, { gold }: Facts, meaning: string): void {
+    const known = this.goldItems.get(item);
+    if (known?.gold === undefined || meaning === "") return;
+    const asGiven = known.answers.map((_, i) => i);
+    gold.count += 1;
+    if (meaning === meaningOf(known.gold, asGiven)) gold.right += 1;
+  }
+
+  private takeRepeated(judgement: ReadJudgement, { repeats }: Facts, meaning: string): void {
+    const key = keyOf(judgement);
+    const before = this.said.get(key);
+    if (judgement.purpose !== "repeat" || before === undefined || meaning === "") {
+      this.said.set(key, meaning);
+      return;
+    }
+    repeats.count += 1;
+    if (before === meaning) repeats.right += 1;
+  }
+
+  private takePair(judgement: ReadJudgement, annotator: number): void {
+    const { values, shown, item } = judgement;
     const pair = values.find((value) => value.kind === "pair");
     if (pair?.kind !== "pair" || pair.choice === "cannot_compare") return;
-    const unit = this.units.get(item.item) ?? this.units.size;
-    this.units.set(item.item, unit);
+    const unit = this.units.get(item) ?? this.units.size;
+    this.units.set(item, unit);
     const left = shown[0] === 0 ? "first" : "second";
     const right = left === "first" ? "second" : "first";
     const choice = pair.choice === "left" ? left : pair.choice === "right" ? right : "tie";
     const sided = !isImported(judgement);
     this.pairs.push({ unit, annotator, choice, ...(sided ? { left } : {}) });
-    const known = item.gold?.find((value) => value.kind === "pair");
+    const known = this.goldItems.get(item)?.gold?.find((value) => value.kind === "pair");
     if (known?.kind === "pair" && known.choice === "left") this.goldUnits.set(unit, "first");
     if (known?.kind === "pair" && known.choice === "right") this.goldUnits.set(unit, "second");
     if (!sided) return;
-    this.votes.push({
-      // Each answer is an item of its own: a bias towards a side needs no models.
-      first: 2 * unit + (shown[0] ?? 0),
-      second: 2 * unit + (shown[1] ?? 1),
-      score: pair.choice === "left" ? 1 : pair.choice === "right" ? 0 : 0.5,
-      annotator,
-      prompt: unit,
-      side: 1,
-    });
+    const score = pair.choice === "left" ? 1 : pair.choice === "right" ? 0 : 0.5;
+    const alike = this.sided.get(`${annotator} ${score}`) ?? { annotator, score, weight: 0 };
+    this.sided.set(`${annotator} ${score}`, alike);
+    alike.weight += 1;
   }
 
   fit() {
-    const sides = sideBiasesOf(this.votes);
+    const sides = sideBiasesOf([...this.sided.values()]);
     this.bias = (annotator) => sides.gamma + (sides.own.get(annotator) ?? 0);
     return { sides, consensus: this.consensusAmong(this.pairs) };
   }
@@ -234,10 +250,10 @@ class GatheredPeople {
  * Of answers without models a fit of one rating each would be too large: the share of left votes says it, as both answers
  * stand left as often. All pairs count as one between equals.
  */
-function sideBiasesOf(votes: readonly Vote[]): SideBiases {
+function sideBiasesOf(votes: readonly Pick<Vote, "annotator" | "score" | "weight">[]): SideBiases {
   return fitSideBiases({
     items: 2,
-    votes: votes.map((vote) => ({ ...vote, first: 0, second: 1 })),
+    votes: votes.map((vote) => ({ ...vote, first: 0, second: 1, prompt: 0, side: 1 as const })),
     priorSd: 1e-3,
   });
 }

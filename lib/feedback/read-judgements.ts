@@ -1,10 +1,11 @@
 // Reads judgements back, each with its item and how it was shown, in the order in which they came. What is hidden (gold,
 // repeats) or withdrawn is left out unless asked for. Must not write.
 
+import type { Selectable } from "kysely";
 import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue } from "./judgement.js";
 import { SIMULATED } from "./simulated-rater.js";
 import type { Purpose } from "./states.js";
-import type { Database } from "./store/tables.js";
+import type { Database, ItemsTable } from "./store/tables.js";
 
 /** Whether it was read from a file: then nobody knows how likely it was to be asked, or what stood on which side. */
 export function isImported({ purpose }: Pick<ReadJudgement, "purpose">): boolean {
@@ -148,19 +149,36 @@ export async function readItems(
       .where("project", "=", project)
       .where("item", "in", names.slice(from, from + ITEMS_AT_ONCE))
       .execute();
-    for (const row of rows)
-      found.set(row.item, {
-        item: row.item,
-        number: Number(row.number),
-        externalId: row.external_id,
-        prompt: JSON.parse(row.prompt) as FeedbackContent,
-        answers: JSON.parse(row.answers) as FeedbackAnswer[],
-        asks: JSON.parse(row.asks) as Ask[],
-        metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
-        promptHash: row.prompt_hash,
-        split: row.split,
-        gold: row.gold === null ? undefined : (JSON.parse(row.gold) as JudgementValue[]),
-      });
+    for (const row of rows) found.set(row.item, readItem(row));
   }
   return found;
+}
+
+/** By id, those of which is known what is right. */
+export async function readGoldItems(
+  reading: Database,
+  project: string,
+): Promise<ReadonlyMap<string, ReadItem>> {
+  const rows = await reading
+    .selectFrom("items")
+    .selectAll()
+    .where("project", "=", project)
+    .where("gold", "is not", null)
+    .execute();
+  return new Map(rows.map((row) => [row.item, readItem(row)]));
+}
+
+function readItem(row: Selectable<ItemsTable>): ReadItem {
+  return {
+    item: row.item,
+    number: Number(row.number),
+    externalId: row.external_id,
+    prompt: JSON.parse(row.prompt) as FeedbackContent,
+    answers: JSON.parse(row.answers) as FeedbackAnswer[],
+    asks: JSON.parse(row.asks) as Ask[],
+    metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
+    promptHash: row.prompt_hash,
+    split: row.split,
+    gold: row.gold === null ? undefined : (JSON.parse(row.gold) as JudgementValue[]),
+  };
 }

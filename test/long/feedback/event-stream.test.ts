@@ -1,8 +1,8 @@
 // 100 readers of events that are cut off at random, on both stores: no gap, no repeat.
 
 import { expect } from "chai";
-import { describeStores } from "../feedback/stores.js";
-import { expectNoGaps } from "../server/cut-readers.js";
+import { describeStores } from "../../feedback/stores.js";
+import { expectNoGaps } from "../../server/cut-readers.js";
 
 describeStores("100 readers of events", (withStore) => {
   it(

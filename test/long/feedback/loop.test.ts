@@ -1,8 +1,8 @@
 // The loop raises the toy world's true reward from simulated judgements alone, from several seeds.
 
 import { expect } from "chai";
-import { runLoopExample } from "../examples/run-loop-example.js";
-import { suiteFolder } from "../support/temporary-folder.js";
+import { runLoopExample } from "../../examples/run-loop-example.js";
+import { suiteFolder } from "../../support/temporary-folder.js";
 
 describe("the feedback loop, several seeds", () => {
   const at = suiteFolder();
