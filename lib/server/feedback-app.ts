@@ -8,7 +8,7 @@ import { getCookie } from "hono/cookie";
 import type { z } from "zod";
 import { fail } from "../errors/index.js";
 import { type Caller, type FeedbackStore, type LoopStatus, TokenCheck } from "../feedback/index.js";
-import { feedbackRoutes } from "./feedback-routes.js";
+import { describedCalls, feedbackRoutes } from "./feedback-routes.js";
 import { errorResponse, type LoggedError, loggedError } from "./http-error.js";
 import { refuseBrokenNames } from "./names.js";
 import { openApiDocument } from "./open-api.js";
@@ -69,7 +69,7 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   });
   for (const route of feedbackRoutes)
     app.on(route.method.toUpperCase(), route.path, (context) => answer(serving, route, context));
-  app.get("/v1/openapi.json", (context) => context.json(openApiDocument(feedbackRoutes)));
+  app.get("/v1/openapi.json", (context) => context.json(openApiDocument(describedCalls)));
   addSession(app, serving);
   if (options.pages !== false) addPages(app, serving.site.basePath);
   app.notFound(({ req }) => {

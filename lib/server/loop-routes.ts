@@ -2,6 +2,7 @@
 
 import { fail } from "../errors/index.js";
 import type { LoopStatus } from "../feedback/index.js";
+import { loopStatus as loopStatusAnswer } from "./answers/loop.js";
 import { type Route, route } from "./route.js";
 
 export const loopRoutes: readonly Route[] = [
@@ -10,6 +11,7 @@ export const loopRoutes: readonly Route[] = [
     path: "/v1/loop",
     roles: ["reader", "trainer", "owner"],
     summary: "The live loop: policy, lag, rounds, votes predicted before training on them, the last error",
+    answers: loopStatusAnswer,
     async handle({ project, loopStatus }) {
       const status = loopStatus?.(project);
       if (status !== undefined) return toldStatus(status);

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { styleTerms } from "../feedback/index.js";
+import { agreement, people as peopleAnswer, progress, ratings } from "./answers/figures.js";
 import { type Route, route } from "./route.js";
 
 const MINUTE = 60_000;
@@ -13,6 +14,7 @@ export const readerRoutes: readonly Route[] = [
     path: "/v1/progress",
     roles: ["reader", "trainer", "owner"],
     summary: "Items by state, judgements, and how many came lately",
+    answers: progress,
     // By the minute, so that who asks often is answered from what is known.
     handle: ({ store, project, now }) => store.measure(project, "progress", { now: now - (now % MINUTE) }),
   }),
@@ -21,6 +23,7 @@ export const readerRoutes: readonly Route[] = [
     path: "/v1/agreement",
     roles: ["reader", "owner"],
     summary: "How far people agree beyond chance, with intervals",
+    answers: agreement,
     query: z.object({ draws }),
     handle: ({ store, project, query }) =>
       store.measure(project, "agreement", { seed: 0, draws: query.draws }),
@@ -30,6 +33,7 @@ export const readerRoutes: readonly Route[] = [
     path: "/v1/ratings",
     roles: ["reader", "owner"],
     summary: "Models by what people preferred, with intervals over annotators",
+    answers: ratings,
     query: z.object({
       draws,
       ties: z.enum(["half", "davidson"]).default("half"),
@@ -46,6 +50,7 @@ export const readerRoutes: readonly Route[] = [
     path: "/v1/annotators",
     roles: ["reader", "owner"],
     summary: "What is known of each annotator; names are for owners",
+    answers: peopleAnswer,
     async handle({ store, project, caller }) {
       const { people, gamma, groups } = await store.measure(project, "people", {});
       const named = caller.role === "owner";
