@@ -5,6 +5,7 @@
 import {
   type Alpha,
   type Interval,
+  type KrippendorffOptions,
   krippendorffAlpha,
   type Level,
   middle95,
@@ -64,12 +65,19 @@ export async function measureAgreement(options: MeasureAgreement): Promise<reado
       const all = [...values.values()];
       return {
         ...{ of, level, imported: all.flat().filter((said) => said.imported).length },
-        ...measured(all, level, measuring),
-        ...groupsOf(all, level, measuring),
+        ...measured(all, { level, mirrored: isOfOrders(of) }, measuring),
+        ...groupsOf(all, { level, mirrored: isOfOrders(of) }, measuring),
         ...(taus.length === 0 ? {} : { tau: taus.reduce((sum, tau) => sum + tau, 0) / taus.length }),
       };
     });
 }
+
+/** Their values say which of two answers is better, in an order that means nothing. */
+function isOfOrders(of: string): boolean {
+  return of === "pair" || of === "ranking";
+}
+
+type Scale = Required<Omit<KrippendorffOptions, "units">>;
 
 interface Said {
   readonly value: number;
@@ -88,20 +96,20 @@ function isShared(units: SharedUnits): boolean {
   return units.some((unit) => unit.length > 1);
 }
 
-function measured(units: SharedUnits, level: Level, { seed, draws }: Measuring): MeasuredAgreement {
+function measured(units: SharedUnits, scale: Scale, measuring: Measuring): MeasuredAgreement {
   const values = units.map((unit) => unit.map(({ value }) => value));
   return {
-    ...krippendorffAlpha({ units: values, level }),
-    interval: alphaInterval(values, level, seed, draws),
+    ...krippendorffAlpha({ units: values, ...scale }),
+    interval: alphaInterval(values, scale, measuring),
     percent: percentOf(values),
   };
 }
 
-function groupsOf(units: SharedUnits, level: Level, measuring: Measuring) {
+function groupsOf(units: SharedUnits, scale: Scale, measuring: Measuring) {
   const names = new Set(units.flat().flatMap(({ group }) => (group === undefined ? [] : [group])));
   const found = [...names].sort().flatMap((name) => {
     const own = units.map((unit) => unit.filter(({ group }) => group === name));
-    return isShared(own) ? [[name, measured(own, level, measuring)] as const] : [];
+    return isShared(own) ? [[name, measured(own, scale, measuring)] as const] : [];
   });
   return found.length === 0 ? {} : { byGroup: Object.fromEntries(found) };
 }
@@ -162,8 +170,8 @@ class Gathered {
     switch (value.kind) {
       case "pair": {
         // By answer, so that sides do not matter; every way not to prefer one is a tie.
-        const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : 2;
-        this.add("pair", "nominal", item, { value: place ?? 2, ...by });
+        const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : undefined;
+        this.add("pair", "nominal", item, { value: place === undefined ? 0 : place === 0 ? 1 : -1, ...by });
         if (value.strength !== undefined)
           this.add("strength", "ordinal", item, { value: value.strength, ...by });
         break;
@@ -205,7 +213,7 @@ class Gathered {
     for (const [a, first] of ranks.entries())
       for (const [b, second] of ranks.entries())
         if (a < b)
-          this.add("ranking", "nominal", `${item} ${a} ${b}`, { value: Math.sign(first - second), ...by });
+          this.add("ranking", "nominal", `${item} ${a} ${b}`, { value: Math.sign(second - first), ...by });
     const earlier = this.orders.get(item) ?? [];
     this.orders.set(item, earlier);
     for (const other of earlier) {
@@ -232,9 +240,8 @@ function percentOf(units: readonly (readonly number[])[]): number {
 /** 95% by resampling units. */
 function alphaInterval(
   units: readonly (readonly number[])[],
-  level: Level,
-  seed: number,
-  draws: number,
+  scale: Scale,
+  { seed, draws }: Measuring,
 ): Interval {
   const paired = units.filter(({ length }) => length > 1);
   const words = bootstrapWords(seed);
@@ -244,7 +251,7 @@ function alphaInterval(
       const word = words({ step: 1, row: draw, position: i >> 2 })[i & 3] ?? 0;
       return paired[Math.floor((word / 2 ** 32) * paired.length)] ?? [];
     });
-    alphas[draw] = krippendorffAlpha({ units: drawn, level }).alpha;
+    alphas[draw] = krippendorffAlpha({ units: drawn, ...scale }).alpha;
   }
   return middle95(alphas);
 }
