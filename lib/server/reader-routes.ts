@@ -4,9 +4,16 @@ import { z } from "zod";
 import { styleTerms } from "../feedback/index.js";
 import { agreement, people as peopleAnswer, progress, ratings } from "./answers/figures.js";
 import { type Route, route } from "./route.js";
+import { shortName as name } from "./route-call.js";
 
 const MINUTE = 60_000;
 const draws = z.coerce.number().int().min(100).max(10_000).default(1000);
+
+const group = name.optional().describe("of annotators who declared this group alone");
+
+function ofGroup(of: string | undefined) {
+  return of === undefined ? {} : { group: of };
+}
 
 export const readerRoutes: readonly Route[] = [
   route({
@@ -24,9 +31,9 @@ export const readerRoutes: readonly Route[] = [
     roles: ["reader", "owner"],
     summary: "How far people agree beyond chance, with intervals",
     answers: agreement,
-    query: z.object({ draws }),
-    handle: ({ store, project, query }) =>
-      store.measure(project, "agreement", { seed: 0, draws: query.draws }),
+    query: z.object({ draws, group }),
+    handle: ({ store, project, query: { group: of, ...query } }) =>
+      store.measure(project, "agreement", { seed: 0, ...query, ...ofGroup(of) }),
   }),
   route({
     method: "get",
@@ -36,6 +43,7 @@ export const readerRoutes: readonly Route[] = [
     answers: ratings,
     query: z.object({
       draws,
+      group,
       ties: z.enum(["half", "davidson"]).default("half"),
       styles: z
         .string()
@@ -43,7 +51,8 @@ export const readerRoutes: readonly Route[] = [
         .transform((text) => text.split(",").filter((part) => part !== ""))
         .pipe(z.array(z.enum(styleTerms))),
     }),
-    handle: ({ store, project, query }) => store.measure(project, "ratings", { seed: 0, ...query }),
+    handle: ({ store, project, query: { group: of, ...query } }) =>
+      store.measure(project, "ratings", { seed: 0, ...query, ...ofGroup(of) }),
   }),
   route({
     method: "get",

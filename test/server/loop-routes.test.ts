@@ -46,7 +46,7 @@ describeStores("the live loop over HTTP", (withStore) => {
         holdAnswer("get /v1/loop", { status, text, body: JSON.parse(text) });
         expect(JSON.parse(text)).to.deep.include({ rounds: 1, lastError: null });
         expect(JSON.parse(text).policy).to.deep.equal({ policy: "round-1", number: 1, model: "digits 1" });
-        expect(JSON.parse(text).prequential).to.have.keys("all", "newest", "versions");
+        expect(JSON.parse(text).prequential).to.have.keys("all", "newest", "versions", "groups");
         expect(text).to.not.include("place");
       }),
     ),

@@ -29,6 +29,18 @@ export const loopStatus = z.object({
     all: predicted.nullable(),
     newest: predicted.nullable(),
     versions: z.array(predicted).describe("in the order in which they came"),
+    groups: z
+      .array(
+        z.object({
+          group: z.string(),
+          annotators: count,
+          votes: count,
+          accuracy: z.number().min(0).max(1),
+          interval,
+          loss: z.number().min(0),
+        }),
+      )
+      .describe("of declared groups of annotators: what is right for all together may be wrong for a few"),
   }),
   history: z.array(
     z.object({
