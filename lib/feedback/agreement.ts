@@ -25,6 +25,7 @@ import {
 } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
+/** Whose agreement is measured, and how often it is drawn again for the interval. */
 export interface MeasureAgreement {
   readonly reading: Database;
   readonly project: string;
@@ -41,6 +42,7 @@ export interface MeasuredAgreement extends Alpha {
   readonly percent: number;
 }
 
+/** Agreement on one kind of judgement, of all and by group. */
 export interface Agreement extends MeasuredAgreement {
   /** pair, strength, thumb, ranking, or "rating: axis". */
   readonly of: string;

@@ -21,6 +21,7 @@ import { beginSession, endSession, meOf, SESSION_COOKIE } from "./session.js";
 import { type Site, type SiteOptions, siteOf } from "./site.js";
 import { addPages } from "./web-pages.js";
 
+/** What the app serves, and to whom. */
 export interface FeedbackAppOptions extends SiteOptions {
   readonly store: FeedbackStore;
   /** Milliseconds since 1970. Default Date.now. */
@@ -43,6 +44,7 @@ const MEBIBYTE = 2 ** 20;
 /** Of one token, from one address. */
 const WRONG_SECRETS_PER_MINUTE = 10;
 
+/** A Hono app with all calls and pages of the service. @throws ATTUNE_OPTION for an address that is none */
 export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   const { store, clock = Date.now, hosts = [], callsPerMinute = 1200 } = options;
   const app = new Hono();
