@@ -6,6 +6,7 @@ import {
   type Alpha,
   alphaInterval,
   type Interval,
+  type KrippendorffOptions,
   krippendorffAlpha,
   type Level,
   rankCorrelationOf,
@@ -24,6 +25,7 @@ import {
 } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
+/** Whose agreement is measured, and how often it is drawn again for the interval. */
 export interface MeasureAgreement {
   readonly reading: Database;
   readonly project: string;
@@ -40,6 +42,7 @@ export interface MeasuredAgreement extends Alpha {
   readonly percent: number;
 }
 
+/** Agreement on one kind of judgement, of all and by group. */
 export interface Agreement extends MeasuredAgreement {
   /** pair, strength, thumb, ranking, or "rating: axis". */
   readonly of: string;
@@ -64,12 +67,19 @@ export async function measureAgreement(options: MeasureAgreement): Promise<reado
       const all = [...values.values()];
       return {
         ...{ of, level, imported: all.flat().filter((said) => said.imported).length },
-        ...measured(all, level, measuring),
-        ...groupsOf(all, level, measuring),
+        ...measured(all, { level, mirrored: isOfOrders(of) }, measuring),
+        ...groupsOf(all, { level, mirrored: isOfOrders(of) }, measuring),
         ...(taus.length === 0 ? {} : { tau: taus.reduce((sum, tau) => sum + tau, 0) / taus.length }),
       };
     });
 }
+
+/** Their values say which of two answers is better, in an order that means nothing. */
+function isOfOrders(of: string): boolean {
+  return of === "pair" || of === "ranking";
+}
+
+type Scale = Required<Omit<KrippendorffOptions, "units">>;
 
 interface Said {
   readonly value: number;
@@ -88,20 +98,20 @@ function isShared(units: SharedUnits): boolean {
   return units.some((unit) => unit.length > 1);
 }
 
-function measured(units: SharedUnits, level: Level, { seed, draws }: Measuring): MeasuredAgreement {
+function measured(units: SharedUnits, scale: Scale, { seed, draws }: Measuring): MeasuredAgreement {
   const values = units.map((unit) => unit.map(({ value }) => value));
   return {
-    ...krippendorffAlpha({ units: values, level }),
-    interval: alphaInterval({ units: values, level, draws, words: bootstrapWords(seed) }),
+    ...krippendorffAlpha({ units: values, ...scale }),
+    interval: alphaInterval({ units: values, ...scale, draws, words: bootstrapWords(seed) }),
     percent: percentOf(values),
   };
 }
 
-function groupsOf(units: SharedUnits, level: Level, measuring: Measuring) {
+function groupsOf(units: SharedUnits, scale: Scale, measuring: Measuring) {
   const names = new Set(units.flat().flatMap(({ group }) => (group === undefined ? [] : [group])));
   const found = [...names].sort().flatMap((name) => {
     const own = units.map((unit) => unit.filter(({ group }) => group === name));
-    return isShared(own) ? [[name, measured(own, level, measuring)] as const] : [];
+    return isShared(own) ? [[name, measured(own, scale, measuring)] as const] : [];
   });
   return found.length === 0 ? {} : { byGroup: Object.fromEntries(found) };
 }
@@ -162,8 +172,8 @@ class Gathered {
     switch (value.kind) {
       case "pair": {
         // By answer, so that sides do not matter; every way not to prefer one is a tie.
-        const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : 2;
-        this.add("pair", "nominal", item, { value: place ?? 2, ...by });
+        const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : undefined;
+        this.add("pair", "nominal", item, { value: place === undefined ? 0 : place === 0 ? 1 : -1, ...by });
         if (value.strength !== undefined)
           this.add("strength", "ordinal", item, { value: value.strength, ...by });
         break;
@@ -205,7 +215,7 @@ class Gathered {
     for (const [a, first] of ranks.entries())
       for (const [b, second] of ranks.entries())
         if (a < b)
-          this.add("ranking", "nominal", `${item} ${a} ${b}`, { value: Math.sign(first - second), ...by });
+          this.add("ranking", "nominal", `${item} ${a} ${b}`, { value: Math.sign(second - first), ...by });
     const earlier = this.orders.get(item) ?? [];
     this.orders.set(item, earlier);
     for (const other of earlier) {

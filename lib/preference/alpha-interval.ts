@@ -12,9 +12,15 @@ export interface AlphaInterval extends KrippendorffOptions {
 }
 
 /** 95%. @throws ATTUNE_DATA for values that are not finite */
-export function alphaInterval({ units, level, draws = 1000, words }: AlphaInterval): Interval {
+export function alphaInterval({
+  units,
+  level,
+  mirrored = false,
+  draws = 1000,
+  words,
+}: AlphaInterval): Interval {
   const paired = units.filter(({ length }) => length > 1);
-  const alike = alikeOf(paired);
+  const alike = alikeOf(paired, mirrored);
   const alphas = new Float64Array(draws);
   for (let draw = 0; draw < draws; draw++) {
     const counts = new Float64Array(alike.tables.length);
@@ -38,8 +44,9 @@ interface AlikeUnits {
   readonly tables: readonly { readonly at: readonly number[]; readonly amount: readonly number[] }[];
 }
 
-function alikeOf(units: readonly (readonly number[])[]): AlikeUnits {
-  const { values } = coincidencesOf(units);
+function alikeOf(units: readonly (readonly number[])[], mirrored: boolean): AlikeUnits {
+  const ordersOf = (unit: readonly number[]) => (mirrored ? [unit, unit.map((value) => -value)] : [unit]);
+  const { values } = coincidencesOf(units.flatMap(ordersOf));
   const place = new Map(values.map((value, i) => [value, i]));
   const kinds = new Map<string, number>();
   const tables: AlikeUnits["tables"][number][] = [];
@@ -48,14 +55,17 @@ function alikeOf(units: readonly (readonly number[])[]): AlikeUnits {
     const known = kinds.get(key);
     if (known !== undefined) return known;
     kinds.set(key, tables.length);
-    tables.push(tableOf(unit, place));
+    tables.push(tableOf(ordersOf(unit), place));
     return tables.length - 1;
   });
   return { values, kindOf, tables };
 }
 
-function tableOf(unit: readonly number[], place: ReadonlyMap<number, number>): AlikeUnits["tables"][number] {
-  const own = coincidencesOf([unit]);
+function tableOf(
+  unit: readonly (readonly number[])[],
+  place: ReadonlyMap<number, number>,
+): AlikeUnits["tables"][number] {
+  const own = coincidencesOf(unit);
   const [at, amount]: [number[], number[]] = [[], []];
   for (const [a, first] of own.values.entries())
     for (const [b, second] of own.values.entries()) {

@@ -10,6 +10,14 @@ export interface KrippendorffOptions {
   /** Per unit (what was judged) the values that it got, as numbers; nominal ones may be codes. */
   readonly units: readonly (readonly number[])[];
   readonly level: Level;
+  /**
+   * Values x and -x say the same of opposite orders of what was judged (1: the first answer of a pair is better, -1: the
+   * second, 0: neither), and the order means nothing. Every unit then counts once in each order. Otherwise where the better
+   * answer happens to stand first in all pairs, all values are equal, and alpha is degenerate although people agree. A coin
+   * for each unit would undo that too, but add its own chance to alpha. What alpha then takes for chance is a person who
+   * cannot tell the two apart, whatever the order: true where sides are drawn. Default false.
+   */
+  readonly mirrored?: boolean;
 }
 
 export interface Alpha {
@@ -24,8 +32,11 @@ export interface Alpha {
 }
 
 /** alpha = 1 - (N - 1) sum o_ck d_ck^2 / sum n_c n_k d_ck^2, from the coincidences o of values inside units. */
-export function krippendorffAlpha({ units, level }: KrippendorffOptions): Alpha {
-  return alphaOf(coincidencesOf(units), level);
+export function krippendorffAlpha({ units, level, mirrored = false }: KrippendorffOptions): Alpha {
+  if (!mirrored) return alphaOf(coincidencesOf(units), level);
+  const both = [...units, ...units.map((unit) => unit.map((value) => -value))];
+  const { values, units: count, ...rest } = alphaOf(coincidencesOf(both), level);
+  return { ...rest, values: values / 2, units: count / 2 };
 }
 
 /** Of the values that units of two and more hold: which met which inside one. */

@@ -15,18 +15,25 @@ const units = Array.from({ length: 90 }, (_, unit) => {
 });
 
 describe("the interval of alpha", () => {
-  for (const level of ["nominal", "ordinal", "interval", "ratio"] satisfies Level[])
-    it(`is that of resampled units, ${level}`, () => {
+  const scales: { level: Level; mirrored?: boolean }[] = [
+    { level: "nominal" },
+    { level: "ordinal" },
+    { level: "interval" },
+    { level: "ratio" },
+    { level: "nominal", mirrored: true },
+  ];
+  for (const scale of scales)
+    it(`is that of resampled units, ${Object.values(scale).join(" ")}`, () => {
       const paired = units.filter(({ length }) => length > 1);
       const alphas = Float64Array.from({ length: 200 }, (_, draw) => {
         const drawn = paired.map((_, i) => {
           const word = words({ step: 1, row: draw, position: i >> 2 })[i & 3] ?? 0;
           return paired[Math.floor((word / 2 ** 32) * paired.length)] ?? [];
         });
-        return krippendorffAlpha({ units: drawn, level }).alpha;
+        return krippendorffAlpha({ units: drawn, ...scale }).alpha;
       });
       const slow = middle95(alphas);
-      const { low, high } = alphaInterval({ units, level, draws: 200, words });
+      const { low, high } = alphaInterval({ units, ...scale, draws: 200, words });
       expect(low).to.be.closeTo(slow.low, 1e-12);
       expect(high).to.be.closeTo(slow.high, 1e-12);
       expect(low).to.be.below(high);
