@@ -171,7 +171,8 @@ class GatheredPeople {
     }
     const key = `${judgement.annotator} ${judgement.item}`;
     const before = this.said.get(key);
-    if (judgement.purpose === "repeat" && before !== undefined && meaning !== "") {
+    const again = judgement.purpose === "repeat" && (before ?? "") !== "" && meaning !== "";
+    if (again) {
       facts.repeats.count += 1;
       if (before === meaning) facts.repeats.right += 1;
     } else this.said.set(key, meaning);

@@ -10,6 +10,7 @@ export const exportKinds = [
   "rating",
   "prompt-completion",
   "critique",
+  "segments",
 ] as const;
 export type ExportKind = (typeof exportKinds)[number];
 
