@@ -10,6 +10,7 @@ import { checkSegmentRow } from "../../lib/feedback/exports/segment-rows.js";
 import type { ItemInput, JudgementValue } from "../../lib/feedback/judgement.js";
 import { exportLog } from "../../lib/feedback/log/export-log.js";
 import { importLog } from "../../lib/feedback/log/import-log.js";
+import type { ClipContent } from "../../lib/feedback/media/answer-content.js";
 import {
   answerOfJudgement,
   answerOfLease,
@@ -21,7 +22,7 @@ import { openEmbeddedStore } from "../../lib/feedback/store/embedded-store.js";
 import type { FeedbackStore } from "../../lib/feedback/store/store.js";
 import { expectFailure } from "../errors/expect-failure.js";
 import { suiteFolder } from "../support/temporary-folder.js";
-import { clipItem, imageItem, plainPicture } from "./pictures.js";
+import { clipItem, dotClip, imageItem, plainPicture } from "./pictures.js";
 import { projectionsOf } from "./projections.js";
 import { lease, PROJECT, pairItem, personName, sampleProject, say } from "./sample-project.js";
 import { describeStores, START } from "./stores.js";
@@ -77,14 +78,12 @@ describeStores("images and clips in a store", (withStore) => {
       const leased = await lease(store, ann);
       expect(leased.answers).to.deep.equal(Array(2).fill({ type: "clip", fps: 12, frames: 6 }));
       const shown = { reading: store.reading, project: PROJECT, annotator: ann };
+      const contents = clipItem().answers.map(({ content }) => content as ClipContent);
       const places = await shownAt(store, leased.lease);
       for (const [answer, place] of places.entries()) {
         const of = await answerOfLease({ ...shown, place }, leased.lease);
         const { frames, next } = await framesOf(shown, of, 0);
-        const { frames: added, segment } = clipItem().answers[answer]?.content as never as {
-          frames: string[];
-          segment: unknown;
-        };
+        const { frames: added, segment } = contents[answer] ?? dotClip({ speed: 0 });
         expect(frames).to.deep.equal(added.map((data) => ({ type: "image/png", data })));
         expect(next).to.equal(undefined);
         expect(await segmentOf(shown, of)).to.deep.equal(segment);
