@@ -53,8 +53,9 @@ export function exportCommand(terminal: Terminal, ended: (code: number) => void)
         `${grouped(left)} judged items are left out: rows of kind ${kind} are not made of their images or clips.\n`,
       );
     if (output !== undefined) {
+      const leftOut = left > 0 ? { leftOut: left } : {};
       const text = `${grouped(rows)} rows of kind ${kind}: ${output}`;
-      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows, left })}\n` : `${text}\n`);
+      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows, ...leftOut })}\n` : `${text}\n`);
     } else if (rows === 0) terminal.stderr.write(`No judgement gives rows of kind ${kind} yet.\n`);
     ended(exitCodes.done);
   });
