@@ -1,6 +1,6 @@
 // Answers of a policy for people to judge, with what is known of each. Must not choose prompts.
 
-import type { FeedbackAnswer, GenerateAnswers } from "../feedback/index.js";
+import type { GenerateAnswers, TextAnswer } from "../feedback/index.js";
 import type { LoopModels } from "./feedback-loop-models.js";
 import type { CreateTrainingLoop } from "./feedback-loop-options.js";
 import { promptOf } from "./feedback-loop-texts.js";
@@ -13,12 +13,12 @@ export async function generateAnswers(
   models: LoopModels,
   { generation = {} }: Pick<CreateTrainingLoop, "generation">,
   { prompts, policy, answers, seed, signal }: GenerateAnswers,
-): Promise<readonly (readonly FeedbackAnswer[])[]> {
+): Promise<readonly (readonly TextAnswer[])[]> {
   const model = await models.at(policy.place);
   const tokenizer = await model.tokenizer();
   const asked = prompts.map((prompt) => promptOf(prompt, tokenizer));
   const sampling = { maxNewTokens: NEW_TOKENS, ...generation, samples: answers, seed, signal };
-  const found = prompts.map((): FeedbackAnswer[] => []);
+  const found = prompts.map((): TextAnswer[] => []);
   for (const { prompt, text, ids, modelLogprobs } of await model.complete(asked, sampling)) {
     if (text.trim() === "") continue;
     found[prompt]?.push({

@@ -2,7 +2,7 @@
 // it has none. Must not load models.
 
 import type { Prompt, ScoreRow } from "../engine/index.js";
-import type { FeedbackAnswer, FeedbackContent, LoopRow } from "../feedback/index.js";
+import type { FeedbackContent, LoopRow, TextAnswer } from "../feedback/index.js";
 import type { Tokenizer } from "../text/index.js";
 
 type Chat = readonly { readonly role: string; readonly content: string }[];
@@ -16,7 +16,7 @@ export function promptOf(prompt: FeedbackContent, { chat }: Tokenizer): Prompt {
 /** What is scored. */
 export function scoreRowOf(
   prompt: FeedbackContent,
-  { content }: Pick<FeedbackAnswer, "content">,
+  { content }: Pick<TextAnswer, "content">,
   tokenizer: Tokenizer,
 ): ScoreRow {
   const asked = promptOf(prompt, tokenizer);

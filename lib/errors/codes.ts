@@ -40,6 +40,7 @@ export const errorCodes = {
   ATTUNE_NOT_FOUND: usage("a project, item, lease or judgement is not in the store"),
   ATTUNE_EXISTS: usage("a project or policy of that name is in the store already"),
   ATTUNE_JUDGEMENT: usage("a judgement is no answer to what its item asks"),
+  ATTUNE_MEDIA: usage("an image or clip is broken, too large, or of a type that is not shown"),
   ATTUNE_LEASE: usage("a lease is not open any more, or belongs to somebody else"),
   ATTUNE_CONFLICT: usage("a call was repeated with its key but with another body"),
   ATTUNE_AUTH: usage("a token is missing, wrong or over, or its role may not do this"),

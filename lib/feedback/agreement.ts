@@ -171,6 +171,8 @@ class Gathered {
   private takeValue(value: JudgementValue, shown: readonly number[], item: string, by: SaidBy): void {
     switch (value.kind) {
       case "pair": {
+        // No value: it says nothing of which is better.
+        if (value.choice === "cannot_compare") break;
         // By answer, so that sides do not matter; every way not to prefer one is a tie.
         const place = value.choice === "left" ? shown[0] : value.choice === "right" ? shown[1] : undefined;
         this.add("pair", "nominal", item, { value: place === undefined ? 0 : place === 0 ? 1 : -1, ...by });

@@ -1,12 +1,13 @@
 // Whether what somebody says of an item is an answer to what the item asks. Pure; must not know the store.
 
 import { fail } from "../errors/index.js";
-import type { Ask, FeedbackContent, JudgementValue } from "./judgement.js";
+import type { AnswerContent, Ask, JudgementKind, JudgementValue } from "./judgement.js";
+import { contentTypeOf, isText } from "./media/answer-content.js";
 
 export interface AskedItem {
   readonly asks: readonly Ask[];
   /** As shown. */
-  readonly answers: readonly FeedbackContent[];
+  readonly answers: readonly AnswerContent[];
   /** Not all that is asked need be answered. Default false. */
   readonly partial?: boolean;
 }
@@ -42,6 +43,9 @@ function problemOfValue(value: JudgementValue, item: AskedItem): Problem | undef
   }
   if ("answer" in value && value.answer !== undefined && value.answer >= count)
     return { field: "answer", text: `an answer from 0 to ${count - 1} but received ${value.answer}` };
+  const other = item.answers.map(contentTypeOf).find((type) => type !== "text");
+  if (isOfText(value.kind) && other !== undefined)
+    return { field: "kind", text: `${value.kind} of answers that are text but received ${other}` };
   switch (value.kind) {
     case "ranking":
       return problemOfRanking(value.tiers, asked, count);
@@ -50,7 +54,7 @@ function problemOfValue(value: JudgementValue, item: AskedItem): Problem | undef
     case "span":
       return problemOfSpan(value, asked, item.answers[value.answer]);
     case "pair":
-      return count === 2 ? undefined : { field: "choice", text: `two answers but the item has ${count}` };
+      return problemOfPair(value, item.answers);
     case "edit":
       return value.text.trim() === ""
         ? { field: "text", text: "the corrected text but received none" }
@@ -58,6 +62,20 @@ function problemOfValue(value: JudgementValue, item: AskedItem): Problem | undef
     default:
       return undefined;
   }
+}
+
+/** Clips may show different things; of texts and images somebody can always say that neither is better. */
+function problemOfPair({ choice }: JudgementValue & { kind: "pair" }, answers: readonly AnswerContent[]) {
+  const field = "choice";
+  if (answers.length !== 2) return { field, text: `two answers but the item has ${answers.length}` };
+  const type = contentTypeOf(answers[0] ?? "");
+  if (choice !== "cannot_compare" || type === "clip") return undefined;
+  return { field, text: `a choice between answers of ${type} but received ${choice}, which is for clips` };
+}
+
+/** What is written or marked in an answer needs text. */
+export function isOfText(kind: JudgementKind): boolean {
+  return kind === "edit" || kind === "span";
 }
 
 function problemOfRanking(tiers: readonly (readonly number[])[], asked: readonly Ask[], count: number) {
@@ -91,7 +109,7 @@ function problemOfRating({ axis, value }: JudgementValue & { kind: "rating" }, a
 function problemOfSpan(
   { start, end, tag }: JudgementValue & { kind: "span" },
   asked: readonly Ask[],
-  answer: FeedbackContent | undefined,
+  answer: AnswerContent | undefined,
 ) {
   const tags = asked.flatMap((one) => (one.kind === "span" ? one.tags : []));
   if (!tags.includes(tag)) return { field: "tag", text: `one of ${tags.join(", ")} but received ${tag}` };
@@ -100,8 +118,9 @@ function problemOfSpan(
   return { field: "end", text: `a span inside 0 to ${length} but received ${start} to ${end}` };
 }
 
-/** A conversation's last message, or the text. */
-export function textOf(content: FeedbackContent): string {
+/** A conversation's last message, or the text; of images and clips none. */
+export function textOf(content: AnswerContent): string {
+  if (!isText(content)) return "";
   return typeof content === "string" ? content : (content.at(-1)?.content ?? "");
 }
 

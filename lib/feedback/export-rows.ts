@@ -8,15 +8,18 @@ import {
   exportOptions,
   type ReadExportOptions,
 } from "./exports/export-options.js";
+import { leftOut } from "./exports/left-out.js";
 import { editRows, pairRows, rankingPairRows } from "./exports/pair-rows.js";
 import { policyLags } from "./exports/policy-lags.js";
 import { pseudonymsOf } from "./exports/pseudonyms.js";
 import { ratingPairRows } from "./exports/rating-pairs.js";
 import type { ExportedRow, Making } from "./exports/row-parts.js";
+import { segmentRows } from "./exports/segment-rows.js";
 import { singleRows } from "./exports/single-rows.js";
 import { peopleFacts } from "./people.js";
 import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
+import { textItem } from "./text-item.js";
 
 export {
   type ConsensusMode,
@@ -80,14 +83,24 @@ function readOptions(given: Omit<ExportRows, "reading" | "project">): ReadExport
   });
 }
 
+/**
+ * Items that were judged and give no such rows because their answers are images or clips.
+ * @throws ATTUNE_OPTION
+ */
+export function leftOutItems({ reading, project, ...given }: ExportRows): Promise<number> {
+  const options = readOptions(given);
+  return leftOut({ reading, project, options, isWanted: (item) => isWanted(options, item) });
+}
+
 /** What was redacted has no answers any more. */
 function isWanted({ split, policy }: ReadExportOptions, { answers, split: own }: ReadItem): boolean {
   if (answers.length === 0 || (split !== undefined && own !== split)) return false;
   return policy === undefined || answers.some((answer) => answer.policy === policy);
 }
 
+/** Kinds of which what several say of a pair becomes one row. */
 function isOfPairs(kind: ExportKind): boolean {
-  return kind === "preference" || kind === "reward";
+  return kind === "preference" || kind === "reward" || kind === "segments";
 }
 
 interface Told extends OfProject {
@@ -99,8 +112,15 @@ interface Told extends OfProject {
 }
 
 async function* rowsOf(of: Told, judgement: ReadJudgement): AsyncGenerator<ExportedRow> {
-  const { options, item, told } = of;
-  const alone: Making = { ...of, judgements: [judgement] };
+  const { options, told } = of;
+  if (options.kind === "segments") {
+    const judgements = await pairJudgements(of, judgement);
+    if (judgements.length > 0) yield* segmentRows({ ...of, judgements });
+    return;
+  }
+  const item = textItem(of.item);
+  if (item === undefined) return;
+  const alone: Making = { ...of, item, judgements: [judgement] };
   if (!isOfPairs(options.kind)) {
     yield* singleRows(alone);
     return;
@@ -111,13 +131,19 @@ async function* rowsOf(of: Told, judgement: ReadJudgement): AsyncGenerator<Expor
   const rated = judgement.values.some(({ kind }) => kind === "rating");
   if (gap !== undefined && rated && judgement.purpose !== "ai" && !told.prompts.has(item.promptHash)) {
     told.prompts.add(item.promptHash);
-    yield* ratingPairRows({ ...of, gap });
+    yield* ratingPairRows({ ...of, item, gap });
   }
-  if (options.consensus === "each" || judgement.purpose === "ai") yield* pairRows(alone);
-  else if (!told.items.has(item.item)) {
-    told.items.add(item.item);
-    yield* pairRows({ ...of, judgements: await judgementsOf(of) });
-  }
+  const judgements = await pairJudgements(of, judgement);
+  if (judgements.length > 0) yield* pairRows({ ...alone, judgements });
+}
+
+/** Those that make one row of a pair: this one alone, or all, the first time. */
+async function pairJudgements(of: Told, judgement: ReadJudgement): Promise<readonly ReadJudgement[]> {
+  const { options, item, told } = of;
+  if (options.consensus === "each" || judgement.purpose === "ai") return [judgement];
+  if (told.items.has(item.item)) return [];
+  told.items.add(item.item);
+  return judgementsOf(of);
 }
 
 async function judgementsOf({ reading, project, item, options }: Told): Promise<readonly ReadJudgement[]> {

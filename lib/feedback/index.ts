@@ -21,8 +21,10 @@ export {
   exportKinds,
   exportOptions,
   exportRows,
+  leftOutItems,
 } from "./export-rows.js";
 export { type RecordedRows, recordedRows } from "./exports/recorded-rows.js";
+export { checkSegmentRow, segmentsOf } from "./exports/segment-rows.js";
 export { type WithdrawnJudgement, withdrawnJudgements } from "./exports/withdrawn.js";
 export {
   formatNames as importFormatNames,
@@ -48,6 +50,7 @@ export {
   judgementValue,
   type SkipReason,
   skipReasons,
+  type TextAnswer,
 } from "./judgement.js";
 export { judgementRate, type Rate, type RateStep, rateSteps } from "./judgement-rate.js";
 export {
@@ -89,6 +92,26 @@ export {
   type TrainRound,
 } from "./loop/index.js";
 export {
+  type AnswerContent,
+  type ClipContent,
+  type ContentInput,
+  type ImageContent,
+  type KeptClip,
+  type KeptImage,
+  type ShownContent,
+  shownContent,
+} from "./media/answer-content.js";
+export {
+  type AnswerOf,
+  answerOfJudgement,
+  answerOfLease,
+  type Frame,
+  type Frames,
+  framesOf,
+  segmentOf,
+} from "./media/read-media.js";
+export { type Segment, type SegmentRow, segment, segmentRow } from "./media/segment.js";
+export {
   type ModelRatings,
   type RatedModel,
   rateModels,
@@ -127,10 +150,13 @@ export {
   selectorsByName,
 } from "./selection/index.js";
 export {
+  type RatedContent,
   type RaterOptions,
+  type SegmentStep,
   SIMULATED,
   type SimulatedRater,
   simulatedRater,
+  worthOfSegments,
 } from "./simulated-rater.js";
 export { lastSeq, readEvents } from "./store/event-log.js";
 export { type OpenStoreOptions, openFeedbackStore } from "./store/open-store.js";

@@ -2,7 +2,10 @@
 // Positions count the answers as they were shown, from 0, left to right. Must not know the store.
 
 import { z } from "zod";
+import { type AnswerContent, content, contentInput, type FeedbackContent } from "./media/answer-content.js";
 import { isPlainText } from "./plain-text.js";
+
+export { type AnswerContent, content, type FeedbackContent } from "./media/answer-content.js";
 
 /** Ends that the pair's arrow keys stand for, and the two ways to say that neither is better. */
 export const pairChoices = ["left", "right", "tie", "both_good", "both_bad", "cannot_compare"] as const;
@@ -90,16 +93,9 @@ export const ask = z.discriminatedUnion("kind", [
 /** What an item asks of people. */
 export type Ask = z.infer<typeof ask>;
 
-/** A message of a conversation, or plain text. */
-const message = z.object({ role: z.string().min(1), content: z.string() });
-/** Schema of FeedbackContent. */
-export const content = z.union([z.string(), z.array(message).min(1)]);
-/** Plain text, or the messages of a conversation. */
-export type FeedbackContent = z.infer<typeof content>;
-
 /** Schema of FeedbackAnswer. */
 export const answer = z.strictObject({
-  content,
+  content: contentInput,
   model: z.string().max(300).optional(),
   checkpoint: z.string().max(300).optional().describe("hash of the weights"),
   policy: z.string().max(100).optional().describe("id of a registered policy"),
@@ -110,8 +106,10 @@ export const answer = z.strictObject({
   tokens: z.array(z.int().min(0)).optional(),
   source: z.string().max(300).optional(),
 });
-/** An answer and what is known of how it was made; people see its content alone. */
-export type FeedbackAnswer = z.infer<typeof answer>;
+/** An answer and what is known of how it was made; people see its content alone. As the store keeps it: bytes of images lie beside. */
+export type FeedbackAnswer = Omit<z.infer<typeof answer>, "content"> & { content: AnswerContent };
+/** One that is text. */
+export type TextAnswer = Omit<FeedbackAnswer, "content"> & { content: FeedbackContent };
 
 /** Schema of ItemInput. */
 export const itemInput = z.strictObject({

@@ -14,7 +14,7 @@ import {
   type Vote,
 } from "../preference/index.js";
 import { textOf } from "./check-judgement.js";
-import type { FeedbackContent, JudgementValue } from "./judgement.js";
+import type { AnswerContent, JudgementValue } from "./judgement.js";
 import { bootstrapWords } from "./random-numbers.js";
 import {
   isImported,
@@ -275,7 +275,7 @@ class Gathering {
 
 interface ModelAnswer {
   readonly model: string;
-  readonly content: FeedbackContent;
+  readonly content: AnswerContent;
 }
 
 /** As shown; undefined where not every answer is of a model of its own. */
@@ -314,7 +314,7 @@ function scoreOf({ choice }: JudgementValue & { kind: "pair" }): number {
 }
 
 /** Of the left answer less the right one: length in doublings, others in counts, square roots of them. */
-function styleGap(style: StyleTerm, [left, right]: readonly [FeedbackContent, FeedbackContent]): number {
+function styleGap(style: StyleTerm, [left, right]: readonly [AnswerContent, AnswerContent]): number {
   return amountOf(style, textOf(left)) - amountOf(style, textOf(right));
 }
 

@@ -3,6 +3,7 @@
 
 import { fail } from "../errors/index.js";
 import type { Ask, FeedbackContent, JudgementValue } from "./judgement.js";
+import { type ShownContent, shownContent } from "./media/answer-content.js";
 import { askedItem } from "./operations/asked-item.js";
 import { projectSettings } from "./project-settings.js";
 import type { Database } from "./store/tables.js";
@@ -21,7 +22,7 @@ export interface OwnJudgement {
   readonly judgement: string;
   readonly prompt: FeedbackContent;
   /** As they were shown. */
-  readonly answers: readonly FeedbackContent[];
+  readonly answers: readonly ShownContent[];
   readonly asks: readonly Ask[];
   readonly values: readonly JudgementValue[];
   readonly unsafe: boolean;
@@ -88,10 +89,12 @@ export async function ownJudgement(
     .executeTakeFirst();
   if (row === undefined)
     throw fail("ATTUNE_NOT_FOUND", `Expected a judgement of your own but there is no "${judgement}".`);
+  const { asks, answers } = askedItem(row, row);
   return {
     judgement,
     prompt: JSON.parse(row.prompt) as FeedbackContent,
-    ...askedItem(row, row),
+    answers: answers.map(shownContent),
+    asks,
     values: JSON.parse(row.given) as JudgementValue[],
     unsafe: row.unsafe === 1,
     created: Number(row.created),

@@ -193,7 +193,7 @@ class GatheredPeople {
   private takeRepeated(judgement: ReadJudgement, { repeats }: Facts, meaning: string): void {
     const key = keyOf(judgement);
     const before = this.said.get(key);
-    if (judgement.purpose !== "repeat" || before === undefined || meaning === "") {
+    if (judgement.purpose !== "repeat" || (before ?? "") === "" || meaning === "") {
       this.said.set(key, meaning);
       return;
     }

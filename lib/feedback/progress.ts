@@ -1,5 +1,6 @@
 // How far a project is: items by state, judgements, and how many came lately. Must not write.
 
+import { sql } from "kysely";
 import type { ItemState } from "./states.js";
 import type { Database } from "./store/tables.js";
 
@@ -7,6 +8,8 @@ import type { Database } from "./store/tables.js";
 export interface Progress {
   readonly items: Readonly<Record<ItemState, number>>;
   readonly judgements: number;
+  /** Of the judgements, those of pairs that cannot be compared: no row is made of them. */
+  readonly cannotCompare: number;
   readonly skips: number;
   /** Leases that are held now. */
   readonly leases: number;
@@ -54,6 +57,14 @@ export async function progressOf(reading: Database, project: string, now: number
     .where("withdrawn", "=", 0)
     .where("created", ">=", now - 24 * HOUR)
     .executeTakeFirstOrThrow();
+  const incomparable = await reading
+    .selectFrom("judgements")
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .where("withdrawn", "=", 0)
+    // As the index says it, which holds those alone.
+    .where("incomparable", "=", sql.lit(1))
+    .executeTakeFirstOrThrow();
   const place = await reading
     .selectFrom("sequences")
     .select("seq")
@@ -62,6 +73,7 @@ export async function progressOf(reading: Database, project: string, now: number
   return {
     items,
     judgements: Number((await judged(0)).count),
+    cannotCompare: Number(incomparable.count),
     skips: await count("skips"),
     leases: await count("assignments"),
     lastHour: Number((await judged(now - HOUR)).count),

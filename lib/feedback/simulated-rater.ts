@@ -1,8 +1,11 @@
 // People who are not there: seeded raters with a taste, noise, a favourite side and a temper, for demos, tests and load.
 // What they say never becomes a training row unless somebody asks for it. Must not know the store.
 
+import { fail } from "../errors/index.js";
 import { textOf } from "./check-judgement.js";
 import type { Ask, FeedbackContent, JudgementValue, PairChoice } from "./judgement.js";
+import type { ShownContent } from "./media/answer-content.js";
+import type { Segment } from "./media/segment.js";
 import { numbersAt } from "./random-numbers.js";
 
 /** The declared group of annotators who are simulated: what they say counts, but exports leave it out. */
@@ -13,8 +16,8 @@ export interface RaterOptions {
   readonly seed: number;
   /** Names the rater's own stream of numbers. */
   readonly number: number;
-  /** What an answer is worth, in log-odds; everybody who is asked shares it. */
-  readonly worth: (prompt: FeedbackContent, answer: FeedbackContent) => number;
+  /** What an answer is worth, in log-odds; everybody who is asked shares it. Of clips: worthOfSegments. */
+  worth(prompt: FeedbackContent, answer: RatedContent): number;
   /** 1 sees every difference as it is, 0 none: a coin-flipper. Default 1. */
   readonly care?: number;
   /** Log-odds by which the left side is favoured. Default 0. */
@@ -25,10 +28,33 @@ export interface RaterOptions {
   readonly ties?: number;
 }
 
+/** An answer as it is shown; a clip with its segment, where whoever asks knows it. */
+export type RatedContent = ShownContent | (ShownClip & { readonly segment: Segment });
+type ShownClip = Extract<ShownContent, { readonly type: "clip" }>;
+
+/** One step of a segment, [width] each. */
+export interface SegmentStep {
+  readonly obs: readonly number[];
+  readonly act: readonly number[];
+}
+
+/**
+ * Worth of clips by a true reward of their steps, summed over the segment: the model that their pairs are learnt with.
+ * @throws ATTUNE_OPTION for an answer that is no clip with a segment
+ */
+export function worthOfSegments(reward: (step: SegmentStep) => number): RaterOptions["worth"] {
+  return (_, answer) => {
+    if (typeof answer === "string" || !("segment" in answer))
+      throw fail("ATTUNE_OPTION", "Expected clips with their segments but received another answer.");
+    const { obs, act } = answer.segment;
+    return obs.reduce((sum, seen, step) => sum + reward({ obs: seen, act: act[step] ?? [] }), 0);
+  };
+}
+
 /** What a rater was shown. */
 export interface Shown {
   readonly prompt: FeedbackContent;
-  readonly answers: readonly FeedbackContent[];
+  readonly answers: readonly RatedContent[];
   readonly asks: readonly Ask[];
 }
 
@@ -97,7 +123,13 @@ function valuesOf(ask: Ask, { shown, worths, options, draw }: Judging): readonly
       }));
     case "edit":
       return ask.required
-        ? [{ kind: "edit", answer: 0, text: `${textOf(shown.answers[0] ?? "")} (mended)` }]
+        ? [
+            {
+              kind: "edit",
+              answer: 0,
+              text: `${textOf((shown.answers[0] ?? "") as FeedbackContent)} (mended)`,
+            },
+          ]
         : [];
     case "comment":
       return ask.required ? [{ kind: "comment", text: "simulated" }] : [];

@@ -13,6 +13,7 @@ export const feedbackRowKinds = [
   "rating",
   "prompt-completion",
   "critique",
+  "segments",
 ] as const;
 export const feedbackConsensusModes = ["soft", "majority", "each"] as const;
 export const feedbackSelectors = ["random", "disagreement", "optimistic", "gap"] as const;

@@ -1,7 +1,14 @@
 // The calls that give rows out, and name those that were taken back. Must not make rows.
 
 import { z } from "zod";
-import { exportOptions, exportRows, lastSeq, recordedRows, withdrawnJudgements } from "../feedback/index.js";
+import {
+  exportOptions,
+  exportRows,
+  lastSeq,
+  leftOutItems,
+  recordedRows,
+  withdrawnJudgements,
+} from "../feedback/index.js";
 import { exportedRow, withdrawn } from "./answers/rows.js";
 import { jsonLines } from "./json-lines.js";
 import { queryOf } from "./query-options.js";
@@ -9,13 +16,16 @@ import { type Route, route } from "./route.js";
 
 /** Up to which event a stream goes: the next one begins behind it with ?since=. */
 const SEQ_HEADER = "attune-seq";
+/** Judged items that give no such rows, because their answers are images or clips. */
+const LEFT_OUT_HEADER = "attune-left-out";
 
 export const exportRoutes: readonly Route[] = [
   route({
     method: "get",
     path: "/v1/export",
     roles: ["trainer", "owner"],
-    summary: "Rows for training, one JSON object on each line; header attune-seq is the next call's since",
+    summary:
+      "Rows for training, one JSON object on each line; header attune-seq is the next call's since, attune-left-out counts items of images and clips that the kind has no rows for",
     answers: { lines: exportedRow },
     query: queryOf({
       ...exportOptions.shape,
@@ -29,6 +39,8 @@ export const exportRoutes: readonly Route[] = [
       const rows = exportRows({ reading: store.reading, project, ...query });
       const response = jsonLines(record ? recordedRows({ store, project, rows }) : rows);
       response.headers.set(SEQ_HEADER, String(seq));
+      const left = await leftOutItems({ reading: store.reading, project, ...query });
+      response.headers.set(LEFT_OUT_HEADER, String(left));
       return response;
     },
   }),

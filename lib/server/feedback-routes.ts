@@ -6,6 +6,7 @@ import { dashboardRoutes } from "./dashboard-routes.js";
 import { exportRoutes } from "./export-routes.js";
 import { importRoutes } from "./import-routes.js";
 import { loopRoutes } from "./loop-routes.js";
+import { mediaRoutes } from "./media-routes.js";
 import { openApiCall } from "./open-api.js";
 import { ownerRoutes } from "./owner-routes.js";
 import { readerRoutes } from "./reader-routes.js";
@@ -23,6 +24,7 @@ export const feedbackRoutes: readonly Route[] = [
   ...exportRoutes,
   ...redactionRoutes,
   ...annotatorRoutes,
+  ...mediaRoutes,
   ...readerRoutes,
   ...dashboardRoutes,
   ...webhookRoutes,

@@ -34,7 +34,9 @@ async function judge(
     await store.write(PROJECT, "addItems", { items: [item] });
     for (const [person, own] of said.entries()) {
       const leased = await lease(store, personName(person));
-      const shownAt = item.answers.map(({ content }) => leased.answers.indexOf(content));
+      const shownAt = item.answers.map(({ content }) =>
+        (leased.answers as readonly unknown[]).indexOf(content),
+      );
       await say(store, personName(person), leased.lease, own(shownAt));
     }
   }

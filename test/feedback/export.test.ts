@@ -30,7 +30,12 @@ async function judged(
   for (const [person, say1] of values.entries()) {
     await addPerson(store, personName(person));
     const leased = await lease(store, personName(person));
-    await say(store, personName(person), leased.lease, say1(leased.answers.indexOf(first?.content ?? "")));
+    await say(
+      store,
+      personName(person),
+      leased.lease,
+      say1((leased.answers as readonly unknown[]).indexOf(first?.content)),
+    );
   }
 }
 

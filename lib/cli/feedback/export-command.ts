@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
-import { type ExportedRow, exportRows } from "../../feedback/index.js";
+import { type ExportedRow, exportRows, leftOutItems } from "../../feedback/index.js";
 import { commandSchemas, type FeedbackExportSettings } from "../../options/index.js";
 import { addFlags, givenOptions } from "../flags.js";
 import { grouped } from "../format.js";
@@ -23,6 +23,7 @@ every row names the judgements it comes from. What trains on which kind:
   rating       attune reward                 numbers on a scale
   prompt-completion  attune sft              mended answers
   critique     attune critique               comments
+  segments     no command of this version    pairs of clips: what was seen and done in each, and which is better
 
 Examples:
   attune feedback export --kind preference --split train --output pairs.jsonl
@@ -39,20 +40,22 @@ export function exportCommand(terminal: Terminal, ended: (code: number) => void)
     const settings = givenOptions(command, schema).resolved;
     const { output, kind, json } = settings;
     if (output !== undefined) await requireNewFile("--output", output);
-    const rows = await withStore(settings.store, async (store) =>
-      writeRows(
-        exportRows({
-          reading: store.reading,
-          project: await projectOf(store, settings.project),
-          ...rowOptions(settings),
-        }),
-        output,
-        terminal,
-      ),
-    );
+    const { rows, left } = await withStore(settings.store, async (store) => {
+      const project = await projectOf(store, settings.project);
+      const wanted = { reading: store.reading, project, ...rowOptions(settings) };
+      return {
+        rows: await writeRows(exportRows(wanted), output, terminal),
+        left: await leftOutItems(wanted),
+      };
+    });
+    if (left > 0)
+      terminal.stderr.write(
+        `${grouped(left)} judged items are left out: rows of kind ${kind} are not made of their images or clips.\n`,
+      );
     if (output !== undefined) {
+      const leftOut = left > 0 ? { leftOut: left } : {};
       const text = `${grouped(rows)} rows of kind ${kind}: ${output}`;
-      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows })}\n` : `${text}\n`);
+      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows, ...leftOut })}\n` : `${text}\n`);
     } else if (rows === 0) terminal.stderr.write(`No judgement gives rows of kind ${kind} yet.\n`);
     ended(exitCodes.done);
   });

@@ -11,6 +11,7 @@ export const exportKinds = [
   "rating",
   "prompt-completion",
   "critique",
+  "segments",
 ] as const;
 /** Kinds of rows that judgements become; columns as docs/data.md has them. */
 export type ExportKind = (typeof exportKinds)[number];

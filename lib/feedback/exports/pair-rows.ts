@@ -1,22 +1,28 @@
 // Rows of two answers: of pairs (what all say together, or each), of corrected texts, of rankings taken apart. Pure.
 
 import { textOf } from "../check-judgement.js";
-import type { FeedbackAnswer } from "../judgement.js";
+import type { TextAnswer } from "../judgement.js";
 import type { PeopleFacts } from "../people.js";
 import type { ReadJudgement } from "../read-judgements.js";
 import { notesOf } from "./notes.js";
-import { completionOf, type ExportedRow, type Making, rowOf, sameAnswer } from "./row-parts.js";
+import { completionOf, type ExportedRow, type Making, type OfItem, rowOf, sameAnswer } from "./row-parts.js";
 
-/** Ties are rows of a reward model, and of preferences where somebody wants them. */
-export function* pairRows(making: Making): Generator<ExportedRow> {
-  const { judgements, item, options, facts } = making;
-  const { margins, kind, ties } = options;
+/** What all who judged a pair say together, or one of them. */
+export interface SaidOfPair {
+  /** P(the item's first answer is better). */
+  readonly label: number;
+  readonly weight: number;
+  readonly strengths: readonly number[];
+  readonly sources: readonly ReadJudgement[];
+}
+
+/** Undefined where nobody compared them. */
+export function saidOfPair({ judgements, item, options, facts }: OfItem): SaidOfPair | undefined {
   const pairs = judgements.flatMap((judgement) => {
     const value = judgement.values.find((one) => one.kind === "pair");
     return value?.kind === "pair" && value.choice !== "cannot_compare" ? [{ judgement, value }] : [];
   });
-  const [first, second] = item.answers;
-  if (pairs.length === 0 || first === undefined || second === undefined) return;
+  if (pairs.length === 0) return undefined;
   const said = pairs.map(({ judgement, value }) => ({
     judgement,
     /** P(the item's first answer is better), as this one says. */
@@ -29,12 +35,25 @@ export function* pairRows(making: Making): Generator<ExportedRow> {
     options.consensus === "soft" && !alone
       ? (facts?.consensus.labels.get(facts.units.get(item.item) ?? -1) ?? 0.5)
       : majorityOf(said.map((one) => one.label));
+  return {
+    label,
+    weight: alone ? weightOf(facts, said[0]?.judgement) : 1,
+    strengths: said.map(({ strength }) => strength),
+    sources: pairs.map(({ judgement }) => judgement),
+  };
+}
+
+/** Ties are rows of a reward model, and of preferences where somebody wants them. */
+export function* pairRows(making: Making): Generator<ExportedRow> {
+  const { margins, kind, ties } = making.options;
+  const [first, second] = making.item.answers;
+  const said = saidOfPair(making);
+  if (said === undefined || first === undefined || second === undefined) return;
+  const { label, weight, sources } = said;
   if (label === 0.5 && kind === "preference" && !ties) return;
-  const weight = alone ? weightOf(facts, said[0]?.judgement) : 1;
   const [chosen, rejected] = label >= 0.5 ? [first, second] : [second, first];
   const better = label >= 0.5 ? 0 : 1;
-  const strengths = said.map(({ strength }) => margins[strength as 0 | 1 | 2 | 3] ?? 0);
-  const sources = pairs.map(({ judgement }) => judgement);
+  const strengths = said.strengths.map((strength) => margins[strength as 0 | 1 | 2 | 3] ?? 0);
   const columns = {
     ...sidesOf(chosen, rejected),
     label: Math.max(label, 1 - label),
@@ -45,7 +64,7 @@ export function* pairRows(making: Making): Generator<ExportedRow> {
   yield* rowOf(making, sources, { columns, answers: [chosen, rejected] });
 }
 
-function sidesOf(chosen: FeedbackAnswer, rejected: FeedbackAnswer) {
+function sidesOf(chosen: TextAnswer, rejected: TextAnswer) {
   return { chosen: completionOf(chosen), rejected: completionOf(rejected) };
 }
 
@@ -82,7 +101,7 @@ export function* editRows(making: Making): Generator<ExportedRow> {
 }
 
 /** The answer with another last message. */
-export function editedAnswer({ content }: FeedbackAnswer, text: string) {
+export function editedAnswer({ content }: TextAnswer, text: string) {
   const before = typeof content === "string" ? [] : content.slice(0, -1);
   return completionOf({ content: [...before, { role: "assistant", content: text }] });
 }

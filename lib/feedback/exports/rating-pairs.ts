@@ -1,14 +1,15 @@
 // Pairs of answers to one prompt that one person rated far enough apart: nobody's scale is held against another's.
 // Must not write.
 
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "../read-judgements.js";
+import { type ReadJudgement, readItems, readJudgements } from "../read-judgements.js";
 import type { Database } from "../store/tables.js";
+import { type TextItem, textItem } from "../text-item.js";
 import { notesOf } from "./notes.js";
 import { completionOf, type ExportedRow, type Making, rowOf, sameAnswer } from "./row-parts.js";
 
 interface Rated {
   readonly judgement: ReadJudgement;
-  readonly item: ReadItem;
+  readonly item: TextItem;
   readonly place: number;
   readonly value: number;
 }
@@ -57,7 +58,8 @@ async function ratingsOfPrompt({ reading, project, item, options }: RatingPairs)
     for await (const chunk of readJudgements(reading, { project, item: name, simulated: options.simulated }))
       for (const judgement of chunk)
         for (const value of judgement.values) {
-          const own = items.get(name);
+          const known = items.get(name);
+          const own = known === undefined ? undefined : textItem(known);
           if (value.kind !== "rating" || own === undefined) continue;
           if (options.axis !== undefined && options.axis !== value.axis) continue;
           const key = `${judgement.annotator} ${value.axis}`;

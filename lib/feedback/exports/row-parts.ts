@@ -1,8 +1,9 @@
 // What rows of all kinds are made of: prompts and answers as conversations, and where a row comes from. Pure.
 
-import type { FeedbackAnswer, FeedbackContent } from "../judgement.js";
+import type { FeedbackContent, TextAnswer } from "../judgement.js";
 import type { PeopleFacts } from "../people.js";
 import { isImported, type ReadItem, type ReadJudgement } from "../read-judgements.js";
+import type { TextItem } from "../text-item.js";
 import type { ReadExportOptions } from "./export-options.js";
 import type { PolicyLags } from "./policy-lags.js";
 
@@ -19,7 +20,7 @@ export interface ExportedRow {
 }
 
 /** One item and what was said of it, to make rows of. */
-export interface Making {
+export interface OfItem {
   readonly judgements: readonly ReadJudgement[];
   readonly item: ReadItem;
   readonly options: ReadExportOptions;
@@ -29,19 +30,36 @@ export interface Making {
   readonly facts?: PeopleFacts;
 }
 
+/** The answers are text. */
+export interface Making extends OfItem {
+  readonly item: TextItem;
+}
+
 export type RowColumns = Readonly<Record<string, unknown>>;
 
 /** A row of these columns with its origin; none where an answer says nothing. */
 export function* rowOf(
-  { item, pseudonym, lags, options }: Making,
+  making: Making,
   judgements: readonly ReadJudgement[],
-  { columns, answers }: { readonly columns: RowColumns; readonly answers: readonly FeedbackAnswer[] },
+  { columns, answers }: { readonly columns: RowColumns; readonly answers: readonly TextAnswer[] },
+): Generator<ExportedRow> {
+  const prompt = promptOf(making.item);
+  if (!isPrompt(prompt) || answers.some((answer) => !isAnswer(completionOf(answer)))) return;
+  yield* rowOfColumns(making, judgements, { columns: { prompt, ...columns }, answers });
+}
+
+/** The columns as they are, with their origin. */
+export function* rowOfColumns(
+  { item, pseudonym, lags, options }: OfItem,
+  judgements: readonly ReadJudgement[],
+  {
+    columns,
+    answers,
+  }: { readonly columns: RowColumns; readonly answers: readonly Pick<TextAnswer, "policy">[] },
 ): Generator<ExportedRow> {
   const stale = answers.some(({ policy }) => policy !== undefined && lags.isStale(policy));
   if (stale && options.stale === "leave-out") return;
-  if (!isPrompt(promptOf(item)) || answers.some((answer) => !isAnswer(completionOf(answer)))) return;
   yield {
-    prompt: promptOf(item),
     ...columns,
     ...policyOf(answers),
     ...(stale ? { stale } : {}),
@@ -76,11 +94,11 @@ function isAnswer(chat: Chat): boolean {
   return first?.role === "assistant" && last?.role === "assistant" && last.content !== "";
 }
 
-export function sameAnswer(a: FeedbackAnswer, b: FeedbackAnswer): boolean {
+export function sameAnswer(a: TextAnswer, b: TextAnswer): boolean {
   return JSON.stringify(completionOf(a)) === JSON.stringify(completionOf(b));
 }
 
-function policyOf(answers: readonly FeedbackAnswer[]) {
+function policyOf(answers: readonly Pick<TextAnswer, "policy">[]) {
   const policies = [...new Set(answers.flatMap(({ policy }) => (policy === undefined ? [] : [policy])))];
   return policies.length === 0 ? {} : { policy: policies.length === 1 ? policies[0] : policies };
 }

@@ -1,6 +1,6 @@
 // Rows of one value each: answers that are good or bad, rankings, ratings, corrected texts, critiques. Pure.
 
-import type { FeedbackAnswer, JudgementValue } from "../judgement.js";
+import type { JudgementValue, TextAnswer } from "../judgement.js";
 import type { ReadJudgement } from "../read-judgements.js";
 import type { ReadExportOptions } from "./export-options.js";
 import { notesOf } from "./notes.js";
@@ -28,7 +28,7 @@ interface ValueOf {
 
 interface SingleRow {
   readonly columns: RowColumns;
-  readonly answers: readonly FeedbackAnswer[];
+  readonly answers: readonly TextAnswer[];
 }
 
 /** What one value gives of the wanted kind of rows; mostly nothing. */

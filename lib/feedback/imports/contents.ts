@@ -1,7 +1,7 @@
 // Texts and messages of rows as prompts and answers that a person can be shown. Pure.
 
 import type { RowColumns } from "../../data/index.js";
-import type { FeedbackAnswer, FeedbackContent } from "../judgement.js";
+import type { FeedbackContent, TextAnswer } from "../judgement.js";
 
 /** What the data room reads: text, messages or token ids. */
 type Content = ReturnType<RowColumns["content"]>;
@@ -16,8 +16,8 @@ export function answerFrom(
   row: RowColumns,
   content: Content,
   column: string,
-  more: Omit<FeedbackAnswer, "content"> = {},
-): FeedbackAnswer {
+  more: Omit<TextAnswer, "content"> = {},
+): TextAnswer {
   return { content: plainWith(readable(row, content, column), "assistant"), ...more };
 }
 

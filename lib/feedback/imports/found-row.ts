@@ -1,7 +1,7 @@
 // What the readers of all formats find in a row: a prompt, answers, and who said what of them. Types only.
 
 import type { RowColumns } from "../../data/index.js";
-import type { Ask, FeedbackAnswer, FeedbackContent, JudgementValue } from "../judgement.js";
+import type { Ask, FeedbackContent, JudgementValue, TextAnswer } from "../judgement.js";
 import type { ImportMapping } from "./import-options.js";
 
 export interface FoundJudgement {
@@ -19,7 +19,7 @@ export interface FoundJudgement {
 
 export interface FoundRow {
   readonly prompt: FeedbackContent;
-  readonly answers: readonly FeedbackAnswer[];
+  readonly answers: readonly TextAnswer[];
   /** What is asked of it; undefined: what the project asks. */
   readonly asks?: readonly Ask[];
   readonly judgements: readonly FoundJudgement[];

@@ -1,7 +1,7 @@
 // Which fields of a record are the prompt and the answers: as somebody says, or by the names that people give them. Pure.
 
 import type { RowColumns } from "../../data/index.js";
-import type { FeedbackAnswer, FeedbackContent } from "../judgement.js";
+import type { FeedbackContent, TextAnswer } from "../judgement.js";
 import { answerFrom, promptFrom } from "./contents.js";
 import type { ImportMapping } from "./import-options.js";
 
@@ -11,7 +11,7 @@ const answerName =
 
 export interface MappedFields {
   readonly prompt: FeedbackContent;
-  readonly answers: readonly FeedbackAnswer[];
+  readonly answers: readonly TextAnswer[];
   /** By place: how values name the answers. */
   readonly names: readonly string[];
 }

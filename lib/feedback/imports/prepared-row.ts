@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { RowColumns } from "../../data/index.js";
 import { AttuneError } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
-import type { Ask, FeedbackAnswer, JudgementValue } from "../judgement.js";
+import type { Ask, Item, JudgementValue, TextAnswer } from "../judgement.js";
 import type { ImportedItem, ImportedJudgement } from "../operations/import.js";
 import { problemOfAsks } from "../operations/items.js";
 import type { FoundJudgement, FoundRow } from "./found-row.js";
@@ -24,7 +24,7 @@ export interface Preparing {
 /** @throws ATTUNE_DATA, ATTUNE_DATA_COLUMN with the row's place */
 export function preparedItem({ row, asks }: Pick<Preparing, "row" | "asks">): ImportedItem {
   const item = readItem(row);
-  checkAsks(row, item.asks ?? asks, item.answers.length);
+  checkAsks(row, item.asks ?? asks, item.answers);
   const externalId = item.externalId ?? `items:${hashOf([item.prompt, item.answers])}`;
   return { item: { ...item, externalId }, judgements: [] };
 }
@@ -42,7 +42,7 @@ export function preparedRow(found: FoundRow, preparing: Preparing): ImportedItem
       row.place,
     ),
   );
-  checkAsks(row, item.asks ?? preparing.asks, answers.length);
+  checkAsks(row, item.asks ?? preparing.asks, answers);
   const shown = found.answers.map((_, place) => order.indexOf(place));
   for (const { values } of found.judgements) checkSaid(values, found, row);
   const judging = { externalId, shown, preparing };
@@ -53,7 +53,7 @@ export function preparedRow(found: FoundRow, preparing: Preparing): ImportedItem
   };
 }
 
-function checkAsks(row: RowColumns, asks: readonly Ask[], answers: number): void {
+function checkAsks(row: RowColumns, asks: readonly Ask[], answers: Item["answers"]): void {
   const problem = problemOfAsks(asks, answers);
   if (problem === undefined) return;
   const [expected = "", found = ""] = problem.split(" but received ");
@@ -61,7 +61,7 @@ function checkAsks(row: RowColumns, asks: readonly Ask[], answers: number): void
 }
 
 /** By a hash: the winner of a file whose winners stand first is not the first of the item. */
-function orderOf(answers: readonly FeedbackAnswer[]): readonly number[] {
+function orderOf(answers: readonly TextAnswer[]): readonly number[] {
   const keys = answers.map((answer) => hashOf(answer));
   return [...answers.keys()].sort((a, b) => ((keys[a] ?? "") < (keys[b] ?? "") ? -1 : 1));
 }

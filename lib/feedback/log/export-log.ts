@@ -4,6 +4,7 @@ import { EVENT_VERSION } from "../event.js";
 import { lastSeq, readEvents } from "../store/event-log.js";
 import type { Database } from "../store/tables.js";
 import { LOG, LOG_VERSION, type LogHead, ownTables } from "./log-line.js";
+import { withMedia } from "./log-media.js";
 
 /** Whose log is written out. */
 export interface ExportLog {
@@ -30,7 +31,12 @@ export async function* exportLog({
   for (let after = 0; after < seq; ) {
     const most = Math.min(EVENTS_AT_ONCE, seq - after);
     const events = await readEvents(reading, { project, after, most });
-    for (const { project: _, ...event } of events) yield JSON.stringify({ ...event, v: EVENT_VERSION });
+    for (const read of events) {
+      const { event, media } = await withMedia(reading, read);
+      const { project: _, ...line } = event;
+      yield JSON.stringify({ ...line, v: EVENT_VERSION });
+      for (const part of media) yield JSON.stringify({ media: part });
+    }
     after += most;
   }
   if (!installation) return;

@@ -3,10 +3,12 @@
 
 import { type RawRow, rowsOfFile } from "../../data/index.js";
 import { fail } from "../../errors/index.js";
+import { groupedBy } from "../../preference/index.js";
 import type { FeedbackEvent } from "../event.js";
 import type { OwnRows } from "../operations/restore.js";
 import type { FeedbackStore } from "../store/store.js";
-import { type LogHead, type LogLine, readLogLine } from "./log-line.js";
+import { type LogHead, type LogLine, type LogMedia, readLogLine } from "./log-line.js";
+import { mediaOf } from "./log-media.js";
 
 /** A log, and the store that takes it in. */
 export interface ImportLog {
@@ -27,6 +29,7 @@ export interface ImportedLog {
 }
 
 const LINES_TOGETHER = 1_000;
+const CHARACTERS_TOGETHER = 4_000_000;
 
 /**
  * One that was cut off may be begun again: what is there is passed over.
@@ -48,6 +51,10 @@ class Restoring {
   private head: LogHead | undefined;
   private events: FeedbackEvent[] = [];
   private own: { [Table in keyof OwnRows]-?: unknown[] } = { secrets: [], tokens: [], exports: [] };
+  private media: LogMedia[] = [];
+  private mediaSize = 0;
+  /** Frames and segments that the last item names and that have not come. */
+  private missing: { readonly item: string; count: number } = { item: "", count: 0 };
   private done = 0;
   private added = 0;
 
@@ -63,12 +70,18 @@ class Restoring {
       return;
     }
     const { project } = this.begun();
+    if ("media" in line) {
+      await this.takeMedia(line.media);
+      return;
+    }
+    this.checkMedia();
     if ("event" in line) {
       const expected = this.done + this.events.length + 1;
       const event = { ...line.event, project } as FeedbackEvent;
       if (event.seq !== expected)
         throw fail("ATTUNE_DATA", `Expected event ${expected} of the log but received ${event.seq}.`);
       this.events.push(event);
+      if (event.type === "item.added") this.missing = { item: event.body.item, count: mediaOf(event) };
       if (this.events.length >= LINES_TOGETHER) await this.write();
       return;
     }
@@ -78,8 +91,26 @@ class Restoring {
     if (rows.length >= LINES_TOGETHER) await this.writeOwn();
   }
 
+  private async takeMedia(media: LogMedia): Promise<void> {
+    const { missing } = this;
+    if (missing.count === 0 || media.item !== missing.item)
+      throw fail("ATTUNE_DATA", `Expected frames of the item before but received one of "${media.item}".`);
+    missing.count -= 1;
+    this.media.push(media);
+    this.mediaSize += media.data.length;
+    // Behind the events: they say whether this is the log that is there.
+    if (this.mediaSize >= CHARACTERS_TOGETHER) await this.write();
+  }
+
+  private checkMedia(): void {
+    const { item, count } = this.missing;
+    if (count === 0) return;
+    throw fail("ATTUNE_DATA", `Expected ${count} more frames or segments of "${item}" but the log goes on.`);
+  }
+
   async end(): Promise<ImportedLog> {
     const { project, seq } = this.begun();
+    this.checkMedia();
     await this.write();
     if (this.done !== seq)
       throw fail("ATTUNE_DATA", `Expected ${seq} events of the log but it breaks off after ${this.done}.`);
@@ -93,13 +124,22 @@ class Restoring {
   }
 
   private async write(): Promise<void> {
-    const { events } = this;
-    if (events.length === 0) return;
-    this.events = [];
-    const { added } = await this.store.write(this.begun().project, "restoreEvents", { events });
-    this.done += events.length;
-    this.added += added;
-    this.progress?.(this.done);
+    const { events, media } = this;
+    const { project } = this.begun();
+    if (events.length > 0) {
+      this.events = [];
+      const { added } = await this.store.write(project, "restoreEvents", { events });
+      this.done += events.length;
+      this.added += added;
+      this.progress?.(this.done);
+    }
+    if (media.length === 0) return;
+    this.media = [];
+    this.mediaSize = 0;
+    const byItem = groupedBy(media, ({ item }) => item);
+    await this.store.write(project, "restoreMedia", {
+      media: [...byItem].map(([item, all]) => ({ item, parts: all.map(({ item: _, ...part }) => part) })),
+    });
   }
 
   private async writeOwn(): Promise<void> {

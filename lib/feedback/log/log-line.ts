@@ -4,6 +4,8 @@ import { parseRaw, type RawRow } from "../../data/index.js";
 import { fail } from "../../errors/index.js";
 import { EVENT_VERSION, type FeedbackEvent } from "../event.js";
 import { isEventType } from "../event-types.js";
+import { partTypes } from "../media/answer-content.js";
+import type { MediaPart } from "../media/take-media.js";
 import type { FeedbackTables } from "../store/tables.js";
 
 export const LOG = "attune-feedback";
@@ -21,8 +23,12 @@ export interface LogHead {
 export const ownTables = ["secrets", "tokens", "exports"] as const;
 export type OwnTable = (typeof ownTables)[number];
 
+/** A part of an answer of the item whose event stands before it. */
+export type LogMedia = MediaPart & { readonly item: string };
+
 export type LogLine =
   | { readonly head: LogHead }
+  | { readonly media: LogMedia }
   | { readonly event: Omit<FeedbackEvent, "project"> }
   | { readonly table: OwnTable; readonly row: FeedbackTables[OwnTable] };
 
@@ -45,6 +51,11 @@ export function readLogLine(raw: RawRow): LogLine {
   const table = ownTables.find((name) => name === held.table);
   if (table !== undefined && typeof held.row === "object" && held.row !== null)
     return { table, row: held.row as FeedbackTables[OwnTable] };
+  if (held.media !== undefined) {
+    const media = readMedia(held.media);
+    if (media === undefined) throw bad("a frame or segment");
+    return { media };
+  }
   if (!isEventType(held.type)) throw bad("an event");
   checkVersion(held.v, EVENT_VERSION);
   const sound =
@@ -57,6 +68,19 @@ export function readLogLine(raw: RawRow): LogLine {
   if (!sound) throw bad("seq, time, id, actor and body of an event");
   const { seq, id, time, type, actor, body } = held;
   return { event: { seq, id, time, type, actor, body } as Omit<FeedbackEvent, "project"> };
+}
+
+function readMedia(given: unknown): LogMedia | undefined {
+  if (typeof given !== "object" || given === null) return undefined;
+  const { item, answer, part, type, data } = given as Record<string, unknown>;
+  const sound =
+    typeof item === "string" &&
+    Number.isInteger(answer) &&
+    Number.isInteger(part) &&
+    typeof type === "string" &&
+    partTypes.includes(type) &&
+    typeof data === "string";
+  return sound ? ({ item, answer, part, type, data } as LogMedia) : undefined;
 }
 
 function checkVersion(version: unknown, newest: number): void {

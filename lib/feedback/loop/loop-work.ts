@@ -3,7 +3,7 @@
 
 import type { LinearBound } from "../../preference/index.js";
 import type { ExportedRow, ExportKind } from "../export-rows.js";
-import type { FeedbackAnswer, FeedbackContent } from "../judgement.js";
+import type { FeedbackContent, TextAnswer } from "../judgement.js";
 import type { ItemScores } from "../selection/index.js";
 
 /** A policy that the loop has registered in the project. */
@@ -41,7 +41,7 @@ export interface AskedPair {
   readonly item: string;
   readonly promptHash: string;
   readonly prompt: FeedbackContent;
-  readonly answers: readonly FeedbackAnswer[];
+  readonly answers: readonly TextAnswer[];
 }
 
 /** Items that are to be scored, and by which scorer. */
@@ -114,7 +114,7 @@ export interface TrainedRound {
 /** The work that a loop asks of its program: it trains and generates nothing itself. */
 export interface LoopWork {
   /** [prompts][answers]; a prompt may have fewer, and is then left out. */
-  generate(request: GenerateAnswers): Promise<readonly (readonly FeedbackAnswer[])[]>;
+  generate(request: GenerateAnswers): Promise<readonly (readonly TextAnswer[])[]>;
   /** Undefined: nothing can score yet. */
   score(request: ScoreItems): Promise<ScoredItems | undefined>;
   /** A round of training; what it makes generates and scores from then on. */

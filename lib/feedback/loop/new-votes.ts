@@ -1,17 +1,18 @@
 // Judgements that a loop has not looked at: pairs and what they said, by answer. Must not write.
 
 import { textOf } from "../check-judgement.js";
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "../read-judgements.js";
+import { type ReadJudgement, readItems, readJudgements } from "../read-judgements.js";
 import type { Database } from "../store/tables.js";
+import { type TextItem, textItem } from "../text-item.js";
 
 export interface NewVote {
   readonly judgement: ReadJudgement;
-  readonly item: ReadItem;
+  readonly item: TextItem;
   /** Of a pair: which of the item's answers is better; undefined for ties and other kinds. */
   readonly better: 0 | 1 | undefined;
 }
 
-/** In the order in which they came. */
+/** In the order in which they came; of images and clips none. */
 export async function newVotes(
   reading: Database,
   project: string,
@@ -25,7 +26,8 @@ export async function newVotes(
       chunk.map(({ item }) => item),
     );
     for (const judgement of chunk) {
-      const item = items.get(judgement.item);
+      const known = items.get(judgement.item);
+      const item = known === undefined ? undefined : textItem(known);
       if (item !== undefined) votes.push({ judgement, item, better: betterAnswer(judgement) });
     }
   }
@@ -39,7 +41,7 @@ function betterAnswer({ values, shown }: ReadJudgement): 0 | 1 | undefined {
 }
 
 /** Whether an item's answers differ as text, and none is empty: between others nobody can choose. */
-export function answersDiffer(answers: ReadItem["answers"]): boolean {
+export function answersDiffer(answers: TextItem["answers"]): boolean {
   const texts = answers.map(({ content }) => textOf(content).trim());
   return new Set(texts).size === texts.length && !texts.includes("");
 }

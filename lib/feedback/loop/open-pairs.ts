@@ -2,6 +2,7 @@
 
 import type { FeedbackAnswer, FeedbackContent } from "../judgement.js";
 import type { Database } from "../store/tables.js";
+import { textAnswers } from "../text-item.js";
 import type { AskedPair } from "./loop-work.js";
 
 export interface OpenPair extends AskedPair {
@@ -31,7 +32,9 @@ export async function openPairs(reading: Database, project: string): Promise<rea
       .limit(CHUNK)
       .execute();
     for (const row of rows) {
-      const answers = JSON.parse(row.answers) as FeedbackAnswer[];
+      const answers = textAnswers(JSON.parse(row.answers) as FeedbackAnswer[]);
+      // Nothing here scores images and clips: people are asked of them by their own priority.
+      if (answers === undefined) continue;
       pairs.push({
         item: row.item,
         promptHash: row.prompt_hash,

@@ -1,7 +1,7 @@
 // Keeps the queue full of the newest policy's answers: pairs of its own, and on validation prompts pairs with the best
 // policy so far. Must not score or train.
 
-import type { FeedbackAnswer, FeedbackContent, ItemInput } from "../judgement.js";
+import type { FeedbackContent, ItemInput, TextAnswer } from "../judgement.js";
 import { promptHashOf, splitOf } from "../operations/items.js";
 import type { FeedbackStore } from "../store/store.js";
 import { type LoopMemory, policyOf } from "./loop-memory.js";
@@ -77,7 +77,7 @@ async function answered(
   policy: LoopPolicy,
   asked: readonly Asked[],
   answers: number,
-): Promise<readonly (readonly FeedbackAnswer[])[]> {
+): Promise<readonly (readonly TextAnswer[])[]> {
   if (asked.length === 0) return [];
   const prompts = asked.map(({ prompt }) => prompt);
   const found = await generate({ prompts, policy, answers, seed: seed + memory.prompts, signal });
@@ -89,7 +89,7 @@ async function answered(
 function itemOf(
   { number, prompt }: Asked,
   { policy }: LoopPolicy,
-  answers: readonly FeedbackAnswer[],
+  answers: readonly TextAnswer[],
   wanted: number,
 ): readonly ItemInput[] {
   if (answers.length !== wanted || !answersDiffer(answers)) return [];

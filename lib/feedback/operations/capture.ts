@@ -5,10 +5,12 @@ import { createHash } from "node:crypto";
 import { fail } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
 import { type Ask, type ItemInput, itemInput, type JudgementValue } from "../judgement.js";
+import { takeMedia } from "../media/take-media.js";
 import type { ItemsTable } from "../store/tables.js";
 import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
-import { itemBody } from "./items.js";
+import { newItem } from "./items.js";
+import { keepMedia } from "./keep-media.js";
 import { wasExported } from "./record-export.js";
 
 /** What a user of a product said of its answers. */
@@ -88,18 +90,20 @@ async function itemOf(context: OperationContext, given: Capture): Promise<ItemsT
   const project = await context.knownProject();
   const number = Number(project.item_count);
   const item = `item-${number}`;
-  const body = itemBody({ item, number, read: read.data, settings: project.read, place: 0 });
+  const { body, parts } = newItem({ item, number, read: read.data, settings: project.read, place: 0 });
   // Nobody is asked of it: who used the product has answered.
   await context.append("item.added", CAPTURE, { ...body, slots: 1, state: "enough" });
+  await keepMedia(context, { item, parts });
   return context.knownItem(item);
 }
 
 /** An id that means something else today would mix two answers' judgements. */
 function checkSame({ prompt, answers }: ItemsTable, given: Capture): void {
   const contents = (JSON.parse(answers) as { content: unknown }[]).map(({ content }) => content);
+  const { answers: kept } = takeMedia(given.answers, "answers");
   const same =
     prompt === JSON.stringify(given.prompt) &&
-    JSON.stringify(contents) === JSON.stringify(given.answers.map(({ content }) => content));
+    JSON.stringify(contents) === JSON.stringify(kept.map(({ content }) => content));
   if (!same)
     throw fail(
       "ATTUNE_CONFLICT",

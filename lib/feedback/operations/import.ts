@@ -6,7 +6,8 @@ import type { ItemState } from "../states.js";
 import type { NewEvent } from "../store/event-log.js";
 import type { KnownProject } from "../store/known-project.js";
 import type { OperationContext } from "./context.js";
-import { itemBody } from "./items.js";
+import { newItem } from "./items.js";
+import { type ItemMedia, keepMedia } from "./keep-media.js";
 
 export interface ImportedJudgement {
   /** Made of what was said and by whom: the same judgement has the same. */
@@ -47,6 +48,7 @@ export async function importItems(
   const importing = new Importing(await context.knownProject(), await knownOf(context, items));
   for (const one of items) importing.take(one);
   await context.appendAll(importing.events);
+  for (const media of importing.media) await keepMedia(context, media);
   return importing.counts;
 }
 
@@ -102,6 +104,7 @@ async function knownOf(
 
 class Importing {
   readonly events: NewEvent[] = [];
+  readonly media: ItemMedia[] = [];
   readonly counts = {
     ...{ items: 0, itemsKnown: 0, judgements: 0, aiJudgements: 0, judgementsKnown: 0 },
     ...{ annotators: 0, gold: 0 },
@@ -138,7 +141,8 @@ class Importing {
     }
     const number = this.nextItem++;
     const item = `item-${number}`;
-    const body = itemBody({ item, number, read, settings: this.project.read, place: 0 });
+    const { body, parts } = newItem({ item, number, read, settings: this.project.read, place: 0 });
+    if (parts.length > 0) this.media.push({ item, parts });
     const people = judgements.filter(({ by }) => by === "people").length;
     // Nobody is asked again what people have said already.
     const settled = people === 0 ? {} : { slots: people, state: "enough" as const };

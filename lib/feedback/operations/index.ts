@@ -8,6 +8,7 @@ import { OperationContext, type OperationResources } from "./context.js";
 import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
 import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
+import { restoreMedia } from "./keep-media.js";
 import { saveLoop } from "./loop.js";
 import { next, renew } from "./next.js";
 import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelines } from "./projects.js";
@@ -36,6 +37,7 @@ const operations = {
   redactJudgement,
   restoreEvents,
   restoreOwn,
+  restoreMedia,
   next,
   renew,
   submit,

@@ -3,19 +3,23 @@
 
 import { createHash } from "node:crypto";
 import { fail } from "../../errors/index.js";
-import { checkJudgement } from "../check-judgement.js";
+import { checkJudgement, isOfText } from "../check-judgement.js";
+import type { EventBodies } from "../event.js";
 import { type Ask, type FeedbackContent, type Item, itemInput, type JudgementValue } from "../judgement.js";
+import { type AnswerContent, type ContentInput, contentTypeOf } from "../media/answer-content.js";
+import { takeMedia } from "../media/take-media.js";
 import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt } from "../random-numbers.js";
 import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
+import { keepMedia } from "./keep-media.js";
 
 export interface AddedItems {
   /** By place in what was sent. */
   readonly items: readonly { readonly item: string; readonly duplicate: boolean }[];
 }
 
-/** Items whose externalId is known are reported, not added. @throws ATTUNE_DATA naming the item and field */
+/** Items whose externalId is known are reported, not added. @throws ATTUNE_DATA, ATTUNE_MEDIA naming the item and field */
 export async function addItems(
   context: OperationContext,
   { items }: { readonly items: readonly unknown[] },
@@ -31,11 +35,9 @@ export async function addItems(
       continue;
     }
     const item = `item-${number}`;
-    await context.append(
-      "item.added",
-      "trainer",
-      itemBody({ item, number, read, settings: project.read, place }),
-    );
+    const { body, parts } = newItem({ item, number, read, settings: project.read, place });
+    await context.append("item.added", "trainer", body);
+    await keepMedia(context, { item, parts });
     results.push({ item, duplicate: false });
     number += 1;
   }
@@ -61,7 +63,7 @@ async function findByExternalId(context: OperationContext, externalId: string | 
   return row?.item;
 }
 
-export interface ItemBody {
+export interface NewItem {
   readonly item: string;
   readonly number: number;
   readonly read: Item;
@@ -69,34 +71,43 @@ export interface ItemBody {
   readonly place: number;
 }
 
-export function itemBody({ item, number, read, settings, place }: ItemBody) {
+/** An item's event, and what lies beside it. @throws ATTUNE_DATA, ATTUNE_MEDIA */
+export function newItem({ item, number, read, settings, place }: NewItem) {
   const asks = read.asks ?? settings.asks;
-  const problem = problemOfAsks(asks, read.answers.length);
+  const problem = problemOfAsks(asks, read.answers);
   if (problem !== undefined) {
     const field = `items[${place}].answers`;
     throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
   }
   const promptHash = promptHashOf(read.prompt);
-  return {
+  const { answers, parts } = takeMedia(read.answers, `items[${place}].answers`);
+  const body: EventBodies["item.added"] = {
     ...{ item, number, asks, promptHash },
     ...(read.externalId === undefined ? {} : { externalId: read.externalId }),
     prompt: read.prompt,
-    answers: read.answers,
+    answers,
     ...(read.metadata === undefined ? {} : { metadata: read.metadata }),
     split: read.split ?? splitOf(promptHash),
     priority: read.priority,
     unsafe: read.unsafe,
     slots: slotsOf(number, settings),
   };
+  return { body, parts };
 }
 
-/** A pair needs two answers, a ranking two and more. Undefined: nothing is wrong. */
-export function problemOfAsks(asks: readonly Ask[], answers: number): string | undefined {
+/** A pair needs two answers, a ranking two and more; what is written needs text. Undefined: nothing is wrong. */
+export function problemOfAsks(
+  asks: readonly Ask[],
+  answers: readonly { readonly content: AnswerContent | ContentInput }[],
+): string | undefined {
+  const count = answers.length;
+  const other = answers.map(({ content }) => contentTypeOf(content)).find((type) => type !== "text");
   for (const { kind } of asks) {
-    const fits = kind === "pair" ? answers === 2 : kind === "ranking" ? answers > 1 : true;
+    if (isOfText(kind) && other !== undefined) return `text for ${kind} but received ${other}`;
+    const fits = kind === "pair" ? count === 2 : kind === "ranking" ? count > 1 : true;
     if (fits) continue;
     const wanted = kind === "pair" ? "two answers" : "two answers or more";
-    return `${wanted} for a ${kind} but received ${answers}`;
+    return `${wanted} for a ${kind} but received ${count}`;
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { fail } from "../../errors/index.js";
 import { chooseItem } from "../choose-item.js";
 import type { Ask, FeedbackContent } from "../judgement.js";
+import { type ShownContent, shownContent } from "../media/answer-content.js";
 import type { OpenItems } from "../open-items.js";
 import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt, shuffled } from "../random-numbers.js";
@@ -20,8 +21,8 @@ export interface Lease {
   /** Milliseconds since 1970. */
   readonly until: number;
   readonly prompt: FeedbackContent;
-  /** As shown. */
-  readonly answers: readonly FeedbackContent[];
+  /** As shown; frames are asked for by the lease (media/read-media.ts). */
+  readonly answers: readonly ShownContent[];
   readonly asks: readonly Ask[];
   readonly unsafe: boolean;
   readonly guidelines: number;
@@ -143,11 +144,13 @@ async function leaseOf(context: OperationContext, assignment: string): Promise<L
     .where("project", "=", context.project)
     .where("assignment", "=", assignment)
     .executeTakeFirst();
+  const { asks, answers } = askedItem(row, row);
   return {
     lease: assignment,
     until: Number(row.until),
     prompt: JSON.parse(row.prompt) as FeedbackContent,
-    ...askedItem(row, row),
+    answers: answers.map(shownContent),
+    asks,
     unsafe: row.unsafe === 1,
     guidelines: row.guidelines,
     ...(draft === undefined ? {} : { draft: JSON.parse(draft.body) as unknown }),

@@ -6,6 +6,7 @@ import { eventOf } from "../store/event-log.js";
 import { REDACTED } from "../store/fold.js";
 import type { JudgementsTable } from "../store/tables.js";
 import type { OperationContext } from "./context.js";
+import { dropMedia } from "./keep-media.js";
 import { wasExported } from "./record-export.js";
 import { settle } from "./submit.js";
 
@@ -43,6 +44,7 @@ export async function redactItem(
     await replaceBody(context, seq, { ...body, right: null });
     await context.append("payload.redacted", "owner", { of: seq, item });
   }
+  await dropMedia(context, item);
   await takeOutNotes(context, item);
   await dropDrafts(context, item);
   return { item, judgements };

@@ -178,7 +178,7 @@ export async function settle(context: OperationContext, name: string): Promise<v
     await context.append("item.changed", "service", { item: name, state, slots });
 }
 
-/** All who counted say the same of the answers, whatever the sides; one alone agrees. */
+/** All who counted say the same of the answers, whatever the sides; one alone agrees, and so does who cannot compare them. */
 async function peopleAgree(context: OperationContext, { item }: ItemsTable): Promise<boolean> {
   const rows = await context.writing
     .selectFrom("judgements as j")
@@ -192,9 +192,11 @@ async function peopleAgree(context: OperationContext, { item }: ItemsTable): Pro
     .where("j.counts", "=", 1)
     .where("j.purpose", "=", "work")
     .execute();
-  const said = rows.map(({ given, shown }) =>
-    meaningOf(JSON.parse(given) as JudgementValue[], JSON.parse(shown) as number[]),
-  );
+  const said = rows
+    .map(({ given, shown }) =>
+      meaningOf(JSON.parse(given) as JudgementValue[], JSON.parse(shown) as number[]),
+    )
+    .filter((meaning) => meaning !== "");
   return new Set(said).size <= 1;
 }
 

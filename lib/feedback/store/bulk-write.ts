@@ -102,6 +102,7 @@ const numbers: Readonly<Record<string, RawBuilder<unknown>>> = {
   slots: sql`integer`,
   until: sql`bigint`,
   withdrawn: sql`integer`,
+  incomparable: sql`integer`,
   guidelines: sql`integer`,
 };
 

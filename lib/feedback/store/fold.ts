@@ -2,6 +2,7 @@
 // tables. Must not read or write any.
 
 import type { FeedbackEvent } from "../event.js";
+import type { JudgementValue } from "../judgement.js";
 import type { FeedbackTables, Projection } from "./tables.js";
 
 type Row<Table extends Projection> = Omit<FeedbackTables[Table], "project">;
@@ -253,6 +254,7 @@ function judged({ body, seq, time }: FeedbackEvent<"judgement.created">): readon
         given: JSON.stringify(body.values),
         counts: body.counts ? 1 : 0,
         withdrawn: 0,
+        incomparable: incomparable(body.values),
         created: time,
         active_ms: body.activeMs,
         keys_used: body.keysUsed ? 1 : 0,
@@ -272,7 +274,7 @@ function imported({ body, seq, time }: FeedbackEvent<"judgement.imported">): rea
   const own = { assignment: name, item: of, annotator, purpose, created };
   const shown = JSON.stringify(body.shown);
   const drawn = { propensity: 1, available: 1, random: 0, guidelines: 0, unsafe: 0 };
-  const said = { given: JSON.stringify(body.values), counts: 1, withdrawn: 0 };
+  const said = { given: JSON.stringify(body.values), incomparable: incomparable(body.values), withdrawn: 0 };
   return [
     {
       kind: "insert",
@@ -282,11 +284,15 @@ function imported({ body, seq, time }: FeedbackEvent<"judgement.imported">): rea
     {
       kind: "insert",
       table: "judgements",
-      row: { ...own, judgement, seq, ...said, active_ms: body.activeMs, keys_used: 0 },
+      row: { ...own, judgement, seq, ...said, counts: 1, active_ms: body.activeMs, keys_used: 0 },
     },
     item(of, { add: { taken: takes, judged: takes } }),
     annotatorRow(annotator, { judgement_count: 1 }),
   ];
+}
+
+function incomparable(values: readonly JudgementValue[]): number {
+  return values.some((value) => value.kind === "pair" && value.choice === "cannot_compare") ? 1 : 0;
 }
 
 /** What stands where something was taken out. */
@@ -298,8 +304,10 @@ function redactionOf({
   skip,
 }: FeedbackEvent<"payload.redacted">["body"]): readonly Effect[] {
   if (skip !== undefined) return [{ kind: "update", table: "skips", key: [skip], set: { note: null } }];
-  if (judgement !== undefined)
-    return [{ kind: "update", table: "judgements", key: [judgement], set: { given: "[]", withdrawn: 1 } }];
+  if (judgement !== undefined) {
+    const set = { given: "[]", withdrawn: 1, incomparable: 0 };
+    return [{ kind: "update", table: "judgements", key: [judgement], set }];
+  }
   if (of === undefined) return [];
   const text = JSON.stringify(REDACTED);
   return [item(of, { set: { state: "closed", prompt: text, answers: "[]", metadata: null, gold: null } })];

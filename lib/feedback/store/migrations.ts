@@ -54,6 +54,30 @@ const migrations: Readonly<Record<string, Migration>> = {
       await createLoopTables(db);
     },
   },
+  "0002": {
+    async up({ schema }: Kysely<never>): Promise<void> {
+      await schema
+        .createTable("media")
+        .addColumn("project", "text", (c) => c.notNull())
+        .addColumn("item", "text", (c) => c.notNull())
+        .addColumn("answer", "integer", (c) => c.notNull())
+        .addColumn("part", "integer", (c) => c.notNull())
+        .addColumn("type", "text", (c) => c.notNull())
+        .addColumn("data", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("media_key", ["project", "item", "answer", "part"])
+        .execute();
+      await schema
+        .alterTable("judgements")
+        .addColumn("incomparable", "integer", (c) => c.notNull().defaultTo(0))
+        .execute();
+      await schema
+        .createIndex("judgements_incomparable")
+        .on("judgements")
+        .columns(["project"])
+        .where(sql.ref("incomparable"), "=", sql.lit(1))
+        .execute();
+    },
+  },
 };
 
 async function createProjectTables({ schema }: Kysely<never>): Promise<void> {

@@ -107,6 +107,8 @@ export interface JudgementsTable {
   /** 0: came too late for a slot; it counts for agreement alone. */
   counts: number;
   withdrawn: number;
+  /** 1: of a pair somebody said that it cannot be compared. */
+  incomparable: number;
   created: number;
   active_ms: number;
   keys_used: number;
@@ -184,6 +186,20 @@ export interface DraftsTable {
   assignment: string;
   body: string;
   time: number;
+}
+
+/** What answers hold beside their text: frames of images and clips, segments. Written with the item's event, dropped with it. */
+export interface MediaTable {
+  project: string;
+  item: string;
+  /** As it was added. */
+  answer: number;
+  /** A frame, from 0; -1: a clip's segment. */
+  part: number;
+  /** Of an image's bytes; application/json of a segment. */
+  type: string;
+  /** Base64, or JSON. */
+  data: string;
 }
 
 /** Which judgements an export has given out: those that are withdrawn later must be named. */
@@ -268,6 +284,7 @@ export interface FeedbackTables {
   secrets: SecretsTable;
   replies: RepliesTable;
   drafts: DraftsTable;
+  media: MediaTable;
   exports: ExportsTable;
   webhooks: WebhooksTable;
   dead_deliveries: DeadDeliveriesTable;

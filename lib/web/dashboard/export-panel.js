@@ -13,6 +13,7 @@ export const kinds = [
   ["rating", "prompt, completion, rating, axis"],
   ["prompt-completion", "edited answers, for fine-tuning"],
   ["critique", "comments on answers"],
+  ["segments", "two segments of obs and act, and which is better: pairs of clips"],
 ];
 
 const splits = [
@@ -56,7 +57,7 @@ function linkTable({ project, split, mode }) {
   const addressOf = (kind) => {
     const query = new URLSearchParams({ project, kind });
     if (split !== "") query.set("split", split);
-    if (kind === "preference" || kind === "reward") query.set("consensus", mode);
+    if (["preference", "reward", "segments"].includes(kind)) query.set("consensus", mode);
     return address(`/v1/export?${query}`);
   };
   return table({

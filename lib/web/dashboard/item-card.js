@@ -3,6 +3,7 @@
 
 import { call } from "../api.js";
 import { contentView } from "../judge/content-view.js";
+import { picturesOf } from "../judge/pictures.js";
 import { element, statusLine, swap } from "./dom.js";
 import { counted, letterOf, moment } from "./format.js";
 import { goldForm } from "./gold-form.js";
@@ -16,6 +17,7 @@ const purposes = { work: "", gold: "as gold", repeat: "shown again" };
 /** `changed()`: it is in another state, or gold. */
 export function itemCard({ item: given, namesOf, changed }) {
   let item = given;
+  let pictures;
   const head = element("summary", {});
   const inside = element("div", { class: "inside" });
   const card = element("details", { class: "item" }, head, inside);
@@ -42,8 +44,18 @@ export function itemCard({ item: given, namesOf, changed }) {
     );
   }
   async function showInside() {
-    if (!card.open) return;
+    if (!card.open) {
+      pictures?.close();
+      pictures = undefined;
+      return;
+    }
     const said = statusLine();
+    pictures?.close();
+    pictures = picturesOf({
+      answers: item.answers.map(({ content }) => content),
+      at: `/v1/items/${encodeURIComponent(item.item)}/answers`,
+      noticed() {},
+    });
     const votes = element("div", {}, "…");
     const close = async () => {
       try {
@@ -62,9 +74,10 @@ export function itemCard({ item: given, namesOf, changed }) {
           "section",
           { class: "answer" },
           element("h4", {}, `${letterOf(place)} `, element("small", {}, model ?? "no model named")),
-          contentView(content),
+          contentView(content, pictures?.answerView(place)),
         ),
       ),
+      pictures?.bar,
       element("h4", {}, "What was said"),
       votes,
       element(

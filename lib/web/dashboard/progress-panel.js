@@ -14,13 +14,13 @@ const states = [
 ];
 
 export function progressPanel({ progress, hours }) {
-  const { items, judgements, skips, leases, lastHour, lastDay } = progress;
+  const { items, judgements, cannotCompare, skips, leases, lastHour, lastDay } = progress;
   const all = states.reduce((sum, [state]) => sum + items[state], 0);
   return [
     element(
       "dl",
       { class: "tiles" },
-      tile("Judgements", count(judgements), `${counted(skips, "skip")}`),
+      tile("Judgements", count(judgements), besides(skips, cannotCompare)),
       tile("Last hour", count(lastHour), `${count(lastDay)} in 24 hours`),
       tile("Held now", count(leases), "items that people have before them"),
       tile("Items", count(all), `${count(items.open)} open`),
@@ -28,6 +28,11 @@ export function progressPanel({ progress, hours }) {
     ),
     all === 0 ? null : stateBar(items, all),
   ];
+}
+
+function besides(skips, cannotCompare) {
+  const incomparable = cannotCompare === 0 ? "" : `, ${counted(cannotCompare, "pair")} not comparable`;
+  return counted(skips, "skip") + incomparable;
 }
 
 function tile(name, value, about) {

@@ -3,16 +3,18 @@
 
 import { contentView } from "./content-view.js";
 import { button, make, toggle } from "./element.js";
+import { picturesOf } from "./pictures.js";
 import { questionsOf } from "./questions.js";
 import { answerName, capital, listed } from "./words.js";
 
 /**
- * `item` as the service gives it, `values` to begin with. `changed` is told of every change, `submit` and `skip` of the buttons;
+ * `item` as the service gives it, its answers' address `at` for those that are pictures, `values` to begin with. `changed` is told of every change, `submit` and `skip` of the buttons;
  * without `skip` there is no such button. `label` stands on the button that sends.
  */
-export function desk({ item, values = [], label = "Submit and next", changed, submit, skip, leave }) {
+export function desk({ item, at, values = [], label = "Submit and next", changed, submit, skip, leave }) {
   const { answers } = item;
-  const questions = questionsOf(item, noticed);
+  const pictures = picturesOf({ answers, at, noticed: () => showMissing() });
+  const questions = [...(pictures === undefined ? [] : [pictures]), ...questionsOf(item, noticed)];
   const heading = make("h1", { id: "prompt-title", tabindex: "-1", text: "Prompt" });
   const boxes = answers.map((answer, i) => answerBox({ answer, place: i, count: answers.length, questions }));
   const send = sendRow({ label, submit, skip, leave });

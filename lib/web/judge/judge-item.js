@@ -70,6 +70,7 @@ function showDesk(sitting) {
   const skip = () => askToSkip(sitting);
   const shown = desk({
     item: lease,
+    at: `/v1/leases/${encodeURIComponent(lease.lease)}/answers`,
     values: sitting.values,
     changed: () => sitting.drafts.changed(),
     submit,

@@ -36,7 +36,7 @@ function isOwn({ key }, target) {
     return true;
   }
   if (target.matches(".markable")) return MOVES.test(key);
-  if (key === " ") return true;
+  if (key === " ") return target.matches("button, a, summary, input");
   // Enter chooses nothing in a radio group: there it sends the item off.
   return key === "Enter" && target.matches("button:not([role=radio]), a, summary, [type=checkbox]");
 }
@@ -44,7 +44,7 @@ function isOwn({ key }, target) {
 function press({ event, target, tabbed, questions, actions }) {
   const key = keyOf(event);
   // These need Shift on many keyboards.
-  const shift = event.shiftKey && !/^[\d+?]$/.test(key);
+  const shift = event.shiftKey && !/^[\d+?,.]$/.test(key);
   const action = shift ? undefined : actions[key];
   if (action !== undefined) {
     action();

@@ -11,7 +11,8 @@ const choices = [
   { value: "both_bad", label: "Both bad", key: "↓" },
   { value: "right", label: "Answer two is better", key: "→", class: "side" },
 ];
-const other = { value: "cannot_compare", label: "Cannot compare", class: "quiet" };
+/** Clips may show different things. */
+const other = { value: "cannot_compare", label: "Cannot compare", key: "n", class: "quiet" };
 const arrows = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "tie", ArrowDown: "both_bad" };
 
 const strengths = [
@@ -21,12 +22,13 @@ const strengths = [
   { value: 3, label: "Far better", key: "r" },
 ];
 
-export function pairQuestion({ ask, changed }) {
+export function pairQuestion({ ask, clips, changed }) {
+  const options = clips ? [...choices, other] : choices;
   let choice;
   let strength;
   const row = radioRow({
     label: "Which answer is better?",
-    options: [...choices, other],
+    options,
     pick,
     class: "pair",
   });
@@ -47,7 +49,7 @@ export function pairQuestion({ ask, changed }) {
   function pick(value) {
     choice = value;
     show();
-    announce([...choices, other].find((one) => one.value === value).label);
+    announce(options.find((one) => one.value === value).label);
     changed();
   }
   function pickStrength(value) {
@@ -68,6 +70,7 @@ export function pairQuestion({ ask, changed }) {
       ["← →", "answer one or answer two is better"],
       ["↑ ↓", "tie, both bad"],
       ["Shift ↑", "both good"],
+      ...(clips ? [["n", "the clips cannot be compared"]] : []),
       ...(ask.strength ? [["q w e r", "how much better, from hardly to far"]] : []),
     ],
     favoured: () => ({ left: 0, right: 1 })[choice],
@@ -86,6 +89,7 @@ export function pairQuestion({ ask, changed }) {
     press({ key, shift }) {
       if (key === "ArrowUp" && shift) pick("both_good");
       else if (key in arrows && !shift) pick(arrows[key]);
+      else if (clips && key === "n" && !shift) pick("cannot_compare");
       else if (ask.strength && !shift && "qwer".includes(key)) pickStrength("qwer".indexOf(key));
       else return false;
       return true;

@@ -22,7 +22,7 @@ export function questionsOf({ asks, answers }, changed) {
   const count = answers.length;
   const texts = answers.map(lastText);
   const made = {
-    pair: (ask) => pairQuestion({ ask, changed }),
+    pair: (ask) => pairQuestion({ ask, clips: answers.every(({ type }) => type === "clip"), changed }),
     ranking: (ask) =>
       ask.top === 1
         ? bestQuestion({ count, changed })

@@ -16,6 +16,7 @@ export function reviseItem({ shift, judgement }) {
     };
     const shown = desk({
       item: judgement,
+      at: `/v1/judgements/${encodeURIComponent(judgement.judgement)}/answers`,
       values: judgement.values,
       label: "Save the revision",
       submit,
