@@ -31,7 +31,8 @@ async function undoLast(store: FeedbackStore): Promise<string> {
 
 async function withdrawnOf({ reading }: FeedbackStore) {
   const found: (readonly [string, boolean])[] = [];
-  for await (const one of withdrawnJudgements(reading, { project: PROJECT })) found.push([one.judgement, one.exported]);
+  for await (const one of withdrawnJudgements(reading, { project: PROJECT }))
+    found.push([one.judgement, one.exported]);
   return found;
 }
 
@@ -91,7 +92,9 @@ describeStores("a judgement that is taken back", (withStore) => {
       await loop.stop();
       const [round] = rounds;
       expect(undone).to.be.a("string");
-      expect(round === undefined ? [] : sourcesOf(round)).to.have.length.above(20).and.not.include(undone);
+      expect(round === undefined ? [] : sourcesOf(round))
+        .to.have.length.above(20)
+        .and.not.include(undone);
       expect(round?.training.fresh).to.equal(round?.training.rows.length);
     }),
   );
