@@ -6,7 +6,13 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, wri
 import { expect } from "chai";
 import { type CreateTrainingLoop, createTrainingLoop } from "../../lib/cli/feedback-loop.js";
 import { createEngine, type Engine } from "../../lib/engine/index.js";
-import { makeToken, openFeedbackStore, type RunningLoop } from "../../lib/feedback/index.js";
+import {
+  type LoopError,
+  type LoopStatus,
+  makeToken,
+  openFeedbackStore,
+  type RunningLoop,
+} from "../../lib/feedback/index.js";
 import { createFeedbackApp } from "../../lib/server/feedback-app.js";
 import { expectFailure } from "../errors/expect-failure.js";
 import { judgeSome } from "../feedback/digits.js";
@@ -18,11 +24,7 @@ interface Faulty {
   readonly loop: RunningLoop;
   readonly judge: (votes: number) => Promise<number>;
   /** What readers are told of the last error. */
-  readonly fault: () => Promise<{
-    readonly stage: string;
-    readonly code: string;
-    readonly message: string;
-  } | null>;
+  readonly fault: () => Promise<LoopError | null>;
   /** Status of a call for the next item. */
   readonly next: () => Promise<number>;
 }
@@ -64,7 +66,7 @@ describe("faults of a feedback loop on the engine", () => {
       await run({
         loop,
         judge: (votes) => judgeSome(store, panel, votes),
-        fault: async () => (await (await call("/v1/loop")).json()).lastError,
+        fault: async () => ((await (await call("/v1/loop")).json()) as LoopStatus).lastError,
         next: async () => (await call("/v1/next")).status,
       });
     } finally {
