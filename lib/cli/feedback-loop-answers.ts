@@ -5,8 +5,8 @@ import type { LoopModels } from "./feedback-loop-models.js";
 import type { CreateTrainingLoop } from "./feedback-loop-options.js";
 import { promptOf } from "./feedback-loop-texts.js";
 
-/** Where no other length is asked for. */
-const NEW_TOKENS = 256;
+/** Where nothing else is asked for. */
+export const answerDefaults = { maxNewTokens: 256, temperature: 1 } as const;
 
 /** [prompts][answers]; empty ones are left out. */
 export async function generateAnswers(
@@ -17,14 +17,14 @@ export async function generateAnswers(
   const model = await models.at(policy.place);
   const tokenizer = await model.tokenizer();
   const asked = prompts.map((prompt) => promptOf(prompt, tokenizer));
-  const sampling = { maxNewTokens: NEW_TOKENS, ...generation, samples: answers, seed, signal };
+  const sampling = { ...answerDefaults, ...generation, samples: answers, seed, signal };
   const found = prompts.map((): TextAnswer[] => []);
   for (const { prompt, text, ids, modelLogprobs } of await model.complete(asked, sampling)) {
     if (text.trim() === "") continue;
     found[prompt]?.push({
       content: text,
       tokens: [...ids],
-      temperature: generation.temperature ?? 1,
+      temperature: sampling.temperature,
       ...(generation.topP === undefined ? {} : { topP: generation.topP }),
       seed,
       logProb: modelLogprobs.reduce((sum, value) => sum + value, 0),

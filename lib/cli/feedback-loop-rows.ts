@@ -1,10 +1,10 @@
 // The rows of a round as files that trainers read, one set for the policy and one for the reward model.
 // Must not train.
 
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainRound } from "../feedback/index.js";
 import type { Tokenizer } from "../text/index.js";
+import { writeText } from "./feedback-loop-files.js";
 import type { LoopTrainer } from "./feedback-loop-options.js";
 import { promptOf, trainingRow } from "./feedback-loop-texts.js";
 
@@ -38,7 +38,7 @@ export async function writeRoundFiles({
   const { training, validation, prompts } = request;
   const write = async (name: string, rows: readonly object[]) => {
     const path = join(folder, `${name}.jsonl`);
-    await writeFile(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    await writeText(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     return path;
   };
   const all = {

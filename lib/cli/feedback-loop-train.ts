@@ -1,8 +1,6 @@
 // A round of a feedback loop with the public trainers: a reward model where there is one, then the policy, each a run with a
 // folder of its own. Must not gather rows or decide when.
 
-import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Engine, isPeftFolder, type LoadModelOptions, type Model } from "../engine/index.js";
 import { scoreIds } from "../engine/score-ids.js";
@@ -18,6 +16,8 @@ import {
   type TrainResult,
   type TrainRun,
 } from "../train/index.js";
+import { answerDefaults } from "./feedback-loop-answers.js";
+import { inNewFolder, writeText } from "./feedback-loop-files.js";
 import type { LoopModels } from "./feedback-loop-models.js";
 import type { CreateTrainingLoop } from "./feedback-loop-options.js";
 import { type RoundFiles, type RowFiles, writeRoundFiles } from "./feedback-loop-rows.js";
@@ -39,19 +39,22 @@ export interface LoopTraining {
 
 export async function trainRound(training: LoopTraining, request: TrainRound): Promise<TrainedRound> {
   const { models, options } = training;
-  const { policy, train, output } = options;
   const tokenizer = await (await models.at(request.start.place)).tokenizer();
   // Training needs the room.
   await models.keep();
-  const folder = await newFolder(output, request.round);
-  const files = await writeRoundFiles({ folder, request, tokenizer, train });
-  const round: Round = { ...training, request, folder, files };
-  const scorer =
-    train === "reward+ppo" || options.reward !== undefined ? await trainReward(round) : undefined;
+  return inNewFolder(options.output, `round-${request.round}`, async (folder) => {
+    const files = await writeRoundFiles({ folder, request, tokenizer, train: options.train });
+    return trainIn({ ...training, request, folder, files });
+  });
+}
+
+async function trainIn(round: Round): Promise<TrainedRound> {
+  const { policy, train, reward: given } = round.options;
+  const scorer = train === "reward+ppo" || given !== undefined ? await trainReward(round) : undefined;
   const trained = await trainPolicy(round, scorer?.model);
   const place = trained.model;
   return {
-    ...{ model: `${basename(policy)}@round-${request.round}`, place },
+    ...{ model: `${basename(policy)}@round-${round.request.round}`, place },
     checkpoint: (await modelFilesHash(place)).slice(0, 16),
     ...(scorer === undefined ? {} : { scorer: scorer.model }),
     kl: await klToTrunk(round, place),
@@ -63,16 +66,6 @@ interface Round extends LoopTraining {
   readonly request: TrainRound;
   readonly folder: string;
   readonly files: RoundFiles;
-}
-
-/** One that a crash left behind is not used again. */
-async function newFolder(output: string, round: number): Promise<string> {
-  for (let again = 1; ; again++) {
-    const folder = join(output, again === 1 ? `round-${round}` : `round-${round}-${again}`);
-    if (existsSync(folder)) continue;
-    await mkdir(folder, { recursive: true });
-    return folder;
-  }
 }
 
 /** Loads a model, trains it, and lets it go: the run's folder has the result. */
@@ -120,7 +113,7 @@ async function fitBound({ engine, options, request, files }: Round, place: strin
     const rows = await openEvaluationRows({ data: files.reward.data, tokenizer, scored: true, signal });
     try {
       const bound = await fitRewardBound({ model, rows, seed, signal });
-      await writeFile(join(place, "..", BOUND_FILE), boundText(bound));
+      await writeText(join(place, "..", BOUND_FILE), boundText(bound));
     } finally {
       rows.close();
     }
@@ -138,9 +131,12 @@ function trainPolicy(round: Round, rewardModel: string | undefined): Promise<Tra
   return trained<SharedMetrics>(round, start.place, {}, (model) => {
     if (options.train === "dpo") return dpo({ ...trainers.dpo, ...dataOf(files.policy), model, ...shared });
     if (options.train === "kto") return kto({ ...trainers.kto, ...dataOf(files.policy), model, ...shared });
+    const { maxNewTokens, temperature } = { ...answerDefaults, ...options.generation };
     return ppo({
       // A value network has one head, an ensemble several.
       valueModel: "policy",
+      // It learns from answers such as people judge.
+      ...{ maxNewTokens, temperature },
       ...trainers.ppo,
       ...{ model, data: files.prompts, rewardModel: rewardModel === undefined ? [] : [rewardModel] },
       ...shared,
@@ -164,7 +160,7 @@ async function klToTrunk({ models, options, request }: Round, place: string): Pr
         ),
       ),
   );
-  const { maxNewTokens = 256 } = options.generation ?? {};
+  const { maxNewTokens } = { ...answerDefaults, ...options.generation };
   const sampling = { maxNewTokens, seed, signal };
   const { mean } = await klOnSamples({
     ...{ policy, reference, ...sampling },

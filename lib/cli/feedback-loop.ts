@@ -1,8 +1,8 @@
 // A feedback loop on the engine: answers are generated, judged, trained on and scored by models in this process.
 // Must not serve anything, and must not decide when what happens: lib/feedback does.
 
-import { resolve } from "node:path";
-import { createEngine } from "../engine/index.js";
+import { basename, resolve } from "node:path";
+import { createEngine, type Engine } from "../engine/index.js";
 import { fail } from "../errors/index.js";
 import { type ExportKind, type RunningLoop, startLoop } from "../feedback/index.js";
 import { generateAnswers } from "./feedback-loop-answers.js";
@@ -23,20 +23,39 @@ const kinds: Readonly<Record<LoopTrainer, readonly ExportKind[]>> = {
 
 /**
  * Starts a loop; `stop` of the result lets go of models, and of the engine where it made one.
- * @throws ATTUNE_OPTION, and what makes no engine
+ * @throws ATTUNE_OPTION, ATTUNE_LOOP where this process has a loop of the project already, and what makes no engine
  */
 export async function createTrainingLoop(options: CreateTrainingLoop): Promise<RunningLoop> {
-  const { store, project, policy, reward, prompts, train } = options;
-  if (prompts.length === 0)
+  if (options.prompts.length === 0)
     throw fail("ATTUNE_OPTION", "Expected prompts for the loop to answer but received none.");
   const engine = options.engine ?? (await createEngine(options.engineOptions ?? {}));
   const models = new LoopModels(engine, options.dtype ?? "fp32");
+  const letGo = () => (options.engine === undefined ? engine.dispose() : models.keep());
+  try {
+    const loop = startOn(engine, models, options);
+    return {
+      status: loop.status,
+      check: () => loop.check(),
+      async stop() {
+        await loop.stop();
+        await letGo();
+      },
+    };
+  } catch (error) {
+    await letGo();
+    throw error;
+  }
+}
+
+function startOn(engine: Engine, models: LoopModels, options: CreateTrainingLoop): RunningLoop {
+  const { store, project, policy, reward, prompts, train } = options;
   const first = resolve(policy);
   const own = { ...options, policy: first };
   const needsBound = async () => (await selectorOf(options)) === "optimistic";
-  const loop = startLoop({
+  return startLoop({
     ...{ store, project, prompts, kinds: kinds[train] },
-    first: { model: policy, place: first },
+    // People read it: no folders of this machine.
+    first: { model: `${basename(first)}@round-0`, place: first },
     ...(reward === undefined ? {} : { scorer: resolve(reward) }),
     ...(options.settings === undefined ? {} : { settings: options.settings }),
     ...(options.selector === undefined ? {} : { selector: options.selector }),
@@ -46,15 +65,6 @@ export async function createTrainingLoop(options: CreateTrainingLoop): Promise<R
     score: (request) => scoreItems(models, own, request),
     train: (request) => trainRound({ engine, models, options: own, needsBound }, request),
   });
-  return {
-    status: loop.status,
-    check: () => loop.check(),
-    async stop() {
-      await loop.stop();
-      if (options.engine === undefined) await engine.dispose();
-      else await models.keep();
-    },
-  };
 }
 
 /** Of the project's settings; undefined: a function chooses. */

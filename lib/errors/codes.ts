@@ -39,6 +39,7 @@ export const errorCodes = {
   ATTUNE_STORE: failure("the store of judgements cannot be opened or written, or is of another version"),
   ATTUNE_NOT_FOUND: usage("a project, item, lease or judgement is not in the store"),
   ATTUNE_EXISTS: usage("a project or policy of that name is in the store already"),
+  ATTUNE_LOOP: failure("another loop, or another process, trains the project already"),
   ATTUNE_JUDGEMENT: usage("a judgement is no answer to what its item asks"),
   ATTUNE_MEDIA: usage("an image or clip is broken, too large, or of a type that is not shown"),
   ATTUNE_LEASE: usage("a lease is not open any more, or belongs to somebody else"),

@@ -88,6 +88,15 @@ export const feedbackServeOptions = z.strictObject({
     group: "Files",
     value: "DIR",
   }),
+  maxNewTokens: option(count().min(1).default(256), "tokens of an answer of the policy at most", {
+    group: "Prompts",
+    value: "N",
+  }),
+  temperature: option(
+    z.number().positive().default(1),
+    "how warm the policy answers; where answers to a prompt come out equal nobody can choose between them",
+    { group: "Prompts", value: "X" },
+  ),
   ...feedbackLoopOptions,
   adapterRank: adapterOptions.adapterRank,
   threads: machineOptions.threads,

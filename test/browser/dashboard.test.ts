@@ -6,6 +6,7 @@ import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { exportKinds } from "../../lib/feedback/index.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { hasBrowser, startBrowser } from "./browser.js";
+import { dashboardLoop, LOOP_PROJECT } from "./dashboard-loop.js";
 import { COIN_FLIPPER, HOSTILE, type JudgedService, judgedService, personId } from "./judged-project.js";
 
 const widths = [1280, 390] as const;
@@ -364,45 +365,29 @@ describe("the owner's dashboard in a browser", function () {
     expect(await page.evaluate("document.activeElement.textContent")).to.equal(words);
   });
 
-  it("shows how the reward model foretold votes, where the service has a loop", async () => {
-    const shown = page.context();
-    const version = (name: string, accuracy: number) => ({
-      version: name,
-      votes: 120,
-      accuracy,
-      interval: { low: accuracy - 0.08, high: accuracy + 0.08 },
-      loss: 0.6,
-      from: 1_700_000_000_000,
-      until: 1_700_000_500_000,
-    });
-    // Told as a loop tells it (LoopStatus); this service has none.
-    const loop = {
-      doing: "training",
-      policy: { policy: "policy-3", number: 3 },
-      rounds: 3,
-      waiting: 12,
-      trainAfter: 64,
-      lag: { mean: 0.5, most: 2, stale: 1 },
-      prequential: {
-        all: version("all", 0.71),
-        newest: null,
-        versions: [version("r-1", 0.62), version("r-2", 0.76)],
-        groups: [{ ...version("", 0.31), group: "night shift", annotators: 2 }],
-      },
-      history: [],
-      stopped: null,
-      lastError: { stage: "scoring", code: "ATTUNE_DATA", message: "No answer.", time: 1_700_000_000_000 },
-    };
-    await shown.route("**/v1/loop*", (route) => route.fulfill({ json: loop }));
-    await page.reload();
-    await waitFor(page.locator("#loop"), "71% of 120 votes");
-    await shown.unroute("**/v1/loop*");
-    const names = await page.locator("#loop tbody th").allTextContents();
-    expect(names).to.deep.equal(["r-2", "r-1", "night shift"]);
-    await waitFor(page.locator("#loop tbody tr").last(), /31% of 120/);
-    const words = await page.locator("#loop").textContent();
-    expect(words).to.include("12 of 64 judgements").and.to.include("number 3, policy-3");
-    await waitFor(page.locator("#attention li.bad"), "No answer.");
+  it("shows a loop that runs: how it foretold votes, its policy, its rounds, and what has gone wrong", async () => {
+    const { loop, told, breakScores, end } = await dashboardLoop(service);
+    const shown = await signedIn(await service.token("owner", { project: LOOP_PROJECT }));
+    try {
+      const { prequential, waiting, trainAfter, lag, policy } = loop.status();
+      const { accuracy, votes } = prequential.all ?? { accuracy: 0, votes: 0 };
+      await waitFor(shown.locator("#loop"), `${Math.round(100 * accuracy)}% of ${votes} votes`);
+      const versions = prequential.versions.map(({ version }) => version).toReversed();
+      expect(versions).to.have.length.above(1);
+      expect(await shown.locator("#loop tbody th").allTextContents()).to.deep.equal(versions);
+      const words = await shown.locator("#loop").textContent();
+      expect(words).to.include(`${waiting} of ${trainAfter} judgements`);
+      expect(words).to.include(`number ${policy?.number}, ${policy?.policy}`);
+      expect(words).to.include(`${lag.mean?.toFixed(1)} policies on average, ${lag.most} at most`);
+      expect(await shown.locator("#loop .notice").count()).to.equal(0);
+      await breakScores();
+      await waitFor(shown.locator("#attention li.bad"), "The scorer is gone.");
+      await waitFor(shown.locator("#loop .notice.bad"), "(ATTUNE_FILE)");
+      expect(told()).to.deep.equal(["ATTUNE_FILE"]);
+    } finally {
+      await shown.context().close();
+      await end();
+    }
   });
 
   it("offers every kind of rows, and downloads them", async () => {
@@ -455,7 +440,7 @@ describe("the owner's dashboard in a browser", function () {
   });
 
   it("shows an annotator nothing, and says why", async () => {
-    const refused = await signedIn(await service.token("annotator", personId(0)));
+    const refused = await signedIn(await service.token("annotator", { annotator: personId(0) }));
     expect(await refused.locator("main").textContent()).to.match(/Not open to you.*role annotator \(403\)/);
     expect(await refused.locator("table, dl, nav").count()).to.equal(0);
     for (const path of ["/v1/progress", "/v1/settings", "/v1/items", "/v1/tokens", "/v1/ratings"])

@@ -9,6 +9,7 @@ import {
   makeToken,
   openFeedbackStore,
   type Role,
+  type RunningLoop,
   simulatedRater,
 } from "../../lib/feedback/index.js";
 import { createFeedbackApp } from "../../lib/server/feedback-app.js";
@@ -25,8 +26,10 @@ export const HOSTILE = `<img src=x onerror="document.title='hit'"><script>docume
 export interface JudgedService {
   readonly url: string;
   readonly store: FeedbackStore;
-  /** A new one each time. */
-  token(role: Role, annotator?: string): Promise<string>;
+  /** A new one each time; of this project unless another is named. */
+  token(role: Role, whose?: { readonly annotator?: string; readonly project?: string }): Promise<string>;
+  /** Loops that the service is told of, by project. */
+  readonly loops: Map<string, RunningLoop>;
   /** An empty project beside it; an owner's token of it. */
   emptyProject(): Promise<string>;
   close(): Promise<void>;
@@ -56,7 +59,8 @@ export async function judgedService({ folder, rounds = 50 }: JudgedOptions): Pro
   const store = await openFeedbackStore({ store: folder });
   await fillProject(store);
   await judge(store, rounds);
-  const app = createFeedbackApp({ store });
+  const loops = new Map<string, RunningLoop>();
+  const app = createFeedbackApp({ store, loopStatus: (project) => loops.get(project)?.status() });
   const server = await new Promise<ReturnType<typeof serve>>((resolve) => {
     const made = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, () => resolve(made));
   });
@@ -69,7 +73,8 @@ export async function judgedService({ folder, rounds = 50 }: JudgedOptions): Pro
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     store,
-    token: (role, annotator) => keep(PROJECT, role, annotator),
+    loops,
+    token: (role, { project = PROJECT, annotator } = {}) => keep(project, role, annotator),
     async emptyProject() {
       await store.write("empty", "createProject", { project: "empty", name: "Nothing yet" });
       return keep("empty", "owner");

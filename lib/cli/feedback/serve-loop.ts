@@ -30,6 +30,7 @@ export interface StartServedLoop {
 export async function startServedLoop(options: StartServedLoop): Promise<RunningLoop | undefined> {
   const { store, project, settings, note } = options;
   const { policy, train, prompts, output, reward, adapterRank, threads, device } = settings;
+  const { maxNewTokens, temperature } = settings;
   if (policy === undefined || train === undefined || prompts === undefined || output === undefined)
     return undefined;
   const own = Object.fromEntries(
@@ -39,6 +40,7 @@ export async function startServedLoop(options: StartServedLoop): Promise<Running
     ...{ store, project, policy, train, output },
     prompts: await promptsIn(prompts),
     settings: loopSettings.parse(own),
+    generation: { maxNewTokens, temperature },
     engineOptions: { device, logger: { warn: note }, ...(threads === undefined ? {} : { threads }) },
     ...(reward === undefined ? {} : { reward }),
     ...(adapterRank === undefined ? {} : { adapter: { rank: adapterRank } }),

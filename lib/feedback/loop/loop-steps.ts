@@ -6,7 +6,7 @@ import type { LoopSettings } from "../../options/index.js";
 import type { KeptPrediction } from "../operations/loop.js";
 import { SKIP_COST } from "../operations/skip.js";
 import { prioritiesOf, type ScoredItem } from "../selection/index.js";
-import { gatherRows } from "./gather-rows.js";
+import { type GatheredRows, gatherRows } from "./gather-rows.js";
 import { afterContest, goldContest } from "./gold-contest.js";
 import type { LoopBoard } from "./loop-board.js";
 import { LoopFacts } from "./loop-facts.js";
@@ -14,6 +14,7 @@ import { type LoopMemory, noLag, policyOf, readLoopMemory, versionOf } from "./l
 import type { StartLoop } from "./loop-options.js";
 import type { LoopScores } from "./loop-scores.js";
 import type { LoopStopped } from "./loop-status.js";
+import type { LoopTurn } from "./loop-turn.js";
 import { newVotes } from "./new-votes.js";
 import { openPairs, skipCounts } from "./open-pairs.js";
 import { predictVotes } from "./predict-votes.js";
@@ -28,6 +29,7 @@ export interface LoopStepsOptions {
   readonly signal: AbortSignal;
   readonly scores: LoopScores;
   readonly board: LoopBoard;
+  readonly turn: LoopTurn;
 }
 
 /** Priorities of one event. */
@@ -52,13 +54,30 @@ export class LoopSteps {
 
   private async save(memory: LoopMemory, predictions: readonly KeptPrediction[] = []): Promise<void> {
     const { store, project } = this.own.options;
-    await store.write(project, "saveLoop", { memory, predictions });
+    const { owner } = this.own.turn;
+    await store.write(project, "saveLoop", {
+      memory,
+      predictions,
+      ...(owner === undefined ? {} : { owner }),
+    });
     this.own.board.memory = memory;
   }
 
-  /** What the store knows of an earlier loop, or a new one. @throws ATTUNE_OPTION where that began elsewhere */
+  /** Another process goes on: what is known here grows old. */
+  forget(): void {
+    this.own.turn.lost();
+    this.own.board.memory = undefined;
+    this.scored = "";
+    this.closedFor = -1;
+  }
+
+  /**
+   * What the store knows of an earlier loop, or a new one.
+   * @throws ATTUNE_OPTION where that began elsewhere, ATTUNE_LOOP while another process trains
+   */
   async open(): Promise<void> {
-    const { options, settings, board } = this.own;
+    const { options, settings, board, turn } = this.own;
+    await turn.take();
     if (board.memory !== undefined) return;
     const { store, project, first } = options;
     const known = await readLoopMemory(store.reading, project);
@@ -118,7 +137,7 @@ export class LoopSteps {
 
   /** A round, where enough has come. */
   async train(): Promise<void> {
-    const { options, settings, signal, board, clock } = this.own;
+    const { options, settings, signal, board, clock, turn } = this.own;
     const { store, project } = options;
     if (this.memory.stopped !== null) return;
     if ((await this.facts.waiting(this.memory.trainedSeq)) < settings.trainAfter) return;
@@ -128,16 +147,15 @@ export class LoopSteps {
     if (memory.stopped !== null) return;
     const began = clock();
     const round = memory.rounds.length + 1;
-    const { trainedSeq, predictedSeq } = memory;
-    const rows = await gatherRows({
-      ...{ reading: store.reading, project, kinds: options.kinds, consensus: options.consensus, settings },
-      ...{ maxLag: (await this.facts.settings()).maxLag, round, trainedSeq, predictedSeq },
-    });
+    const rows = await this.markedRows(round);
     // Ties alone, for one, are no rows: nothing to train on, and nothing that waits.
-    if (rows.training.fresh === 0) return this.save({ ...memory, trainedSeq: predictedSeq, lag: noLag });
+    if (rows.training.fresh === 0)
+      return this.save({ ...memory, trainedSeq: memory.predictedSeq, lag: noLag });
     const request = trainRequest({ options, settings, memory, rows, round, signal });
     const trained = await options.train(request);
     signal.throwIfAborted();
+    // Another process that has begun meanwhile registers policies of its own.
+    await turn.take();
     const { memory: next, record } = await afterRound({
       ...{ store, project, settings, memory, request, trained, began, ended: clock() },
       numbers: await this.facts.policyNumbers(),
@@ -147,6 +165,25 @@ export class LoopSteps {
     await this.lookAtContest();
     board.tell({ type: "round", round: record });
     if (next.stopped !== null) board.tell({ type: "stopped", stopped: next.stopped });
+  }
+
+  /** Rows of a round, each marked as given out, as those of exports are: who takes one back later is told of by name. */
+  private async markedRows(round: number): Promise<GatheredRows> {
+    const { options, settings } = this.own;
+    const { store, project, kinds, consensus } = options;
+    const { trainedSeq, predictedSeq } = this.memory;
+    const { maxLag } = await this.facts.settings();
+    for (;;) {
+      const rows = await gatherRows({
+        ...{ reading: store.reading, project, kinds, consensus, settings },
+        ...{ maxLag, round, trainedSeq, predictedSeq },
+      });
+      const given = [...rows.training.rows, ...rows.validation].flatMap(({ source }) => source);
+      const judgements = [...new Set(given)];
+      const { withdrawn } = await store.write(project, "recordExport", { judgements });
+      // Without one that was taken back meanwhile the rows are others.
+      if (withdrawn.length === 0) return rows;
+    }
   }
 
   /** What people said of the policy that is asked about, beside the best one: a better one is the best from now on. */

@@ -8,8 +8,13 @@ import type { RunningLoop, StartLoop } from "./loop-options.js";
 import { LoopScores } from "./loop-scores.js";
 import type { LoopStage } from "./loop-status.js";
 import { LoopSteps } from "./loop-steps.js";
+import { LoopTurn, STANDBY_MS } from "./loop-turn.js";
 
-/** Looks at the store, and again whenever it may have changed. @throws ATTUNE_OPTION for settings that are none */
+/**
+ * Looks at the store, and again whenever it may have changed. While another process trains the project it waits for its turn,
+ * with ATTUNE_LOOP as its last error.
+ * @throws ATTUNE_OPTION for settings that are none, ATTUNE_LOOP where this process has a loop of the project already
+ */
 export function startLoop(options: StartLoop): RunningLoop {
   const loop = new Loop(options);
   loop.wake();
@@ -29,6 +34,7 @@ class Loop implements RunningLoop {
   private readonly ending = new AbortController();
   private readonly board: LoopBoard;
   private readonly steps: LoopSteps;
+  private readonly turn: LoopTurn;
   private readonly settleMs: number;
   private readonly clock: () => number;
   private readonly unwatch: () => void;
@@ -50,7 +56,16 @@ class Loop implements RunningLoop {
     this.board = new LoopBoard(settings.trainAfter, onEvent);
     const { signal } = this.ending;
     const scores = new LoopScores(options.score, signal);
-    this.steps = new LoopSteps({ options, settings, clock, signal, scores, board: this.board });
+    this.turn = new LoopTurn({ store, project, clock, onLost: () => this.wake() });
+    this.steps = new LoopSteps({
+      options,
+      settings,
+      clock,
+      signal,
+      scores,
+      board: this.board,
+      turn: this.turn,
+    });
     this.unwatch = store.watch((changed) => {
       if (changed === project) this.wake();
     });
@@ -73,6 +88,7 @@ class Loop implements RunningLoop {
     clearTimeout(this.retry);
     this.hasten();
     while (this.running !== undefined) await this.running;
+    await this.turn.giveUp();
     this.board.now("ended");
   }
 
@@ -121,7 +137,7 @@ class Loop implements RunningLoop {
   /** Whether it went well; false also where it waits for another try. */
   private async attempt(stage: LoopStage, step: () => Promise<void>): Promise<boolean> {
     const { signal } = this.ending;
-    if (signal.aborted) return false;
+    if (signal.aborted || (stage !== "opening" && this.board.memory === undefined)) return false;
     const failure = this.failures.get(stage);
     if (failure !== undefined && failure.until > this.clock()) return false;
     try {
@@ -130,17 +146,37 @@ class Loop implements RunningLoop {
       this.board.went(stage);
       return true;
     } catch (error) {
-      if (!signal.aborted) this.failed(stage, failure?.times ?? 0, error);
+      if (signal.aborted) return false;
+      const code = error instanceof AttuneError ? error.code : "ATTUNE_INTERNAL";
+      if (code === "ATTUNE_LOOP") this.waits(error);
+      else this.failed(stage, code, error);
       return false;
     }
   }
 
-  private failed(stage: LoopStage, before: number, error: unknown): void {
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** before);
+  /** Another process trains: nothing else is tried before it is this one's turn, and that is told once. */
+  private waits(error: unknown): void {
+    this.steps.forget();
+    this.failures.clear();
+    const before = this.board.status().lastError;
+    if (before?.code !== "ATTUNE_LOOP") this.tell("opening", "ATTUNE_LOOP", error);
+    this.tryAgain("opening", STANDBY_MS);
+  }
+
+  private failed(stage: LoopStage, code: string, error: unknown): void {
+    this.tell(stage, code, error);
+    const times = this.failures.get(stage)?.times ?? 0;
+    this.tryAgain(stage, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** times));
+  }
+
+  private tell(stage: LoopStage, code: string, error: unknown): void {
+    this.board.failed({ stage, code, message: reasonOf(error), time: this.clock() });
+  }
+
+  private tryAgain(stage: LoopStage, wait: number): void {
     const time = this.clock();
-    this.failures.set(stage, { times: before + 1, until: time + wait });
-    const code = error instanceof AttuneError ? error.code : "ATTUNE_INTERNAL";
-    this.board.failed({ stage, code, message: reasonOf(error), time });
+    const times = (this.failures.get(stage)?.times ?? 0) + 1;
+    this.failures.set(stage, { times, until: time + wait });
     const next = Math.min(...[...this.failures.values()].map(({ until }) => until));
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.wake(), Math.max(0, next - time));

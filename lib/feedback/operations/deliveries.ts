@@ -1,6 +1,10 @@
-// What became of deliveries, and which of several processes makes them. Must not send anything.
+// What became of deliveries. Must not send anything.
 
 import type { OperationContext } from "./context.js";
+import { turnOf } from "./turns.js";
+
+/** The turn of the process that sends. */
+export const SENDING = "webhooks";
 
 export type DeliveryOutcome =
   /** Everything up to `seq` was delivered, or is of no interest to the webhook. */
@@ -31,7 +35,7 @@ export async function recordDelivery(
   context: OperationContext,
   { webhook, sender, outcome }: RecordDelivery,
 ): Promise<boolean> {
-  if (sender !== undefined && (await senderOf(context))?.owner !== sender) return false;
+  if (sender !== undefined && (await turnOf(context, SENDING))?.owner !== sender) return false;
   switch (outcome.kind) {
     case "delivered":
       return changed(context, webhook, {
@@ -102,59 +106,4 @@ async function recordReplay(
     .execute();
   await writing.updateTable("dead_deliveries").set({ again: 0 }).where("webhook", "=", webhook).execute();
   return true;
-}
-
-// ---- which process sends
-
-export interface SenderBeat {
-  readonly owner: string;
-  readonly beat: number;
-}
-
-export interface HoldSender {
-  readonly owner: string;
-  /** The sign of life that has been another process's last for long: it is over. */
-  readonly silent?: SenderBeat;
-}
-
-/** And holds its row until the transaction ends. */
-async function senderOf({ writing }: OperationContext): Promise<SenderBeat | undefined> {
-  const row = await writing
-    .updateTable("senders")
-    .set((e) => ({ beat: e.ref("beat") }))
-    .where("name", "=", "webhooks")
-    .returning(["owner", "beat"])
-    .executeTakeFirst();
-  return row === undefined ? undefined : { owner: row.owner, beat: Number(row.beat) };
-}
-
-/** A sign of life of the process that sends, or the beginning of one; who it is now. */
-export async function holdSender(
-  context: OperationContext,
-  { owner, silent }: HoldSender,
-): Promise<SenderBeat> {
-  await context.writing
-    .insertInto("senders")
-    .values({ name: "webhooks", owner: "", beat: 0 })
-    .onConflict((conflict) => conflict.column("name").doNothing())
-    .execute();
-  const held = (await senderOf(context)) ?? { owner: "", beat: 0 };
-  const over = silent !== undefined && silent.owner === held.owner && silent.beat === held.beat;
-  if (held.owner !== owner && held.owner !== "" && !over) return held;
-  const next = { owner, beat: held.beat + 1 };
-  await context.writing.updateTable("senders").set(next).where("name", "=", "webhooks").execute();
-  return next;
-}
-
-/** Another process may begin at once. */
-export async function releaseSender(
-  { writing }: OperationContext,
-  { owner }: { readonly owner: string },
-): Promise<void> {
-  await writing
-    .updateTable("senders")
-    .set({ owner: "" })
-    .where("name", "=", "webhooks")
-    .where("owner", "=", owner)
-    .execute();
 }

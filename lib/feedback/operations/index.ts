@@ -5,7 +5,7 @@ import { fail } from "../../errors/index.js";
 import { isStorable } from "../plain-text.js";
 import { capture } from "./capture.js";
 import { OperationContext, type OperationResources } from "./context.js";
-import { holdSender, recordDelivery, releaseSender } from "./deliveries.js";
+import { recordDelivery } from "./deliveries.js";
 import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { restoreMedia } from "./keep-media.js";
@@ -18,6 +18,7 @@ import { restoreEvents, restoreOwn } from "./restore.js";
 import { saveDraft, skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
+import { holdTurn, releaseTurn } from "./turns.js";
 import { addWebhook, removeWebhook, replayWebhook } from "./webhooks.js";
 
 const operations = {
@@ -51,8 +52,8 @@ const operations = {
   removeWebhook,
   replayWebhook,
   recordDelivery,
-  holdSender,
-  releaseSender,
+  holdTurn,
+  releaseTurn,
   saveLoop,
 };
 
@@ -92,6 +93,8 @@ function requireStorable(input: object): void {
 
 export type { Capture, Captured } from "./capture.js";
 export type { OperationResources } from "./context.js";
-export type { DeliveryOutcome, SenderBeat } from "./deliveries.js";
+export { type DeliveryOutcome, SENDING } from "./deliveries.js";
+export { loopTurn } from "./loop.js";
 export type { Lease } from "./next.js";
 export type { Submitted } from "./submit.js";
+export type { Turn } from "./turns.js";

@@ -327,7 +327,7 @@ async function createWebhookTables({ schema }: Kysely<never>): Promise<void> {
     .addPrimaryKeyConstraint("dead_deliveries_key", ["webhook", "seq"])
     .execute();
   await schema
-    .createTable("senders")
+    .createTable("turns")
     .addColumn("name", "text", (c) => c.primaryKey())
     .addColumn("owner", "text", (c) => c.notNull())
     .addColumn("beat", "bigint", (c) => c.notNull())

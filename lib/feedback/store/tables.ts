@@ -242,9 +242,9 @@ export interface DeadDeliveriesTable {
   again: number;
 }
 
-/** Of several processes on one store the one that sends; `beat` counts its signs of life. */
-export interface SendersTable {
-  name: "webhooks";
+/** Of several processes on one store the one that does a work; `beat` counts its signs of life. */
+export interface TurnsTable {
+  name: string;
   owner: string;
   beat: number;
 }
@@ -288,7 +288,7 @@ export interface FeedbackTables {
   exports: ExportsTable;
   webhooks: WebhooksTable;
   dead_deliveries: DeadDeliveriesTable;
-  senders: SendersTable;
+  turns: TurnsTable;
   loops: LoopsTable;
   predictions: PredictionsTable;
 }

@@ -2,13 +2,13 @@
 // told is in the store, so that a process which is killed loses nothing. Must not know the service's calls.
 
 import type { FeedbackEvent } from "../event.js";
-import type { DeliveryOutcome } from "../operations/index.js";
+import { type DeliveryOutcome, SENDING } from "../operations/index.js";
+import { ProcessTurn } from "../process-turn.js";
 import type { FeedbackStore } from "../store/store.js";
 import { deliveryBody } from "./delivery-body.js";
 import { type KeptWebhook, keptWebhooks, lastSeq, nextAgain, waitingEvents } from "./kept-webhooks.js";
 import { type PostOptions, postWebhook } from "./post-webhook.js";
 import { giveUpUntil, isDue, retryDelay } from "./retry.js";
-import { SenderTurn } from "./sender-turn.js";
 import { signatureOf, webhookHeaders } from "./signature.js";
 
 /** Whose webhooks are sent, and how. */
@@ -36,7 +36,7 @@ const REST_MS = 20;
 export class WebhookSender {
   private readonly clock: () => number;
   private readonly random: () => number;
-  private readonly turn: SenderTurn;
+  private readonly turn: ProcessTurn;
   private readonly stopping = new AbortController();
   private readonly running = new Map<string, Promise<void>>();
   /** Addresses for which something may have come while they were told of the rest. */
@@ -50,7 +50,7 @@ export class WebhookSender {
   constructor(private readonly options: WebhookSenderOptions) {
     this.clock = options.clock ?? Date.now;
     this.random = options.random ?? Math.random;
-    this.turn = new SenderTurn(options.store, this.clock);
+    this.turn = new ProcessTurn({ store: options.store, name: SENDING, clock: this.clock });
   }
 
   /** From now on events go out by themselves. */
