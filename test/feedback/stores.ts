@@ -2,6 +2,7 @@
 // store of its own. Without it those tests are pending, and shown as such.
 
 import { rmSync } from "node:fs";
+import type { Client } from "pg";
 import { openFeedbackStore } from "../../lib/feedback/store/open-store.js";
 import type { FeedbackStore } from "../../lib/feedback/store/store.js";
 import { suiteFolder } from "../support/temporary-folder.js";
@@ -65,21 +66,61 @@ async function runWith(
 }
 
 let databases = 0;
+/** Of each server, databases that a test has left: made and migrated once, emptied for the next one. */
+const left = new Map<string, string[]>();
 
-/** A database of its own on the server, dropped at the end. */
+/** An empty database of the server, for this test alone. */
 export async function withDatabase(server: string, run: (url: string) => Promise<void>): Promise<void> {
-  const { default: pg } = await import("pg");
+  const name = left.get(server)?.pop() ?? (await newDatabase(server));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  try {
+    await run(url.href);
+    await emptyDatabase(url.href);
+    left.set(server, [...(left.get(server) ?? []), name]);
+  } catch (error) {
+    // What a failed test left in it is nobody's business.
+    await onServer(server, (client) => client.query(`drop database if exists ${name} with (force)`));
+    throw error;
+  }
+}
+
+async function newDatabase(server: string): Promise<string> {
   databases += 1;
   const name = `attune_test_${process.pid}_${databases}`;
-  const client = new pg.Client({ connectionString: server });
+  await onServer(server, (client) => client.query(`create database ${name}`));
+  return name;
+}
+
+/** Who still uses it holds this up, and is a defect of the test. */
+async function emptyDatabase(url: string): Promise<void> {
+  await onServer(url, async (client) => {
+    const { rows } = await client.query<{ tablename: string }>(
+      "select tablename from pg_tables where schemaname = 'public' and tablename not like 'kysely_%'",
+    );
+    if (rows.length === 0) return;
+    await client.query("set lock_timeout = '10s'");
+    await client.query(
+      `truncate ${rows.map(({ tablename }) => `"${tablename}"`).join(", ")} restart identity`,
+    );
+  });
+}
+
+async function onServer<Result>(url: string, run: (client: Client) => Promise<Result>): Promise<Result> {
+  const { default: pg } = await import("pg");
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(`create database ${name}`);
-    const url = new URL(server);
-    url.pathname = `/${name}`;
-    await run(url.href);
+    return await run(client);
   } finally {
-    await client.query(`drop database if exists ${name} with (force)`);
     await client.end();
   }
 }
+
+after(async () => {
+  for (const [server, names] of left)
+    await onServer(server, async (client) => {
+      for (const name of names) await client.query(`drop database if exists ${name} with (force)`);
+    });
+  left.clear();
+});

@@ -7,6 +7,11 @@ import { describedCalls } from "../../lib/server/feedback-routes.js";
 /** Names of calls as tests write them. */
 export const callNames: readonly string[] = describedCalls.map(({ method, path }) => `${method} ${path}`);
 
+/** Those that are held where answers are images. */
+export const mediaCalls: readonly string[] = callNames.filter((name) =>
+  /:place\/(frames|segment)$/.test(name),
+);
+
 /** `name` = `get /v1/items/:id`; a body, or text of lines or events. Nothing may be missing, and nothing undescribed. */
 export function holdAnswer(name: string, { status, body, text }: Answered): void {
   const call = describedCalls.find(({ method, path }) => `${method} ${path}` === name);

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { SESSION_COOKIE } from "../../lib/server/session.js";
 import { PROJECT } from "../feedback/sample-project.js";
 import { describeStores } from "../feedback/stores.js";
-import { callNames, holdAnswer } from "./documented-answers.js";
+import { callNames, holdAnswer, mediaCalls } from "./documented-answers.js";
 import { type Answer, type Call, type RealService, withService } from "./real-service.js";
 
 type Body = Readonly<Record<string, string>>;
@@ -174,8 +174,8 @@ describeStores("answers of the service", (withStore) => {
         const body = { project: PROJECT, name: "again" };
         const again = await service.call("/v1/projects", { token: owner, body });
         expect([again.status, again.body.code]).to.deep.equal([409, "ATTUNE_EXISTS"]);
-        // Held where there is a token of every project, and where a loop runs.
-        const elsewhere = ["post /v1/projects", "get /v1/loop"];
+        // Held where there is a token of every project, where a loop runs, and where answers are images.
+        const elsewhere = ["post /v1/projects", "get /v1/loop", ...mediaCalls];
         expect([...checked.names, ...elsewhere].toSorted()).to.deep.equal(callNames.toSorted());
       }),
     ),

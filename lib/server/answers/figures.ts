@@ -16,6 +16,7 @@ export const progress = z.object({
     .object({ open: count, enough: count, disputed: count, closed: count } satisfies Counts)
     .describe("how many are in each state"),
   judgements: count,
+  cannotCompare: count.describe("of them, those of clips that cannot be compared"),
   skips: count,
   leases: count.describe("held now"),
   lastHour: count,
