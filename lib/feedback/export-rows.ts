@@ -1,5 +1,6 @@
 // Turns judgements into the rows that trainers read. Every row names the judgements behind it, and people by pseudonyms.
-// Gold and repeats give none, and programs' judgements only where they are asked for. Must not write.
+// Repeats give none, nor do items whose right answer is known, however they came to be judged; programs' judgements only where
+// they are asked for. Must not write.
 
 import { fail } from "../errors/index.js";
 import {
@@ -80,9 +81,9 @@ function readOptions(given: Omit<ExportRows, "reading" | "project">): ReadExport
   });
 }
 
-/** What was redacted has no answers any more. */
-function isWanted({ split, policy }: ReadExportOptions, { answers, split: own }: ReadItem): boolean {
-  if (answers.length === 0 || (split !== undefined && own !== split)) return false;
+/** What was redacted has no answers any more. A hidden check that people learn from would test nothing. */
+function isWanted({ split, policy }: ReadExportOptions, { answers, split: own, gold }: ReadItem): boolean {
+  if (answers.length === 0 || gold !== undefined || (split !== undefined && own !== split)) return false;
   return policy === undefined || answers.some((answer) => answer.policy === policy);
 }
 

@@ -41,13 +41,14 @@ function* pairOf(options: RatingPairs, high: Rated, low: Rated): Generator<Expor
   yield* rowOf({ ...options, judgements }, judgements, { columns, answers: [chosen, rejected] });
 }
 
-/** By person and axis. */
+/** By person and axis; of hidden checks none. */
 async function ratingsOfPrompt({ reading, project, item, options }: RatingPairs) {
   const rows = await reading
     .selectFrom("items")
     .select("item")
     .where("project", "=", project)
     .where("prompt_hash", "=", item.promptHash)
+    .where("gold", "is", null)
     .orderBy("number")
     .execute();
   const names = rows.map((row) => row.item);
