@@ -49,7 +49,11 @@ export async function changeProject(
   { settings }: { readonly settings: unknown },
 ): Promise<void> {
   const { read } = await context.knownProject();
-  const changed = { ...read, ...(settings as Record<string, unknown>) };
+  const given = settings as Record<string, unknown>;
+  const { overlap } = given;
+  const isPart = typeof overlap === "object" && overlap !== null && !Array.isArray(overlap);
+  // What is not named stays, inside too.
+  const changed = { ...read, ...given, ...(isPart ? { overlap: { ...read.overlap, ...overlap } } : {}) };
   await context.append("project.changed", "owner", { settings: readSettings(changed) });
 }
 
