@@ -3,6 +3,7 @@
 // they are asked for. Must not write.
 
 import { fail } from "../errors/index.js";
+import { changedItems } from "./exports/changed-items.js";
 import {
   type ExportKind,
   type ExportOptions,
@@ -16,7 +17,13 @@ import { ratingPairRows } from "./exports/rating-pairs.js";
 import type { ExportedRow, Making } from "./exports/row-parts.js";
 import { singleRows } from "./exports/single-rows.js";
 import { peopleFacts } from "./people.js";
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import {
+  type ReadItem,
+  type ReadJudgement,
+  type ReadJudgements,
+  readItems,
+  readJudgements,
+} from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
 export {
@@ -56,8 +63,7 @@ async function* rowsOfProject(
   };
   const told = { items: new Set<string>(), prompts: new Set<string>() };
   const purposes = options.ai ? (["work", "import", "ai"] as const) : (["work", "import"] as const);
-  const since = options.since === undefined ? {} : { since: options.since };
-  for await (const chunk of readJudgements(reading, { project, purposes, simulated, ...since })) {
+  for await (const chunk of judgementsToTell(reading, { project, purposes, simulated }, options)) {
     const items = await readItems(
       reading,
       project,
@@ -69,6 +75,21 @@ async function* rowsOfProject(
       yield* rowsOf({ ...making, ...store, item, told }, judgement);
     }
   }
+}
+
+/** All of them, or those of items that have changed: what is told of an item is told whole. */
+async function* judgementsToTell(
+  reading: Database,
+  of: ReadJudgements,
+  { since = 0, ratingGap }: ReadExportOptions,
+): AsyncGenerator<readonly ReadJudgement[]> {
+  if (since === 0) {
+    yield* readJudgements(reading, of);
+    return;
+  }
+  const ofPrompts = ratingGap !== undefined;
+  for await (const items of changedItems(reading, { project: of.project, since, ofPrompts }))
+    yield* readJudgements(reading, { ...of, item: items });
 }
 
 function readOptions(given: Omit<ExportRows, "reading" | "project">): ReadExportOptions {

@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
-import { type ExportedRow, exportRows } from "../../feedback/index.js";
+import { type ExportedRow, exportRows, lastSeq, recordedRows } from "../../feedback/index.js";
 import { commandSchemas, type FeedbackExportSettings } from "../../options/index.js";
 import { addFlags, givenOptions } from "../flags.js";
 import { grouped } from "../format.js";
@@ -22,7 +22,7 @@ every row names the judgements it comes from. What trains on which kind:
   ranking      attune dpo, attune reward     orders of several answers
   rating       attune reward                 numbers on a scale
   prompt-completion  attune sft              mended answers
-  critique     attune critique               comments
+  critique     your own code                 comments
 
 Examples:
   attune feedback export --kind preference --split train --output pairs.jsonl
@@ -39,20 +39,19 @@ export function exportCommand(terminal: Terminal, ended: (code: number) => void)
     const settings = givenOptions(command, schema).resolved;
     const { output, kind, json } = settings;
     if (output !== undefined) await requireNewFile("--output", output);
-    const rows = await withStore(settings.store, async (store) =>
-      writeRows(
-        exportRows({
-          reading: store.reading,
-          project: await projectOf(store, settings.project),
-          ...rowOptions(settings),
-        }),
-        output,
-        terminal,
-      ),
-    );
+    const { rows, seq } = await withStore(settings.store, async (store) => {
+      const project = await projectOf(store, settings.project);
+      const last = await lastSeq(store.reading, project);
+      const made = exportRows({ reading: store.reading, project, ...rowOptions(settings) });
+      // What is taken back later is known to be in a file.
+      return {
+        rows: await writeRows(recordedRows({ store, project, rows: made }), output, terminal),
+        seq: last,
+      };
+    });
     if (output !== undefined) {
-      const text = `${grouped(rows)} rows of kind ${kind}: ${output}`;
-      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows })}\n` : `${text}\n`);
+      const text = `${grouped(rows)} rows of kind ${kind}: ${output} (the next time: --since ${seq})`;
+      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows, seq })}\n` : `${text}\n`);
     } else if (rows === 0) terminal.stderr.write(`No judgement gives rows of kind ${kind} yet.\n`);
     ended(exitCodes.done);
   });

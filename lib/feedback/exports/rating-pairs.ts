@@ -38,7 +38,9 @@ function* pairOf(options: RatingPairs, high: Rated, low: Rated): Generator<Expor
     margin: high.value - low.value,
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
-  yield* rowOf({ ...options, judgements }, judgements, { columns, answers: [chosen, rejected] });
+  // The better answer's item: the prompt's first one may have no rating any more when this is told again.
+  const { item } = high;
+  yield* rowOf({ ...options, item, judgements }, judgements, { columns, answers: [chosen, rejected] });
 }
 
 /** By person and axis; of hidden checks none. */
