@@ -7,6 +7,7 @@ import { checkJudgement } from "../check-judgement.js";
 import { type Ask, type FeedbackContent, type Item, itemInput, type JudgementValue } from "../judgement.js";
 import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt } from "../random-numbers.js";
+import type { NewEvent } from "../store/event-log.js";
 import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
 
@@ -15,34 +16,40 @@ export interface AddedItems {
   readonly items: readonly { readonly item: string; readonly duplicate: boolean }[];
 }
 
-/** Items whose externalId is known are reported, not added. @throws ATTUNE_DATA naming the item and field */
+export interface AddItems {
+  readonly items: readonly unknown[];
+  /** Place of the first one in what was sent, for messages. Default 0. */
+  readonly from?: number;
+}
+
+/**
+ * All or none. Items whose externalId is known are reported, not added: add-items.ts adds many in parts.
+ * @throws ATTUNE_DATA naming the item and field
+ */
 export async function addItems(
   context: OperationContext,
-  { items }: { readonly items: readonly unknown[] },
+  { items, from = 0 }: AddItems,
 ): Promise<AddedItems> {
   const project = await context.knownProject();
-  let number = Number(project.item_count);
-  const results: { item: string; duplicate: boolean }[] = [];
-  for (const [place, given] of items.entries()) {
-    const read = readItem(place, given);
-    const known = await findByExternalId(context, read.externalId);
-    if (known !== undefined) {
-      results.push({ item: known, duplicate: true });
-      continue;
-    }
+  const read = items.map((given, i) => readItem(from + i, given));
+  const known = await knownExternalIds(context, read);
+  const events: NewEvent[] = [];
+  const results = read.map((one, i) => {
+    const { externalId } = one;
+    const before = externalId === undefined ? undefined : known.get(externalId);
+    if (before !== undefined) return { item: before, duplicate: true };
+    const number = Number(project.item_count) + events.length;
     const item = `item-${number}`;
-    await context.append(
-      "item.added",
-      "trainer",
-      itemBody({ item, number, read, settings: project.read, place }),
-    );
-    results.push({ item, duplicate: false });
-    number += 1;
-  }
+    const body = itemBody({ item, number, read: one, settings: project.read, place: from + i });
+    events.push({ type: "item.added", actor: "trainer", body });
+    if (externalId !== undefined) known.set(externalId, item);
+    return { item, duplicate: false };
+  });
+  await context.appendAll(events);
   return { items: results };
 }
 
-function readItem(place: number, given: unknown): Item {
+export function readItem(place: number, given: unknown): Item {
   const read = itemInput.safeParse(given);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
@@ -50,15 +57,26 @@ function readItem(place: number, given: unknown): Item {
   throw fail("ATTUNE_DATA", `${field}: ${issue?.message ?? "is not an item"}`, { details: { field } });
 }
 
-async function findByExternalId(context: OperationContext, externalId: string | undefined) {
-  if (externalId === undefined) return undefined;
-  const row = await context.writing
-    .selectFrom("items")
-    .select("item")
-    .where("project", "=", context.project)
-    .where("external_id", "=", externalId)
-    .executeTakeFirst();
-  return row?.item;
+/** Names in one query. */
+const AT_ONCE = 500;
+
+/** Items of the project by externalId. */
+async function knownExternalIds(
+  { writing, project }: OperationContext,
+  items: readonly Item[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(items.flatMap(({ externalId }) => externalId ?? []))];
+  const known = new Map<string, string>();
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const rows = await writing
+      .selectFrom("items")
+      .select(["item", "external_id"])
+      .where("project", "=", project)
+      .where("external_id", "in", ids.slice(from, from + AT_ONCE))
+      .execute();
+    for (const { item, external_id } of rows) known.set(external_id ?? "", item);
+  }
+  return known;
 }
 
 export interface ItemBody {
@@ -71,11 +89,7 @@ export interface ItemBody {
 
 export function itemBody({ item, number, read, settings, place }: ItemBody) {
   const asks = read.asks ?? settings.asks;
-  const problem = problemOfAsks(asks, read.answers.length);
-  if (problem !== undefined) {
-    const field = `items[${place}].answers`;
-    throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
-  }
+  checkAsks(asks, read, place);
   const promptHash = promptHashOf(read.prompt);
   return {
     ...{ item, number, asks, promptHash },
@@ -90,6 +104,14 @@ export function itemBody({ item, number, read, settings, place }: ItemBody) {
   };
 }
 
+/** @throws ATTUNE_DATA where what is asked does not fit the answers */
+export function checkAsks(asks: readonly Ask[], { answers }: Item, place: number): void {
+  const problem = problemOfAsks(asks, answers.length);
+  if (problem === undefined) return;
+  const field = `items[${place}].answers`;
+  throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
+}
+
 /** A pair needs two answers, a ranking two and more. Undefined: nothing is wrong. */
 export function problemOfAsks(asks: readonly Ask[], answers: number): string | undefined {
   for (const { kind } of asks) {
@@ -101,9 +123,11 @@ export function problemOfAsks(asks: readonly Ask[], answers: number): string | u
   return undefined;
 }
 
-/** What items of the same prompt share. */
+/** What items of the same prompt share: a text is the same as a conversation of its one message, as in rows. */
 export function promptHashOf(prompt: FeedbackContent): string {
-  return createHash("sha256").update(JSON.stringify(prompt)).digest("hex").slice(0, 16);
+  const [only, ...more] = typeof prompt === "string" ? [] : prompt;
+  const same = only?.role === "user" && more.length === 0 ? only.content : prompt;
+  return createHash("sha256").update(JSON.stringify(same)).digest("hex").slice(0, 16);
 }
 
 /** Of every ten prompts eight train, one validates and one tests; what the prompt is decides. */
