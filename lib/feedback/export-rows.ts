@@ -1,7 +1,9 @@
 // Turns judgements into the rows that trainers read. Every row names the judgements behind it, and people by pseudonyms.
-// Gold and repeats give none, and programs' judgements only where they are asked for. Must not write.
+// Repeats give none, nor do items whose right answer is known, however they came to be judged; programs' judgements only where
+// they are asked for. Must not write.
 
 import { fail } from "../errors/index.js";
+import { changedItems } from "./exports/changed-items.js";
 import {
   type ExportKind,
   type ExportOptions,
@@ -17,7 +19,13 @@ import type { ExportedRow, Making } from "./exports/row-parts.js";
 import { segmentRows } from "./exports/segment-rows.js";
 import { singleRows } from "./exports/single-rows.js";
 import { peopleFacts } from "./people.js";
-import { type ReadItem, type ReadJudgement, readItems, readJudgements } from "./read-judgements.js";
+import {
+  type ReadItem,
+  type ReadJudgement,
+  type ReadJudgements,
+  readItems,
+  readJudgements,
+} from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 import { textItem } from "./text-item.js";
 
@@ -58,8 +66,7 @@ async function* rowsOfProject(
   };
   const told = { items: new Set<string>(), prompts: new Set<string>() };
   const purposes = options.ai ? (["work", "import", "ai"] as const) : (["work", "import"] as const);
-  const since = options.since === undefined ? {} : { since: options.since };
-  for await (const chunk of readJudgements(reading, { project, purposes, simulated, ...since })) {
+  for await (const chunk of judgementsToTell(reading, { project, purposes, simulated }, options)) {
     const items = await readItems(
       reading,
       project,
@@ -71,6 +78,21 @@ async function* rowsOfProject(
       yield* rowsOf({ ...making, ...store, item, told }, judgement);
     }
   }
+}
+
+/** All of them, or those of items that have changed: what is told of an item is told whole. */
+async function* judgementsToTell(
+  reading: Database,
+  of: ReadJudgements,
+  { since = 0, ratingGap }: ReadExportOptions,
+): AsyncGenerator<readonly ReadJudgement[]> {
+  if (since === 0) {
+    yield* readJudgements(reading, of);
+    return;
+  }
+  const ofPrompts = ratingGap !== undefined;
+  for await (const items of changedItems(reading, { project: of.project, since, ofPrompts }))
+    yield* readJudgements(reading, { ...of, item: items });
 }
 
 function readOptions(given: Omit<ExportRows, "reading" | "project">): ReadExportOptions {
@@ -92,9 +114,9 @@ export function leftOutItems({ reading, project, ...given }: ExportRows): Promis
   return leftOut({ reading, project, options, isWanted: (item) => isWanted(options, item) });
 }
 
-/** What was redacted has no answers any more. */
-function isWanted({ split, policy }: ReadExportOptions, { answers, split: own }: ReadItem): boolean {
-  if (answers.length === 0 || (split !== undefined && own !== split)) return false;
+/** What was redacted has no answers any more. A hidden check that people learn from would test nothing. */
+function isWanted({ split, policy }: ReadExportOptions, { answers, split: own, gold }: ReadItem): boolean {
+  if (answers.length === 0 || gold !== undefined || (split !== undefined && own !== split)) return false;
   return policy === undefined || answers.some((answer) => answer.policy === policy);
 }
 

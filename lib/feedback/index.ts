@@ -1,5 +1,6 @@
 // Public names of the feedback room: what people say of answers, kept and turned into rows. It needs no addon.
 
+export { type AddManyItems, addItems } from "./add-items.js";
 export { type Agreement, type MeasureAgreement, measureAgreement } from "./agreement.js";
 export {
   type CapturedAnswer,
@@ -23,6 +24,8 @@ export {
   exportRows,
   leftOutItems,
 } from "./export-rows.js";
+export { pseudonymousEvent } from "./exports/event-pseudonyms.js";
+export { pseudonymsOf } from "./exports/pseudonyms.js";
 export { type RecordedRows, recordedRows } from "./exports/recorded-rows.js";
 export { checkSegmentRow, segmentsOf } from "./exports/segment-rows.js";
 export { type WithdrawnJudgement, withdrawnJudgements } from "./exports/withdrawn.js";
@@ -158,11 +161,20 @@ export {
   simulatedRater,
   worthOfSegments,
 } from "./simulated-rater.js";
+export { backupEmbeddedStore } from "./store/embedded-store.js";
 export { lastSeq, readEvents } from "./store/event-log.js";
 export { type OpenStoreOptions, openFeedbackStore } from "./store/open-store.js";
 export { type ReadChunk, readChunk } from "./store/read-chunk.js";
 export type { FeedbackStore } from "./store/store.js";
-export { type Caller, makeToken, type NewToken, type Role, roles, TokenCheck } from "./tokens.js";
+export {
+  type Caller,
+  makeToken,
+  type NewToken,
+  type Role,
+  roles,
+  TokenCheck,
+  tokenInUse,
+} from "./tokens.js";
 export type { DeliveryBody } from "./webhooks/delivery-body.js";
 export {
   type DeadDelivery,

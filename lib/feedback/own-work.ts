@@ -107,6 +107,8 @@ export async function guidelinesOf(
   project: string,
   version?: number,
 ): Promise<{ readonly version: number; readonly text: string }> {
+  // One of the databases takes no larger number for a version.
+  if (version !== undefined && version > MOST_VERSIONS) throw noGuidelines(version);
   let query = reading
     .selectFrom("guidelines")
     .select(["version", "text"])
@@ -117,7 +119,13 @@ export async function guidelinesOf(
   const row = await query.executeTakeFirst();
   if (row !== undefined) return { version: Number(row.version), text: row.text };
   if (version === undefined || version === 0) return { version: 0, text: "" };
-  throw fail("ATTUNE_NOT_FOUND", `Expected a version of the guidelines but there is no ${version}.`);
+  throw noGuidelines(version);
+}
+
+const MOST_VERSIONS = 2 ** 31 - 1;
+
+function noGuidelines(version: number) {
+  return fail("ATTUNE_NOT_FOUND", `Expected a version of the guidelines but there is no ${version}.`);
 }
 
 /** The projects of a store, or the one that is named. */

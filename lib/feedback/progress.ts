@@ -47,7 +47,11 @@ export async function progressOf(reading: Database, project: string, now: number
       .selectFrom(table)
       .select((e) => e.fn.countAll<number>().as("count"))
       .where("project", "=", project);
-    if (table === "assignments") query = query.where("state" as never, "=", "leased" as never);
+    // One that ran out is ended when somebody next asks for an item.
+    if (table === "assignments")
+      query = query
+        .where("state" as never, "=", "leased" as never)
+        .where("until" as never, ">=", now as never);
     return Number((await query.executeTakeFirstOrThrow()).count);
   };
   const { people } = await reading

@@ -53,8 +53,8 @@ export interface ReadJudgements {
   readonly purposes?: readonly Purpose[];
   /** Those that have come behind this event. */
   readonly since?: number;
-  /** Of this item alone. */
-  readonly item?: string;
+  /** Of this item alone, or of these: so many as one query names. */
+  readonly item?: string | readonly string[];
   /** Also those that came too late for a slot; they count for agreement. */
   readonly late?: boolean;
   /** False: without annotators of the group of those who are simulated. Default true. */
@@ -99,7 +99,7 @@ export async function* readJudgements(
       .where("j.seq", ">", after)
       .orderBy("j.seq")
       .limit(CHUNK);
-    if (item !== undefined) query = query.where("j.item", "=", item);
+    if (item !== undefined) query = query.where("j.item", "in", [item].flat());
     if (!late) query = query.where("j.counts", "=", 1);
     if (!simulated)
       query = query.where((e) =>

@@ -5,7 +5,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { fail } from "../errors/index.js";
 import { ScryptTurns, scryptHash } from "./scrypt-turns.js";
 import type { FeedbackStore } from "./store/store.js";
-import type { TokensTable } from "./store/tables.js";
+import type { Database, TokensTable } from "./store/tables.js";
 
 /** All roles. */
 export const roles = ["owner", "annotator", "trainer", "reader"] as const;
@@ -61,6 +61,16 @@ export async function makeToken(
     revoked: null,
   };
   return { text: `${PREFIX}_${id}_${secret}`, row };
+}
+
+/** Whether a token opens anything still: streams outlive the call that began them. */
+export async function tokenInUse(reading: Database, token: string, now: number): Promise<boolean> {
+  const row = await reading
+    .selectFrom("tokens")
+    .select(["expires", "revoked"])
+    .where("token", "=", token)
+    .executeTakeFirst();
+  return row !== undefined && row.revoked === null && (row.expires === null || Number(row.expires) > now);
 }
 
 interface Remembered {

@@ -144,10 +144,14 @@ export const feedbackExportOptions = z.strictObject({
     "rows of these prompts alone: train on train, choose on valid, leave test untouched (default: all)",
     { group: "Rows" },
   ),
-  since: option(count().min(0).optional(), "judgements behind this event alone", {
-    group: "Rows",
-    value: "SEQ",
-  }),
+  since: option(
+    count().min(0).optional(),
+    "rows of items of which something was said or taken back behind this event",
+    {
+      group: "Rows",
+      value: "SEQ",
+    },
+  ),
   policy: option(name().optional(), "answers of this policy alone", { group: "Rows", value: "ID" }),
   consensus: option(
     z.enum(feedbackConsensusModes).default("soft"),

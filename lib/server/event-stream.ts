@@ -2,7 +2,7 @@
 // A reader that was cut off begins again behind the last one it has; one that is slow is waited for, and holds no more than
 // one piece of the log. Must not change anything.
 
-import { type FeedbackStore, readChunk } from "../feedback/index.js";
+import { type FeedbackEvent, type FeedbackStore, readChunk } from "../feedback/index.js";
 
 export interface EventStreamOptions {
   readonly store: FeedbackStore;
@@ -11,7 +11,14 @@ export interface EventStreamOptions {
   readonly signal: AbortSignal;
   /** Between comments that keep the connection open. Default 15,000. */
   readonly aliveMs?: number;
+  /** What the reader is shown of an event. Default: all of it. */
+  readonly shown?: (event: FeedbackEvent) => FeedbackEvent;
+  /** Whether the reader may go on; asked every few seconds. Default: always. */
+  readonly isOpen?: () => Promise<boolean>;
 }
+
+/** Between two questions whether the reader may go on. */
+const CHECK_MS = 2_000;
 
 /** Of events in one piece. */
 const MOST_BYTES = 262_144;
@@ -45,6 +52,9 @@ class LogReader {
   private ended = false;
   private wake: () => void = () => undefined;
   private readonly unwatch: () => void;
+  /** By the process's own clock, milliseconds. */
+  private checked = performance.now();
+  private heard = performance.now();
 
   constructor(private readonly options: EventStreamOptions) {
     const { store, project, after, signal } = options;
@@ -66,21 +76,37 @@ class LogReader {
 
   /** What goes out next, as soon as there is something; undefined: no more. */
   async next(): Promise<string | undefined> {
-    const { store, project, aliveMs = 15_000 } = this.options;
+    const { store, project, aliveMs = 15_000, shown = (event) => event } = this.options;
     while (!this.ended) {
+      if (!(await this.mayGoOn())) break;
       this.changed = false;
       const events = await readChunk(store.reading, { project, after: this.last, mostBytes: MOST_BYTES });
       const last = events.at(-1)?.seq;
       if (last !== undefined) {
         this.last = last;
+        this.heard = performance.now();
         return events
-          .map((event) => `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+          .map((event) => `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(shown(event))}\n\n`)
           .join("");
       }
-      if (!this.changed && (await this.sleep(aliveMs, true))) return ": alive\n\n";
+      if (!this.changed && (await this.sleep(Math.min(aliveMs, CHECK_MS), true))) {
+        if (performance.now() - this.heard < aliveMs) continue;
+        this.heard = performance.now();
+        return ": alive\n\n";
+      }
       await this.sleep(GATHER_MS, false);
     }
     return undefined;
+  }
+
+  /** A token that was revoked or is over shows nothing any more. */
+  private async mayGoOn(): Promise<boolean> {
+    const { isOpen } = this.options;
+    if (isOpen === undefined || performance.now() - this.checked < CHECK_MS) return true;
+    this.checked = performance.now();
+    if (await isOpen()) return true;
+    this.end();
+    return false;
   }
 
   /** True when the time is over, false where it has ended or, with `early`, something was written. */

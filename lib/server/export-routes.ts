@@ -14,7 +14,7 @@ import { jsonLines } from "./json-lines.js";
 import { queryOf } from "./query-options.js";
 import { type Route, route } from "./route.js";
 
-/** Up to which event a stream goes: the next one begins behind it with ?since=. */
+/** Up to which event a stream goes: the next one begins behind it with ?since=, and tells changed items whole. */
 const SEQ_HEADER = "attune-seq";
 /** Judged items that give no such rows, because their answers are images or clips. */
 const LEFT_OUT_HEADER = "attune-left-out";
@@ -32,9 +32,9 @@ export const exportRoutes: readonly Route[] = [
       record: z
         .boolean()
         .optional()
-        .describe("mark what is given out, so that it is named when it is taken back; default for trainers"),
+        .describe("false: do not mark what is given out, which is else named when it is taken back"),
     }),
-    async handle({ store, project, caller, query: { record = caller.role === "trainer", ...query } }) {
+    async handle({ store, project, query: { record = true, ...query } }) {
       const seq = await lastSeq(store.reading, project);
       const rows = exportRows({ reading: store.reading, project, ...query });
       const response = jsonLines(record ? recordedRows({ store, project, rows }) : rows);
@@ -49,7 +49,7 @@ export const exportRoutes: readonly Route[] = [
     path: "/v1/withdrawn",
     roles: ["trainer", "owner"],
     summary:
-      "Judgements that were taken back, one JSON object on each line: rows whose source names one are void",
+      "Judgements that were taken back or are hidden checks now, one JSON object on each line: rows whose source names one are void",
     answers: { lines: withdrawn },
     query: z.object({ since: z.coerce.number().int().min(0).default(0) }),
     async handle({ store, project, query: { since } }) {

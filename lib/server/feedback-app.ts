@@ -144,6 +144,7 @@ async function answer(serving: Serving, route: Route, context: Context): Promise
     headers: request.headers,
     signal: request.signal,
     now: serving.clock(),
+    clock: serving.clock,
     allowPrivate: serving.allowPrivate,
     loopStatus: serving.loopStatus,
   });

@@ -19,6 +19,8 @@ export interface RouteCall<Body, Query> {
   readonly headers: Headers;
   readonly signal: AbortSignal;
   readonly now: number;
+  /** Of what goes on behind the answer's beginning. */
+  readonly clock: () => number;
   /** Webhooks may lead into the own network. */
   readonly allowPrivate: boolean;
   /** Of a project's live loop; undefined: it has none. */

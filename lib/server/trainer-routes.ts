@@ -1,7 +1,14 @@
 // Calls of whoever trains: items in, events out. Must not know HTTP's details.
 
 import { z } from "zod";
-import { itemInput } from "../feedback/index.js";
+import {
+  addItems,
+  type FeedbackEvent,
+  itemInput,
+  pseudonymousEvent,
+  pseudonymsOf,
+  tokenInUse,
+} from "../feedback/index.js";
 import { event } from "./answers/rows.js";
 import { eventStream } from "./event-stream.js";
 import { type Route, route } from "./route.js";
@@ -16,7 +23,7 @@ export const trainerRoutes: readonly Route[] = [
     answers: z.object({ items: z.array(z.object({ item: z.string(), duplicate: z.boolean() })) }),
     mostBytes: 16 * MEBIBYTE,
     body: z.strictObject({ items: z.array(itemInput).min(1).max(10_000) }),
-    handle: ({ store, project, body }) => store.write(project, "addItems", body),
+    handle: ({ store, project, body }) => addItems({ store, project, ...body }),
   }),
   route({
     method: "post",
@@ -49,15 +56,23 @@ export const trainerRoutes: readonly Route[] = [
     method: "get",
     path: "/v1/events",
     roles: ["trainer", "owner"],
-    summary: "What happens, as server-sent events; resumes behind Last-Event-ID",
+    summary:
+      "What happens, as server-sent events; resumes behind Last-Event-ID; trainers see people under pseudonyms",
     answers: { events: event },
     headers: { "last-event-id": "what happened behind this event; stronger than ?after=" },
     query: z.object({ after: z.coerce.number().int().min(0).default(0) }),
-    async handle({ store, project, query, headers, signal }) {
+    async handle({ store, project, caller, query, headers, signal, clock }) {
       const last = headers.get("last-event-id") ?? "";
       // Browsers send what was the last `id`, which is none of ours after a page of another service.
       const after = /^\d{1,15}$/.test(last) ? Number(last) : query.after;
-      return eventStream({ store, project, after, signal });
+      const pseudonym = caller.role === "owner" ? undefined : await pseudonymsOf(store.reading, project);
+      return eventStream({
+        ...{ store, project, after, signal },
+        isOpen: () => tokenInUse(store.reading, caller.token, clock()),
+        ...(pseudonym === undefined
+          ? {}
+          : { shown: (event: FeedbackEvent) => pseudonymousEvent(event, pseudonym) }),
+      });
     },
   }),
 ];

@@ -1,7 +1,7 @@
 // `attune feedback serve`: what it makes, prints, serves and how it ends; once as a process of its own where no addon is.
 
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
@@ -158,6 +158,13 @@ describe("attune feedback serve", () => {
       expect(code).to.equal(0);
       const hers = { ...printed, link: stdout.trim() };
       expect((await call(hers, "/v1/me")).body).to.deep.include({ role: "annotator", name: "Mia" });
+      const listed = await commandLine(["feedback", "token", "--link", printed.link, "--list"]);
+      expect(listed.stdout)
+        .to.match(/annotator +mia +Mia .*in use/)
+        .and.to.match(/owner .*until/);
+      const backup = at("invite.db");
+      const copied = await commandLine(["feedback", "backup", "--store", at("invite"), "--output", backup]);
+      expect([copied.code, existsSync(backup)], copied.stderr).to.deep.equal([0, true]);
       const wrong = await commandLine(["feedback", "token", "--link", printed.url, "--annotator", "ben"]);
       expect([wrong.code, wrong.stderr.includes("the whole link")]).to.deep.equal([2, true]);
     });

@@ -70,7 +70,14 @@ describe("attune feedback", () => {
     expect(rows.every(({ chosen, source, split }) => chosen && source.length === 1 && split)).to.equal(true);
     const output = at(`rows-${number}.jsonl`);
     const written = await feedback("export", "--output", output, "--json");
-    expect(JSON.parse(written.stdout)).to.deep.equal({ output, kind: "preference", rows: 6 });
+    const { seq, ...told } = JSON.parse(written.stdout);
+    expect(told).to.deep.equal({ output, kind: "preference", rows: 6 });
+    // Nothing was said since.
+    expect((await feedback("export", "--since", String(seq))).stdout).to.equal("");
+    const open = await openFeedbackStore({ store });
+    const exports = await open.reading.selectFrom("exports").selectAll().execute();
+    await open.close();
+    expect(exports, "marked as given out").to.have.lengthOf(12);
     expect(readFileSync(output, "utf8").trimEnd().split("\n")).to.have.lengthOf(6);
     const again = await feedback("export", "--output", output);
     expect([again.code, again.stderr]).to.deep.equal([2, again.stderr]);

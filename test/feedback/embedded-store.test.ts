@@ -1,11 +1,11 @@
 // What the embedded store does when processes die, disks are full and others want the same file.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { openEmbeddedStore } from "../../lib/feedback/store/embedded-store.js";
+import { backupEmbeddedStore, openEmbeddedStore } from "../../lib/feedback/store/embedded-store.js";
 import type { FeedbackStore } from "../../lib/feedback/store/store.js";
 import { expectFailure } from "../errors/expect-failure.js";
 import { suiteFolder } from "../support/temporary-folder.js";
@@ -160,6 +160,31 @@ describe("an embedded feedback store", () => {
     expect(await copy.rebuild()).to.be.greaterThan(8);
     expect(await lease(copy, personName(0))).to.have.property("lease");
     await copy.close();
+  });
+
+  it("is backed up by another connection while somebody has it open, and where nobody has", async () => {
+    const folder = at("served");
+    const store = await openEmbeddedStore({ folder });
+    await sampleProject(store, { items: 5 });
+    const { judgement } = await say(store, personName(0), (await lease(store, personName(0))).lease);
+    mkdirSync(at("open-copy"));
+    mkdirSync(at("closed-copy"));
+    await backupEmbeddedStore(folder, join(at("open-copy"), "feedback.db"));
+    await say(store, personName(0), (await lease(store, personName(0))).lease);
+    await store.close();
+    await backupEmbeddedStore(folder, join(at("closed-copy"), "feedback.db"));
+    for (const [name, count] of [
+      ["open-copy", 1],
+      ["closed-copy", 2],
+    ] as const) {
+      const copy = await openEmbeddedStore({ folder: at(name) });
+      expect([...(await judgementsOf(copy))])
+        .to.include(judgement)
+        .and.to.have.length(count);
+      await copy.close();
+    }
+    await expectFailure(() => backupEmbeddedStore(at("none"), at("none.db")), "ATTUNE_STORE", "there is no");
+    expect(existsSync(at("none"))).to.equal(false);
   });
 
   it("answers what waits, and then nothing, when it is closed", async () => {

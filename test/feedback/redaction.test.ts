@@ -13,7 +13,7 @@ import type { FeedbackStore } from "../../lib/feedback/store/store.js";
 import { expectFailure } from "../errors/expect-failure.js";
 import { suiteFolder } from "../support/temporary-folder.js";
 import { projectionsOf } from "./projections.js";
-import { lease, PROJECT, personName, sampleProject, say } from "./sample-project.js";
+import { lease, PROJECT, pairItem, personName, sampleProject, say } from "./sample-project.js";
 import { describeStores } from "./stores.js";
 
 const SECRET = "Ada Lovelace of 12 St James's Square";
@@ -62,6 +62,8 @@ async function secretProject(store: FeedbackStore): Promise<{ judgement: string 
   const { judgement } = await store.write(PROJECT, "submit", first);
   const revised = { ...sent, judgement, key: "r", bodyHash: "r" };
   const second = await store.write(PROJECT, "revise", revised);
+  // Given out before it became a hidden check.
+  expect(await taken(store)).to.have.length(1);
   await store.write(PROJECT, "setGold", { item: "item-1", right: values });
   return second;
 }
@@ -71,7 +73,6 @@ describeStores("redaction", (withStore) => {
     "leaves nothing of an item, closes it, names what was given out, and folds to the same again",
     withStore(async ({ store }) => {
       const { judgement } = await secretProject(store);
-      expect(await taken(store)).to.have.length(1);
       const seq = await lastSeq(store.reading, PROJECT);
       const { judgements } = await store.write(PROJECT, "redactItem", { item: "item-1" });
       expect(judgements).to.have.length(2).and.to.include(judgement);
@@ -145,8 +146,78 @@ describeStores("redaction", (withStore) => {
   );
 });
 
+describeStores("redaction of what somebody has before them", (withStore) => {
+  it(
+    "ends the lease: nothing is shown, kept or taken any more",
+    withStore(async ({ store }) => {
+      await sampleProject(store, { items: 1 });
+      const { lease: id } = await lease(store, ann);
+      await store.write(PROJECT, "saveDraft", { lease: id, annotator: ann, body: { text: SECRET } });
+      await store.write(PROJECT, "redactItem", { item: "item-0" });
+      expect(await store.write(PROJECT, "next", { annotator: ann })).to.equal(null);
+      const draft = { lease: id, annotator: ann, body: { text: SECRET } };
+      await expectFailure(() => store.write(PROJECT, "saveDraft", draft), "ATTUNE_LEASE", "taken it out");
+      await expectFailure(() => say(store, ann, id), "ATTUNE_LEASE", "taken it out");
+      await expectFailure(
+        () => store.write(PROJECT, "renew", { lease: id, annotator: ann }),
+        "ATTUNE_LEASE",
+        "expired",
+      );
+      expect(await store.reading.selectFrom("drafts").selectAll().execute()).to.be.empty;
+      const before = await projectionsOf(store);
+      await store.rebuild();
+      expect(await projectionsOf(store)).to.equal(before);
+    }),
+  );
+
+  it(
+    "leaves no draft of a judgement: it goes when one submits or skips, and none comes behind it",
+    withStore(async ({ store }) => {
+      await sampleProject(store, { items: 2 });
+      for (const done of [
+        (id: string) => say(store, ann, id),
+        (id: string) => store.write(PROJECT, "skip", { lease: id, annotator: ann, reason: "other" as const }),
+      ]) {
+        const { lease: id } = await lease(store, ann);
+        const draft = { lease: id, annotator: ann, body: { text: SECRET } };
+        await store.write(PROJECT, "saveDraft", draft);
+        await done(id);
+        expect(await store.reading.selectFrom("drafts").selectAll().execute()).to.be.empty;
+        await expectFailure(
+          () => store.write(PROJECT, "saveDraft", draft),
+          "ATTUNE_LEASE",
+          "waits for an answer",
+        );
+      }
+    }),
+  );
+});
+
 describe("redaction on the disk", () => {
   const at = suiteFolder();
+
+  it("leaves no byte of an item in the store's files while it is open, also behind a reader", async () => {
+    const store = await openEmbeddedStore({ folder: at("open") });
+    const files = () =>
+      Buffer.concat(readdirSync(at("open")).map((name) => readFileSync(join(at("open"), name))));
+    try {
+      const { judgement } = await secretProject(store);
+      expect(files().includes("Ada Lovelace")).to.equal(true);
+      await store.write(PROJECT, "redactItem", { item: "item-1" });
+      expect(files().includes("Ada Lovelace")).to.equal(false);
+      expect(judgement).to.be.a("string");
+      await store.write(PROJECT, "addItems", { items: [{ ...pairItem(7), prompt: SECRET }] });
+      await store.reading.transaction().execute(async (reading) => {
+        await reading.selectFrom("items").select("item").execute();
+        await store.write(PROJECT, "redactItem", { item: "item-2" });
+        expect(files().includes("Ada Lovelace"), "while somebody reads").to.equal(true);
+      });
+      await store.write(PROJECT, "setGuidelines", { text: "Be kind." });
+      expect(files().includes("Ada Lovelace")).to.equal(false);
+    } finally {
+      await store.close();
+    }
+  });
 
   it("leaves no byte of an item in the embedded store's files", async () => {
     const store = await openEmbeddedStore({ folder: at("store") });

@@ -3,9 +3,9 @@
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { expect } from "chai";
-import { openFeedbackStore } from "../../lib/feedback/index.js";
+import { lastSeq, openFeedbackStore, pseudonymsOf } from "../../lib/feedback/index.js";
 import { eventStream } from "../../lib/server/event-stream.js";
-import { PROJECT, pairItem, sampleProject } from "../feedback/sample-project.js";
+import { lease, PROJECT, pairItem, personName, sampleProject, say } from "../feedback/sample-project.js";
 import { describeStores, withDatabase } from "../feedback/stores.js";
 import { expectNoGaps } from "./cut-readers.js";
 import { withService } from "./real-service.js";
@@ -63,6 +63,62 @@ describeStores("the event stream", (withStore) => {
         await ended;
       });
     }),
+  );
+
+  it(
+    "names people to owners alone, and to trainers as rows do",
+    withStore((test) =>
+      withService(test, async ({ trainer, owner, port }) => {
+        const { lease: id } = await lease(test.store, personName(0));
+        const { judgement } = await say(test.store, personName(0), id);
+        await test.store.write(PROJECT, "undo", { judgement, annotator: personName(0) });
+        const pseudonym = (await pseudonymsOf(test.store.reading, PROJECT))(personName(0));
+        const last = await lastSeq(test.store.reading, PROJECT);
+        const read = async (token: string) => {
+          const headers = { authorization: `Bearer ${token}` };
+          const request = httpRequest({ host: "127.0.0.1", port, path: "/v1/events", agent: false, headers });
+          const [response] = (await once(request.end(), "response")) as [IncomingMessage];
+          let text = "";
+          for await (const piece of response) {
+            text += String(piece);
+            if (text.includes(`id: ${last}\n`) && text.endsWith("\n\n")) break;
+          }
+          return text;
+        };
+        const seen = await read(trainer);
+        expect(seen).to.not.include("person-0").and.to.not.include("Name of");
+        expect(seen.split(pseudonym).length).to.be.greaterThan(6);
+        expect(await read(owner))
+          .to.include('"name":"Name of person-0"')
+          .and.to.include('"annotator":"person-0"');
+      }),
+    ),
+  );
+
+  it(
+    "ends within seconds when its token is revoked, and when its time is over",
+    withStore((test) =>
+      withService(test, async ({ owner, call, port }) => {
+        for (const end of ["revoke", "expire"] as const) {
+          const expires = test.now + 60_000;
+          const made = await call("/v1/tokens", {
+            token: owner,
+            body: { role: "trainer", name: end, expires },
+          });
+          const { token, id } = made.body as unknown as { token: string; id: string };
+          const headers = { authorization: `Bearer ${token}` };
+          const request = httpRequest({ host: "127.0.0.1", port, path: "/v1/events", agent: false, headers });
+          const [response] = (await once(request.end(), "response")) as [IncomingMessage];
+          response.resume();
+          const ended = once(response, "end");
+          if (end === "revoke") await call(`/v1/tokens/${id}/revoke`, { method: "POST", token: owner });
+          else test.now += 61_000;
+          const seconds = new Promise((resolve) => setTimeout(() => resolve("open"), 8_000).unref());
+          expect(await Promise.race([ended, seconds]), end).to.not.equal("open");
+          response.destroy();
+        }
+      }),
+    ),
   );
 
   it(

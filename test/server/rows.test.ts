@@ -50,7 +50,7 @@ describeStores("rows over HTTP", (withStore) => {
       const mapping = encodeURIComponent("{");
       expect((await send(`/v1/import?mapping=${mapping}`, trainer, row("p"))).status).to.equal(400);
       expect((await send("/v1/import", annotator, row("p"))).status).to.equal(403);
-      // An owner looks; a trainer takes.
+      // Who only looks says so.
       const read = async (auth: string, query = "") => {
         const { text, seq } = await send(`/v1/export?kind=preference${query}`, auth);
         return {
@@ -62,7 +62,9 @@ describeStores("rows over HTTP", (withStore) => {
         };
       };
       const marks = async () => (await store.reading.selectFrom("exports").selectAll().execute()).length;
-      expect([(await read(owner)).rows.length, await marks()]).to.deep.equal([3, 0]);
+      expect([(await read(owner, "&record=false")).rows.length, await marks()]).to.deep.equal([3, 0]);
+      expect([(await read(owner, "&policy=none")).rows.length, await marks()]).to.deep.equal([0, 0]);
+      expect([(await read(owner)).rows.length, await marks()]).to.deep.equal([3, 3]);
       const { rows, seq } = await read(trainer, "&consensus=majority&margins=0,1,2,3&ties=true");
       expect([rows.length, await marks()]).to.deep.equal([3, 3]);
       expect((await send("/v1/export?kind=unpaired&ratingHigh=3", trainer)).status).to.be.at.least(400);

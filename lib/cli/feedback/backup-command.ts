@@ -3,17 +3,18 @@
 import { existsSync, statSync } from "node:fs";
 import { Command } from "commander";
 import { fail } from "../../errors/index.js";
+import { backupEmbeddedStore } from "../../feedback/index.js";
 import { commandSchemas } from "../../options/index.js";
 import { addFlags, givenOptions } from "../flags.js";
 import { bytes } from "../format.js";
 import { exitCodes } from "../report-error.js";
 import type { Terminal } from "../terminal.js";
-import { withStore } from "./with-store.js";
+import { isUrl } from "./with-store.js";
 
 const help = `
 To restore, put the file into a new folder under the name feedback.db, and see that the log folds to what was shown:
   mkdir restored && cp backup.db restored/feedback.db && attune feedback rebuild --store restored
-A store in PostgreSQL is backed up with pg_dump.
+The service may run meanwhile. A store in PostgreSQL is backed up with pg_dump.
 
 Example:
   attune feedback backup --output backup.db`;
@@ -22,7 +23,9 @@ export function backupCommand(terminal: Terminal, ended: (code: number) => void)
   const schema = commandSchemas["feedback backup"];
   const command = new Command("backup")
     .summary("copy an embedded store into one file")
-    .description("Writes the whole store, as it is at one moment, into one new file.")
+    .description(
+      "Writes the whole store, as it is at one moment, into one new file; also while the service runs.",
+    )
     .addHelpText("after", help);
   addFlags(command, schema);
   return command.action(async () => {
@@ -32,7 +35,9 @@ export function backupCommand(terminal: Terminal, ended: (code: number) => void)
         "ATTUNE_OUTPUT_EXISTS",
         `Expected --output to be a new file but ${output} exists. Choose another.`,
       );
-    await withStore(place, (store) => store.backup(output));
+    if (isUrl(place))
+      throw fail("ATTUNE_OPTION", "Expected --store to be a folder. Back up PostgreSQL with pg_dump.");
+    await backupEmbeddedStore(place, output);
     const { size } = statSync(output);
     terminal.stdout.write(
       json ? `${JSON.stringify({ output, bytes: size })}\n` : `${output}: ${bytes(size)}\n`,

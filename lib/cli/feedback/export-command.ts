@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
-import { type ExportedRow, exportRows, leftOutItems } from "../../feedback/index.js";
+import { type ExportedRow, exportRows, lastSeq, leftOutItems, recordedRows } from "../../feedback/index.js";
 import { commandSchemas, type FeedbackExportSettings } from "../../options/index.js";
 import { addFlags, givenOptions } from "../flags.js";
 import { grouped } from "../format.js";
@@ -22,7 +22,7 @@ every row names the judgements it comes from. What trains on which kind:
   ranking      attune dpo, attune reward     orders of several answers
   rating       attune reward                 numbers on a scale
   prompt-completion  attune sft              mended answers
-  critique     attune critique               comments
+  critique     your own code                 comments
   segments     no command of this version    pairs of clips: what was seen and done in each, and which is better
 
 Examples:
@@ -40,11 +40,15 @@ export function exportCommand(terminal: Terminal, ended: (code: number) => void)
     const settings = givenOptions(command, schema).resolved;
     const { output, kind, json } = settings;
     if (output !== undefined) await requireNewFile("--output", output);
-    const { rows, left } = await withStore(settings.store, async (store) => {
+    const { rows, seq, left } = await withStore(settings.store, async (store) => {
       const project = await projectOf(store, settings.project);
+      const last = await lastSeq(store.reading, project);
       const wanted = { reading: store.reading, project, ...rowOptions(settings) };
+      // What is taken back later is known to be in a file.
+      const made = recordedRows({ store, project, rows: exportRows(wanted) });
       return {
-        rows: await writeRows(exportRows(wanted), output, terminal),
+        rows: await writeRows(made, output, terminal),
+        seq: last,
         left: await leftOutItems(wanted),
       };
     });
@@ -54,8 +58,10 @@ export function exportCommand(terminal: Terminal, ended: (code: number) => void)
       );
     if (output !== undefined) {
       const leftOut = left > 0 ? { leftOut: left } : {};
-      const text = `${grouped(rows)} rows of kind ${kind}: ${output}`;
-      terminal.stdout.write(json ? `${JSON.stringify({ output, kind, rows, ...leftOut })}\n` : `${text}\n`);
+      const text = `${grouped(rows)} rows of kind ${kind}: ${output} (the next time: --since ${seq})`;
+      terminal.stdout.write(
+        json ? `${JSON.stringify({ output, kind, rows, seq, ...leftOut })}\n` : `${text}\n`,
+      );
     } else if (rows === 0) terminal.stderr.write(`No judgement gives rows of kind ${kind} yet.\n`);
     ended(exitCodes.done);
   });

@@ -3,7 +3,7 @@
 
 import { Command } from "commander";
 import { fail, reasonOf } from "../../errors/index.js";
-import type { FeedbackStore } from "../../feedback/index.js";
+import type { FeedbackStore, ListedToken } from "../../feedback/index.js";
 import { commandSchemas, type FeedbackTokenSettings } from "../../options/index.js";
 import { addFlags, givenOptions } from "../flags.js";
 import { table } from "../format.js";
@@ -147,7 +147,25 @@ async function ofService(link: string, settings: FeedbackTokenSettings): Promise
   const { url, token: own } = readLink(link);
   const { role, annotator, name, group, days, revoke, list, json, project } = settings;
   const call = (path: string, body?: unknown) => ask({ url, own, path, body, project });
-  if (list) throw fail("ATTUNE_OPTION", "Expected --list with --store: the service lists no tokens.");
+  if (list) {
+    const { tokens } = (await ask({
+      url,
+      own,
+      path: "/v1/tokens",
+      body: undefined,
+      project,
+      method: "GET",
+    })) as {
+      readonly tokens: readonly ListedToken[];
+    };
+    return listText(
+      tokens.map(({ annotator: who = null, expires = null, revoked = null, ...one }) => ({
+        ...one,
+        ...{ annotator: who, expires, revoked },
+      })),
+      json,
+    );
+  }
   if (revoke !== undefined) {
     await call(`/v1/tokens/${encodeURIComponent(idOf(revoke))}/revoke`);
     return revokedText(idOf(revoke), json);
@@ -185,15 +203,16 @@ interface Ask {
   readonly path: string;
   readonly body: unknown;
   readonly project: string | undefined;
+  readonly method?: "GET" | "POST";
 }
 
-async function ask({ url, own, path, body, project }: Ask): Promise<unknown> {
+async function ask({ url, own, path, body, project, method = "POST" }: Ask): Promise<unknown> {
   const address = new URL(`${url}${path}`);
   if (project !== undefined) address.searchParams.set("project", project);
   let response: Response;
   try {
     response = await fetch(address, {
-      method: "POST",
+      method,
       headers: {
         authorization: `Bearer ${own}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),

@@ -28,7 +28,11 @@ export const exportOptions = z
   .strictObject({
     kind: z.enum(exportKinds),
     split: z.enum(["train", "valid", "test"]).optional(),
-    since: z.int().min(0).optional().describe("judgements behind this event"),
+    since: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("items of which something was said or taken back behind this event, with all their rows"),
     policy: z.string().min(1).optional().describe("items with an answer of this policy"),
     consensus: z
       .enum(consensusModes)

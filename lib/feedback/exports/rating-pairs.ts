@@ -39,16 +39,19 @@ function* pairOf(options: RatingPairs, high: Rated, low: Rated): Generator<Expor
     margin: high.value - low.value,
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
-  yield* rowOf({ ...options, judgements }, judgements, { columns, answers: [chosen, rejected] });
+  // The better answer's item: the prompt's first one may have no rating any more when this is told again.
+  const { item } = high;
+  yield* rowOf({ ...options, item, judgements }, judgements, { columns, answers: [chosen, rejected] });
 }
 
-/** By person and axis. */
+/** By person and axis; of hidden checks none. */
 async function ratingsOfPrompt({ reading, project, item, options }: RatingPairs) {
   const rows = await reading
     .selectFrom("items")
     .select("item")
     .where("project", "=", project)
     .where("prompt_hash", "=", item.promptHash)
+    .where("gold", "is", null)
     .orderBy("number")
     .execute();
   const names = rows.map((row) => row.item);

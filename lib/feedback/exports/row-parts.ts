@@ -12,6 +12,8 @@ export type Chat = readonly { readonly role: string; readonly content: string }[
 /** Columns as docs/data.md has them, and where they come from. */
 export interface ExportedRow {
   readonly [column: string]: unknown;
+  /** Whose rows are told again, all of them, when something is said of it or taken back. */
+  readonly item: string;
   /** Ids of the judgements behind the row. */
   readonly source: readonly string[];
   /** Pseudonyms. */
@@ -65,6 +67,7 @@ export function* rowOfColumns(
     ...(stale ? { stale } : {}),
     ...(judgements.some((one) => isImported(one)) ? { imported: true } : {}),
     ...(judgements.some(({ purpose }) => purpose === "ai") ? { ai: true } : {}),
+    item: item.item,
     source: judgements.map(({ judgement }) => judgement),
     annotators: [...new Set(judgements.map(({ annotator }) => pseudonym(annotator)))],
     split: item.split,

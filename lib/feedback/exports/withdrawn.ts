@@ -1,5 +1,5 @@
-// Judgements that were taken back or redacted behind an event: a trainer drops the rows whose `source` names one.
-// Must not write.
+// Judgements whose rows are void behind an event: taken back, redacted, or of an item that has become a hidden check. A
+// trainer drops the rows whose `source` names one. Must not write.
 
 import type { FeedbackEvent } from "../event.js";
 import type { Database } from "../store/tables.js";
@@ -30,19 +30,51 @@ export async function* withdrawnJudgements(
   for (let after = since; ; ) {
     const rows = await reading
       .selectFrom("events")
-      .select(["seq", "body"])
+      .select(["seq", "type", "body"])
       .where("project", "=", project)
       .where("seq", ">", after)
-      .where("type", "=", "judgement.withdrawn")
+      .where("type", "in", ["judgement.withdrawn", "gold.set"])
       .orderBy("seq")
       .limit(CHUNK)
       .execute();
-    for (const { seq, body } of rows) {
-      const read = JSON.parse(body) as FeedbackEvent<"judgement.withdrawn">["body"];
-      const { judgement, exported, supersededBy } = read;
+    for (const { seq, type, body } of rows) {
       after = Number(seq);
-      yield { seq: after, judgement, exported, ...(supersededBy === undefined ? {} : { supersededBy }) };
+      const read = JSON.parse(body) as unknown;
+      if (type === "gold.set") yield* ofGold(reading, project, { seq: after, ...(read as GoldSet) });
+      else yield withdrawnBy(after, read as Withdrawal);
     }
     if (rows.length < CHUNK) return;
   }
+}
+
+type Withdrawal = FeedbackEvent<"judgement.withdrawn">["body"];
+type GoldSet = FeedbackEvent<"gold.set">["body"];
+
+function withdrawnBy(seq: number, { judgement, exported, supersededBy }: Withdrawal): WithdrawnJudgement {
+  return { seq, judgement, exported, ...(supersededBy === undefined ? {} : { supersededBy }) };
+}
+
+/** Those of the item that are in somebody's rows, while it is a hidden check. */
+async function* ofGold(
+  reading: Database,
+  project: string,
+  { seq, item, right }: GoldSet & { readonly seq: number },
+): AsyncGenerator<WithdrawnJudgement> {
+  if (right === null) return;
+  const rows = await reading
+    .selectFrom("judgements as j")
+    .innerJoin("exports as x", (join) =>
+      join.onRef("x.project", "=", "j.project").onRef("x.judgement", "=", "j.judgement"),
+    )
+    .innerJoin("items as i", (join) =>
+      join.onRef("i.project", "=", "j.project").onRef("i.item", "=", "j.item"),
+    )
+    .select("j.judgement")
+    .where("j.project", "=", project)
+    .where("j.item", "=", item)
+    .where("j.withdrawn", "=", 0)
+    .where("i.gold", "is not", null)
+    .orderBy("j.seq")
+    .execute();
+  for (const { judgement } of rows) yield { seq, judgement, exported: true };
 }

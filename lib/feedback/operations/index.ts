@@ -6,6 +6,7 @@ import { isStorable } from "../plain-text.js";
 import { capture } from "./capture.js";
 import { OperationContext, type OperationResources } from "./context.js";
 import { recordDelivery } from "./deliveries.js";
+import { saveDraft } from "./drafts.js";
 import { importItems } from "./import.js";
 import { addItems, closeItem, prioritise, setGold } from "./items.js";
 import { restoreMedia } from "./keep-media.js";
@@ -15,7 +16,7 @@ import { addAnnotator, changeProject, createProject, registerPolicy, setGuidelin
 import { recordExport } from "./record-export.js";
 import { redactItem, redactJudgement } from "./redact.js";
 import { restoreEvents, restoreOwn } from "./restore.js";
-import { saveDraft, skip } from "./skip.js";
+import { skip } from "./skip.js";
 import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
 import { holdTurn, releaseTurn } from "./turns.js";

@@ -10,41 +10,53 @@ import { type AnswerContent, type ContentInput, contentTypeOf } from "../media/a
 import { takeMedia } from "../media/take-media.js";
 import type { ProjectSettings } from "../project-settings.js";
 import { numbersAt } from "../random-numbers.js";
+import type { NewEvent } from "../store/event-log.js";
 import { askedItem } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
-import { keepMedia } from "./keep-media.js";
+import { type ItemMedia, keepMedia } from "./keep-media.js";
 
 export interface AddedItems {
   /** By place in what was sent. */
   readonly items: readonly { readonly item: string; readonly duplicate: boolean }[];
 }
 
-/** Items whose externalId is known are reported, not added. @throws ATTUNE_DATA, ATTUNE_MEDIA naming the item and field */
+export interface AddItems {
+  readonly items: readonly unknown[];
+  /** Place of the first one in what was sent, for messages. Default 0. */
+  readonly from?: number;
+}
+
+/**
+ * All or none. Items whose externalId is known are reported, not added: add-items.ts adds many in parts.
+ * @throws ATTUNE_DATA, ATTUNE_MEDIA naming the item and field
+ */
 export async function addItems(
   context: OperationContext,
-  { items }: { readonly items: readonly unknown[] },
+  { items, from = 0 }: AddItems,
 ): Promise<AddedItems> {
   const project = await context.knownProject();
-  let number = Number(project.item_count);
-  const results: { item: string; duplicate: boolean }[] = [];
-  for (const [place, given] of items.entries()) {
-    const read = readItem(place, given);
-    const known = await findByExternalId(context, read.externalId);
-    if (known !== undefined) {
-      results.push({ item: known, duplicate: true });
-      continue;
-    }
+  const read = items.map((given, i) => readItem(from + i, given));
+  const known = await knownExternalIds(context, read);
+  const events: NewEvent[] = [];
+  const media: ItemMedia[] = [];
+  const results = read.map((one, i) => {
+    const { externalId } = one;
+    const before = externalId === undefined ? undefined : known.get(externalId);
+    if (before !== undefined) return { item: before, duplicate: true };
+    const number = Number(project.item_count) + events.length;
     const item = `item-${number}`;
-    const { body, parts } = newItem({ item, number, read, settings: project.read, place });
-    await context.append("item.added", "trainer", body);
-    await keepMedia(context, { item, parts });
-    results.push({ item, duplicate: false });
-    number += 1;
-  }
+    const { body, parts } = newItem({ item, number, read: one, settings: project.read, place: from + i });
+    events.push({ type: "item.added", actor: "trainer", body });
+    media.push({ item, parts });
+    if (externalId !== undefined) known.set(externalId, item);
+    return { item, duplicate: false };
+  });
+  await context.appendAll(events);
+  for (const one of media) await keepMedia(context, one);
   return { items: results };
 }
 
-function readItem(place: number, given: unknown): Item {
+export function readItem(place: number, given: unknown): Item {
   const read = itemInput.safeParse(given);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
@@ -52,15 +64,26 @@ function readItem(place: number, given: unknown): Item {
   throw fail("ATTUNE_DATA", `${field}: ${issue?.message ?? "is not an item"}`, { details: { field } });
 }
 
-async function findByExternalId(context: OperationContext, externalId: string | undefined) {
-  if (externalId === undefined) return undefined;
-  const row = await context.writing
-    .selectFrom("items")
-    .select("item")
-    .where("project", "=", context.project)
-    .where("external_id", "=", externalId)
-    .executeTakeFirst();
-  return row?.item;
+/** Names in one query. */
+const AT_ONCE = 500;
+
+/** Items of the project by externalId. */
+async function knownExternalIds(
+  { writing, project }: OperationContext,
+  items: readonly Item[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(items.flatMap(({ externalId }) => externalId ?? []))];
+  const known = new Map<string, string>();
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const rows = await writing
+      .selectFrom("items")
+      .select(["item", "external_id"])
+      .where("project", "=", project)
+      .where("external_id", "in", ids.slice(from, from + AT_ONCE))
+      .execute();
+    for (const { item, external_id } of rows) known.set(external_id ?? "", item);
+  }
+  return known;
 }
 
 export interface NewItem {
@@ -74,11 +97,7 @@ export interface NewItem {
 /** An item's event, and what lies beside it. @throws ATTUNE_DATA, ATTUNE_MEDIA */
 export function newItem({ item, number, read, settings, place }: NewItem) {
   const asks = read.asks ?? settings.asks;
-  const problem = problemOfAsks(asks, read.answers);
-  if (problem !== undefined) {
-    const field = `items[${place}].answers`;
-    throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
-  }
+  checkAsks(asks, read, place);
   const promptHash = promptHashOf(read.prompt);
   const { answers, parts } = takeMedia(read.answers, `items[${place}].answers`);
   const body: EventBodies["item.added"] = {
@@ -93,6 +112,14 @@ export function newItem({ item, number, read, settings, place }: NewItem) {
     slots: slotsOf(number, settings),
   };
   return { body, parts };
+}
+
+/** @throws ATTUNE_DATA where what is asked does not fit the answers */
+export function checkAsks(asks: readonly Ask[], { answers }: Item, place: number): void {
+  const problem = problemOfAsks(asks, answers);
+  if (problem === undefined) return;
+  const field = `items[${place}].answers`;
+  throw fail("ATTUNE_DATA", `${field}: expected ${problem}.`, { details: { field } });
 }
 
 /** A pair needs two answers, a ranking two and more; what is written needs text. Undefined: nothing is wrong. */
@@ -112,9 +139,11 @@ export function problemOfAsks(
   return undefined;
 }
 
-/** What items of the same prompt share. */
+/** What items of the same prompt share: a text is the same as a conversation of its one message, as in rows. */
 export function promptHashOf(prompt: FeedbackContent): string {
-  return createHash("sha256").update(JSON.stringify(prompt)).digest("hex").slice(0, 16);
+  const [only, ...more] = typeof prompt === "string" ? [] : prompt;
+  const same = only?.role === "user" && more.length === 0 ? only.content : prompt;
+  return createHash("sha256").update(JSON.stringify(same)).digest("hex").slice(0, 16);
 }
 
 /** Of every ten prompts eight train, one validates and one tests; what the prompt is decides. */

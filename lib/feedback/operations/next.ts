@@ -181,14 +181,14 @@ async function choose(choosing: Choosing): Promise<Choice | undefined> {
   const draw = numbersAt({ ...at, stream: "select" });
   const check = numbersAt({ ...at, stream: "gold" });
   const kind = check();
+  const unsafeToo = await mayHaveUnsafe(choosing, kind < gold + repeat);
   if (kind < gold) {
-    const known = goldFor(open, annotator, check);
+    const known = goldFor(open, { annotator, unsafeToo }, check);
     if (known !== undefined) return hidden(known, "gold", await sidesOf(choosing, known, leases));
   } else if (kind < gold + repeat) {
-    const again = await repeatFor(choosing, check);
+    const again = await repeatFor(choosing, { unsafeToo }, check);
     if (again !== undefined) return hidden(again.item, "repeat", [...again.shown].reverse());
   }
-  const unsafeToo = await mayHaveUnsafe(choosing);
   const chosen = chooseItem({ open, annotator, random, draw, unsafeToo });
   if (chosen === undefined) return undefined;
   const { item, ...rest } = chosen;
@@ -200,9 +200,12 @@ function hidden(item: string, purpose: Purpose, shown: readonly number[]): Choic
 }
 
 /** Whether the person has had fewer unsafe items in the last day than one should. */
-async function mayHaveUnsafe({ context, open, project, person }: Choosing): Promise<boolean> {
-  // Where there are none nobody has to count.
-  if (open.unsafe.size === 0) return true;
+async function mayHaveUnsafe(
+  { context, open, project, person }: Choosing,
+  isCheck: boolean,
+): Promise<boolean> {
+  // Where there are none nobody has to count; hidden checks may show what nobody is asked any more.
+  if (!isCheck && open.unsafe.size === 0) return true;
   const { unsafePerDay } = project.read;
   const had = await context.writing
     .selectFrom("assignments")
@@ -217,19 +220,32 @@ async function mayHaveUnsafe({ context, open, project, person }: Choosing): Prom
   return had.length < unsafePerDay;
 }
 
-function goldFor(open: OpenItems, annotator: string, draw: () => number): string | undefined {
-  const left = [...open.gold].filter(({ seenBy }) => seenBy?.has(annotator) !== true);
+function goldFor(
+  open: OpenItems,
+  { annotator, unsafeToo }: { readonly annotator: string; readonly unsafeToo: boolean },
+  draw: () => number,
+): string | undefined {
+  const left = [...open.gold].filter(
+    ({ seenBy, unsafe }) => seenBy?.has(annotator) !== true && (unsafeToo || !unsafe),
+  );
   return left[Math.floor(draw() * left.length)]?.item;
 }
 
-/** An item that the person judged long enough ago and was not asked again. */
-async function repeatFor({ context, project, person }: Choosing, draw: () => number) {
+/** An item that the person judged long enough ago and was not asked again, and that its owner has not closed. */
+async function repeatFor(
+  { context, project, person }: Choosing,
+  { unsafeToo }: { readonly unsafeToo: boolean },
+  draw: () => number,
+) {
   const judged = await context.writing
     .selectFrom("judgements as j")
     .innerJoin("assignments as a", (join) =>
       join.onRef("a.project", "=", "j.project").onRef("a.assignment", "=", "j.assignment"),
     )
-    .select(["j.item", "a.shown", "j.purpose"])
+    .innerJoin("items as i", (join) =>
+      join.onRef("i.project", "=", "j.project").onRef("i.item", "=", "j.item"),
+    )
+    .select(["j.item", "a.shown", "j.purpose", "i.state", "i.unsafe"])
     .where("j.project", "=", context.project)
     .where("j.annotator", "=", person.annotator)
     .where("j.withdrawn", "=", 0)
@@ -239,7 +255,8 @@ async function repeatFor({ context, project, person }: Choosing, draw: () => num
   const again = new Set(judged.filter(({ purpose }) => purpose === "repeat").map(({ item }) => item));
   const left = judged
     .slice(project.read.repeatAfter)
-    .filter(({ item, purpose }) => purpose === "work" && !again.has(item));
+    .filter(({ item, purpose }) => purpose === "work" && !again.has(item))
+    .filter(({ state, unsafe }) => state !== "closed" && (unsafeToo || unsafe === 0));
   const chosen = left[Math.floor(draw() * left.length)];
   return chosen === undefined
     ? undefined

@@ -49,7 +49,11 @@ export async function changeProject(
   { settings }: { readonly settings: unknown },
 ): Promise<void> {
   const { read } = await context.knownProject();
-  const changed = { ...read, ...(settings as Record<string, unknown>) };
+  const given = settings as Record<string, unknown>;
+  const { overlap } = given;
+  const isPart = typeof overlap === "object" && overlap !== null && !Array.isArray(overlap);
+  // What is not named stays, inside too.
+  const changed = { ...read, ...given, ...(isPart ? { overlap: { ...read.overlap, ...overlap } } : {}) };
   await context.append("project.changed", "owner", { settings: readSettings(changed) });
 }
 
@@ -67,6 +71,7 @@ export async function setGuidelines(
 export interface AddAnnotator {
   readonly annotator: string;
   readonly name: string;
+  /** Of one who is known it stays where none is told: a new name must not turn a simulated rater into a person. */
   readonly group?: string;
 }
 
@@ -82,10 +87,11 @@ export async function addAnnotator(
     .where("project", "=", context.project)
     .where("annotator", "=", annotator)
     .executeTakeFirst();
-  const own = group === undefined ? {} : { group };
+  const declared = group ?? known?.declared_group ?? undefined;
+  const own = declared === undefined ? {} : { group: declared };
   if (known === undefined)
     await context.append("annotator.added", "owner", { annotator, number, name, ...own });
-  else if (known.name !== name || known.declared_group !== (group ?? null))
+  else if (known.name !== name || known.declared_group !== (declared ?? null))
     await context.append("annotator.changed", "owner", { annotator, name, ...own });
   return { annotator };
 }

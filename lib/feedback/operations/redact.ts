@@ -6,6 +6,7 @@ import { eventOf } from "../store/event-log.js";
 import { REDACTED } from "../store/fold.js";
 import type { JudgementsTable } from "../store/tables.js";
 import type { OperationContext } from "./context.js";
+import { dropDraft } from "./drafts.js";
 import { dropMedia } from "./keep-media.js";
 import { wasExported } from "./record-export.js";
 import { settle } from "./submit.js";
@@ -31,8 +32,9 @@ export async function redactItem(
     .where("item", "=", item)
     .orderBy("seq")
     .execute();
-  // Closed first: nobody is asked again because judgements go.
+  // Closed first: nobody is asked again because judgements go. Who has it before them is not shown it again.
   await context.append("item.closed", "owner", { item });
+  await endLeasesOf(context, item);
   const judgements = rows.map(({ judgement }) => judgement);
   for (const judgement of judgements) await takeOut(context, judgement);
   for (const { seq, body } of await eventsOf(context, "item.added", item)) {
@@ -66,7 +68,22 @@ export async function redactJudgement(
     .execute();
   const judgements = rows.map((row) => row.judgement);
   for (const one of judgements) await takeOut(context, one);
+  await dropDraft(context, assignment);
   return { judgements };
+}
+
+async function endLeasesOf(context: OperationContext, item: string): Promise<void> {
+  const rows = await context.writing
+    .selectFrom("assignments")
+    .select(["assignment", "annotator", "purpose"])
+    .where("project", "=", context.project)
+    .where("item", "=", item)
+    .where("state", "=", "leased")
+    .execute();
+  for (const { assignment, annotator, purpose } of rows) {
+    const takes = purpose === "work" ? -1 : 0;
+    await context.append("assignment.expired", "owner", { assignment, item, annotator, takes });
+  }
 }
 
 async function takeOut(context: OperationContext, judgement: string): Promise<void> {

@@ -4,6 +4,7 @@
 import { fail } from "../../errors/index.js";
 import type { SkipReason } from "../judgement.js";
 import type { OperationContext } from "./context.js";
+import { dropDraft } from "./drafts.js";
 
 export interface Skip {
   readonly lease: string;
@@ -33,33 +34,5 @@ export async function skip(
     takes: purpose === "work" ? -1 : 0,
     priority: priority - SKIP_COST,
   });
-}
-
-export interface Draft {
-  readonly lease: string;
-  readonly annotator: string;
-  /** JSON as the page wants it back; null: none any more. */
-  readonly body: unknown;
-}
-
-/** What a person has filled in so far: it survives a reload. */
-export async function saveDraft(context: OperationContext, { lease, annotator, body }: Draft): Promise<void> {
-  await context.knownAssignment(lease, annotator);
-  const { writing, project, now } = context;
-  if (body === null) {
-    await writing
-      .deleteFrom("drafts")
-      .where("project", "=", project)
-      .where("assignment", "=", lease)
-      .execute();
-    return;
-  }
-  const text = JSON.stringify(body);
-  await writing
-    .insertInto("drafts")
-    .values({ project, assignment: lease, body: text, time: now })
-    .onConflict((conflict) =>
-      conflict.columns(["project", "assignment"]).doUpdateSet({ body: text, time: now }),
-    )
-    .execute();
+  await dropDraft(context, lease);
 }

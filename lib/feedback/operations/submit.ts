@@ -5,9 +5,10 @@ import { fail } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
 import type { JudgementValue } from "../judgement.js";
 import { meaningOf } from "../meaning.js";
-import type { AssignmentsTable, ItemsTable } from "../store/tables.js";
-import { askedItem } from "./asked-item.js";
+import type { AssignmentsTable, ItemsTable, JudgementsTable } from "../store/tables.js";
+import { askedItem, refuseRedacted } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
+import { dropDraft } from "./drafts.js";
 import { wasExported } from "./record-export.js";
 
 export interface Submission {
@@ -46,6 +47,7 @@ export async function submit(context: OperationContext, submission: Submission):
       `Expected a lease that waits for an answer but this one is ${assignment.state}.`,
     );
   const item = await context.knownItem(assignment.item);
+  refuseRedacted(item);
   checkJudgement(submission.values, askedItem(item, assignment));
   const { counts, takes } = slotOf(item, assignment);
   const judgement = context.id();
@@ -62,6 +64,7 @@ export async function submit(context: OperationContext, submission: Submission):
     keysUsed: submission.keysUsed,
   });
   if (assignment.purpose === "work") await settle(context, item.item);
+  await dropDraft(context, assignment.assignment);
   const reply: Submitted = { judgement, counts };
   await keepReply(context, submission, reply);
   return reply;
@@ -71,7 +74,7 @@ export interface Revision extends Omit<Submission, "lease"> {
   readonly judgement: string;
 }
 
-/** Says something else instead: a new judgement, and the old one is withdrawn. */
+/** Says something else instead: a new judgement, and the old one is withdrawn. @throws ATTUNE_LEASE where it is too late */
 export async function revise(context: OperationContext, revision: Revision): Promise<Submitted> {
   await context.open();
   const earlier = await replyOf(context, revision);
@@ -80,6 +83,7 @@ export async function revise(context: OperationContext, revision: Revision): Pro
   const assignment = await context.knownAssignment(old.assignment, revision.annotator);
   const item = await context.knownItem(old.item);
   if (item.state === "closed") throw closed();
+  await refuseOld(context, old);
   checkJudgement(revision.values, askedItem(item, assignment));
   const judgement = context.id();
   const takes = old.purpose === "work" && old.counts === 1 ? 1 : 0;
@@ -115,20 +119,11 @@ export async function undo(
   context: OperationContext,
   { judgement, annotator }: { readonly judgement: string; readonly annotator: string },
 ): Promise<void> {
-  const { read } = await context.knownProject();
   await context.open();
   const old = await ownJudgement(context, judgement, annotator);
   const item = await context.knownItem(old.item);
   if (item.state === "closed") throw closed();
-  const newer = await context.writing
-    .selectFrom("judgements")
-    .select((e) => e.fn.countAll<number>().as("count"))
-    .where("project", "=", context.project)
-    .where("annotator", "=", annotator)
-    .where("seq", ">", old.seq)
-    .executeTakeFirstOrThrow();
-  if (Number(newer.count) >= read.undo)
-    throw fail("ATTUNE_LEASE", `Expected one of your last ${read.undo} judgements but this one is older.`);
+  await refuseOld(context, old);
   await context.append("judgement.withdrawn", annotator, {
     judgement,
     assignment: old.assignment,
@@ -137,6 +132,23 @@ export async function undo(
     exported: await wasExported(context, judgement),
   });
   if (old.purpose === "work") await settle(context, old.item);
+}
+
+/** @throws ATTUNE_LEASE */
+async function refuseOld(
+  context: OperationContext,
+  { annotator, seq }: Pick<JudgementsTable, "annotator" | "seq">,
+): Promise<void> {
+  const { undo: reach } = (await context.knownProject()).read;
+  const newer = await context.writing
+    .selectFrom("judgements")
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("project", "=", context.project)
+    .where("annotator", "=", annotator)
+    .where("seq", ">", seq)
+    .executeTakeFirstOrThrow();
+  if (Number(newer.count) >= reach)
+    throw fail("ATTUNE_LEASE", `Expected one of your last ${reach} judgements but this one is older.`);
 }
 
 function closed() {

@@ -4,10 +4,24 @@ import { fail } from "../../errors/index.js";
 import type { TokensTable } from "../store/tables.js";
 import type { OperationContext } from "./context.js";
 
+/** @throws ATTUNE_NOT_FOUND for a person who is not there: nothing would be open to them */
 export async function keepToken(
   context: OperationContext,
   { row }: { readonly row: TokensTable },
 ): Promise<void> {
+  if (row.annotator !== null && row.project !== null) {
+    const known = await context.writing
+      .selectFrom("annotators")
+      .select("annotator")
+      .where("project", "=", row.project)
+      .where("annotator", "=", row.annotator)
+      .executeTakeFirst();
+    if (known === undefined)
+      throw fail(
+        "ATTUNE_NOT_FOUND",
+        `Expected an annotator of the project but there is no "${row.annotator}". Add the person first.`,
+      );
+  }
   await context.writing.insertInto("tokens").values(row).execute();
 }
 

@@ -12,15 +12,18 @@ export interface OpenEmbedded {
   readonly readonly?: boolean;
 }
 
+/** That one connection waits for another. */
+export const BUSY_MS = 5_000;
+
 export function openEmbeddedDatabase({ file, readonly = false }: OpenEmbedded): Kysely<FeedbackTables> {
   try {
     const database = new (loadLibsql())(file);
     database.pragma("journal_mode = WAL");
     // Not only the log's order: what was answered survives a loss of power.
     database.pragma("synchronous = FULL");
-    // What is redacted or deleted is overwritten: a file that somebody looks into holds nothing of it.
+    // What is redacted or deleted is overwritten; the writer then empties the log beside the file, which holds it too.
     database.pragma("secure_delete = ON");
-    database.pragma("busy_timeout = 5000");
+    database.pragma(`busy_timeout = ${BUSY_MS}`);
     database.pragma("cache_size = -65536");
     if (readonly) database.pragma("query_only = ON");
     return new Kysely({ dialect: new SqliteDialect({ database: keepingStatements(database) }) });

@@ -1,8 +1,9 @@
 // The embedded store: one file in a folder, written by a thread, read by this one. One process at a time.
 // Must not decide what is written.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { sql } from "kysely";
 import { fail, reasonOf } from "../../errors/index.js";
 import type { OperationCall } from "../operations/index.js";
 import { openEmbeddedDatabase } from "./embedded-database.js";
@@ -43,6 +44,25 @@ export async function openEmbeddedStore({
   } catch (error) {
     unlock();
     throw error;
+  }
+}
+
+/**
+ * A copy of a store as it is at one moment, also while another process has it open: it is read alone, and waited for by nobody.
+ * @throws ATTUNE_STORE where there is none
+ */
+export async function backupEmbeddedStore(folder: string, file: string): Promise<void> {
+  const own = join(folder, "feedback.db");
+  if (!existsSync(own)) throw fail("ATTUNE_STORE", `Expected a store in ${folder} but there is no ${own}.`);
+  const database = openEmbeddedDatabase({ file: own });
+  try {
+    await sql`vacuum into ${file}`.execute(database);
+  } catch (error) {
+    throw fail("ATTUNE_STORE", `Expected to copy the store to ${file} but ${reasonOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    await database.destroy();
   }
 }
 

@@ -6,7 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { sql } from "kysely";
 import { fail, reasonOf, type SentError, sentError } from "../../errors/index.js";
 import { type OperationCall, runOperation } from "../operations/index.js";
-import { isFatal, openEmbeddedDatabase } from "./embedded-database.js";
+import { BUSY_MS, isFatal, openEmbeddedDatabase } from "./embedded-database.js";
 import { rebuild } from "./event-log.js";
 import { migrate } from "./migrations.js";
 import { OpenItemsCache } from "./open-items-cache.js";
@@ -36,6 +36,8 @@ class Writer {
   private readonly cache = new OpenItemsCache();
   private running = false;
   private stopped: SentError | undefined;
+  /** What was taken out stands in the log beside the file until that is written back. */
+  private traces = false;
 
   constructor(private readonly database: Database) {}
 
@@ -85,7 +87,24 @@ class Writer {
       for (const { id } of calls) answer({ id, error: failure, stopped: true });
       return;
     }
+    await this.clearTraces(calls);
     for (const one of answers) answer(one);
+  }
+
+  /** Where somebody reads in the middle of it, which nobody waits for, the next commit tries again. */
+  private async clearTraces(calls: readonly (WriterRequest & { kind: "call" })[]): Promise<void> {
+    if (calls.some(({ call }) => leavesTraces(call.name))) this.traces = true;
+    if (!this.traces) return;
+    try {
+      await sql`pragma busy_timeout = 0`.execute(this.database);
+      const checkpoint = sql<{ readonly busy: number }>`pragma wal_checkpoint(truncate)`;
+      const { rows } = await checkpoint.execute(this.database);
+      this.traces = rows[0]?.busy !== 0;
+    } catch {
+      // Tried again; the commit itself is on the disk.
+    } finally {
+      await sql`pragma busy_timeout = ${sql.lit(BUSY_MS)}`.execute(this.database);
+    }
   }
 
   /** A call that fails takes back what it has done; one that the disk refuses ends the whole transaction. */
@@ -135,6 +154,10 @@ class Writer {
         return undefined;
     }
   }
+}
+
+function leavesTraces(name: OperationCall["name"]): boolean {
+  return name === "redactItem" || name === "redactJudgement";
 }
 
 function answer(one: WriterAnswer): void {

@@ -20,7 +20,9 @@ export async function migrate(database: Database): Promise<void> {
     "ATTUNE_STORE",
     newer
       ? "Expected a store of this version or an older one but a newer attune has written it. Update attune."
-      : `Expected to bring the store to its newest form but step ${failed ?? "?"} failed: ${reasonOf(error)}`,
+      : failed === undefined
+        ? `Expected to reach the store but ${reasonOf(error)}`
+        : `Expected to bring the store to its newest form but step ${failed} failed: ${reasonOf(error)}`,
     { cause: error },
   );
 }

@@ -9,6 +9,7 @@ const seq = z.int().min(1);
 
 export const exportedRow = z
   .looseObject({
+    item: z.string().describe("whose rows are told again when something is said of it or taken back"),
     source: z.array(z.string()).min(1).describe("ids of the judgements behind it"),
     annotators: z.array(z.string()).describe("pseudonyms"),
     split: z.enum(["train", "valid", "test"]),
