@@ -61,14 +61,6 @@ export async function progressOf(reading: Database, project: string, now: number
     .where("withdrawn", "=", 0)
     .where("created", ">=", now - 24 * HOUR)
     .executeTakeFirstOrThrow();
-  const incomparable = await reading
-    .selectFrom("judgements")
-    .select((e) => e.fn.countAll<number>().as("count"))
-    .where("project", "=", project)
-    .where("withdrawn", "=", 0)
-    // As the index says it, which holds those alone.
-    .where("incomparable", "=", sql.lit(1))
-    .executeTakeFirstOrThrow();
   const place = await reading
     .selectFrom("sequences")
     .select("seq")
@@ -77,7 +69,7 @@ export async function progressOf(reading: Database, project: string, now: number
   return {
     items,
     judgements: Number((await judged(0)).count),
-    cannotCompare: Number(incomparable.count),
+    cannotCompare: await incomparableOf(reading, project),
     skips: await count("skips"),
     leases: await count("assignments"),
     lastHour: Number((await judged(now - HOUR)).count),
@@ -85,4 +77,17 @@ export async function progressOf(reading: Database, project: string, now: number
     people: Number(people),
     seq: Number(place?.seq ?? 0),
   };
+}
+
+/** Judgements of clips that cannot be compared. */
+async function incomparableOf(reading: Database, project: string): Promise<number> {
+  const { count } = await reading
+    .selectFrom("judgements")
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("project", "=", project)
+    .where("withdrawn", "=", 0)
+    // As the index says it, which holds those alone.
+    .where("incomparable", "=", sql.lit(1))
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }

@@ -2,7 +2,7 @@
 // withdrawn is gone from the replay as well. Must not train or write.
 
 import type { LoopSettings } from "../../options/index.js";
-import { type ConsensusMode, type ExportKind, exportRows } from "../export-rows.js";
+import { type ConsensusMode, type ExportedRow, type ExportKind, exportRows } from "../export-rows.js";
 import { numbersAt, shuffled } from "../random-numbers.js";
 import type { Database } from "../store/tables.js";
 import type { LoopRow, LoopRows } from "./loop-work.js";
@@ -51,25 +51,29 @@ interface SortedRows {
 
 async function sortedRows(options: GatherRows): Promise<SortedRows> {
   const { reading, project, kinds, consensus, settings, maxLag } = options;
+  const rows: ExportedRow[] = [];
+  for (const kind of kinds) {
+    const how = consensus === undefined ? {} : { consensus };
+    for await (const row of exportRows({ reading, project, kind, ...how })) rows.push(row);
+  }
+  // Behind the rows: what people say while they are read is in some of them, and must be known for new.
   const news = await newsOf(options);
   const lagOf = await lagsOf(reading, project);
   const [fresh, older, validation]: [LoopRow[], LoopRow[], LoopRow[]] = [[], [], []];
   let stale = 0;
-  for (const kind of kinds) {
-    const how = consensus === undefined ? {} : { consensus };
-    for await (const row of exportRows({ reading, project, kind, ...how })) {
-      const ages = row.source.map((judgement) => news.get(judgement));
-      // The test split stays untouched; what nobody has predicted yet waits for the next round.
-      if (row.split === "test" || ages.includes("unpredicted")) continue;
-      const marked = markedRow(row, lagOf(row), maxLag);
-      if (row.split === "valid") validation.push(marked);
-      else {
-        if (marked.stale === true) stale += 1;
-        if (marked.stale === true && settings.dropStale) continue;
-        if (ages.includes("new")) fresh.push(marked);
-        else older.push(marked);
-      }
+  for (const row of rows) {
+    const ages = row.source.map((judgement) => news.get(judgement));
+    // The test split stays untouched; what nobody has predicted yet waits for the next round.
+    if (row.split === "test" || ages.includes("unpredicted")) continue;
+    const marked = markedRow(row, lagOf(row), maxLag);
+    if (row.split === "valid") {
+      validation.push(marked);
+      continue;
     }
+    if (marked.stale === true) stale += 1;
+    if (marked.stale === true && settings.dropStale) continue;
+    if (ages.includes("new")) fresh.push(marked);
+    else older.push(marked);
   }
   return { fresh, older, validation, stale };
 }
