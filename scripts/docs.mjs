@@ -1,5 +1,6 @@
-// Writes docs/api/ from the types and comments of lib/index.ts with TypeDoc, as Markdown. With --check it writes nothing
-// and fails when docs/api/ is not what it would write, or when there is nothing to compare.
+// Writes docs/api/ from the types and comments of what the package exports (attune, attune/feedback, attune/server) with
+// TypeDoc, as Markdown. With --check it writes nothing and fails when docs/api/ is not what it would write, or when there is
+// nothing to compare.
 // Must not need a build.
 
 import { spawnSync } from "node:child_process";
@@ -11,19 +12,31 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const target = join(root, "docs", "api");
 
+/** What can be imported, and where its pages are: the first one's folder is emptied, the others lie inside. */
+const entries = [
+  { name: "attune", file: "lib/index.ts", folder: "." },
+  { name: "attune/feedback", file: "lib/feedback/index.ts", folder: "feedback" },
+  { name: "attune/server", file: "lib/server/index.ts", folder: "server" },
+];
+
 function generate(folder) {
+  for (const entry of entries) generateOne(entry, join(folder, entry.folder));
+}
+
+function generateOne({ name, file }, folder) {
   const result = spawnSync(
     process.execPath,
     [
       join(root, "node_modules/typedoc/bin/typedoc"),
       "--options",
       join(root, "typedoc.json"),
+      ...["--entryPoints", file, "--name", name],
       "--out",
       folder,
     ],
     { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
   );
-  if (result.status !== 0) throw new Error(`typedoc ended with ${result.status ?? result.error}`);
+  if (result.status !== 0) throw new Error(`typedoc of ${name} ended with ${result.status ?? result.error}`);
 }
 
 function pages(folder) {

@@ -16,29 +16,34 @@ interface CapturedOf {
   readonly prompt: FeedbackContent;
 }
 
+/** A user liked an answer or did not. */
 export interface CapturedThumb extends CapturedOf {
   readonly answer: CapturedAnswer;
   readonly up: boolean;
 }
 
+/** A user took one of several answers. */
 export interface CapturedChoice extends CapturedOf {
   readonly answers: readonly CapturedAnswer[];
   /** Place of the answer that was taken, from 0; of two, also that neither was better. */
   readonly chosen: number | "tie" | "both_good" | "both_bad";
 }
 
+/** A user corrected an answer. */
 export interface CapturedEdit extends CapturedOf {
   readonly answer: CapturedAnswer;
   /** What the user made of it. */
   readonly text: string;
 }
 
+/** What a product calls when its users react; each call ends when it is kept. */
 export interface CaptureThumbs {
   thumb(thumb: CapturedThumb): Promise<Captured>;
   choice(choice: CapturedChoice): Promise<Captured>;
   edit(edit: CapturedEdit): Promise<Captured>;
 }
 
+/** Where captured reactions are kept. */
 export interface CaptureThumbsOptions {
   readonly store: FeedbackStore;
   readonly project: string;

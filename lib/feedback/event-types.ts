@@ -25,6 +25,7 @@ const names: { readonly [Type in EventType]: true } = {
   "weights.fitted": true,
 };
 
+/** All types of events. */
 export const eventTypes = Object.keys(names) as readonly EventType[];
 
 /** Of what comes from outside. */

@@ -127,6 +127,7 @@ export interface EventBodies {
   "weights.fitted": { readonly reliability: Readonly<Record<string, number>> };
 }
 
+/** What can happen in a project. */
 export type EventType = keyof EventBodies;
 
 /** An event as it is read back. */

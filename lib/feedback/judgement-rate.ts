@@ -3,7 +3,9 @@
 import { sql } from "kysely";
 import type { Database } from "./store/tables.js";
 
+/** All lengths of buckets. */
 export const rateSteps = ["hour", "day"] as const;
+/** How long one bucket of a rate is. */
 export type RateStep = (typeof rateSteps)[number];
 
 export interface JudgementRate {
@@ -23,6 +25,7 @@ export interface RateBucket {
   readonly counted: number;
 }
 
+/** Judgements hour by hour or day by day. */
 export interface Rate {
   readonly by: RateStep;
   readonly now: number;
@@ -34,6 +37,7 @@ export interface Rate {
 
 const milliseconds: Readonly<Record<RateStep, number>> = { hour: 3_600_000, day: 86_400_000 };
 
+/** Judgements step by step up to now, and how many are still wanted. */
 export async function judgementRate({ reading, project, by, last, now }: JudgementRate): Promise<Rate> {
   const step = milliseconds[by];
   const newest = Math.floor(now / step);

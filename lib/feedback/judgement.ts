@@ -8,6 +8,7 @@ import { isPlainText } from "./plain-text.js";
 export const pairChoices = ["left", "right", "tie", "both_good", "both_bad", "cannot_compare"] as const;
 export type PairChoice = (typeof pairChoices)[number];
 
+/** All reasons to pass an item over. */
 export const skipReasons = [
   "unclear_prompt",
   "both_broken",
@@ -16,12 +17,14 @@ export const skipReasons = [
   "duplicate",
   "other",
 ] as const;
+/** Why somebody passes an item over. */
 export type SkipReason = (typeof skipReasons)[number];
 
 const position = z.int().min(0).max(99).describe("which answer, as shown, from 0");
 /** Of a comment or an edited answer, in UTF-16 units. */
 const LONGEST_TEXT = 200_000;
 
+/** Schema of JudgementValue. */
 export const judgementValue = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("pair"),
@@ -60,7 +63,9 @@ export const judgementValue = z.discriminatedUnion("kind", [
     tag: z.string().min(1).max(100),
   }),
 ]);
+/** What somebody says of answers; positions count them as they were shown, from 0. */
 export type JudgementValue = z.infer<typeof judgementValue>;
+/** Kinds of judgements. */
 export type JudgementKind = JudgementValue["kind"];
 
 /** What an item asks for: at least one of these must be answered, those that are required all. */
@@ -82,13 +87,17 @@ export const ask = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("comment"), required: z.boolean().default(false) }),
   z.strictObject({ kind: z.literal("span"), tags: z.array(z.string().min(1).max(100)).min(1) }),
 ]);
+/** What an item asks of people. */
 export type Ask = z.infer<typeof ask>;
 
 /** A message of a conversation, or plain text. */
 const message = z.object({ role: z.string().min(1), content: z.string() });
+/** Schema of FeedbackContent. */
 export const content = z.union([z.string(), z.array(message).min(1)]);
+/** Plain text, or the messages of a conversation. */
 export type FeedbackContent = z.infer<typeof content>;
 
+/** Schema of FeedbackAnswer. */
 export const answer = z.strictObject({
   content,
   model: z.string().max(300).optional(),
@@ -101,8 +110,10 @@ export const answer = z.strictObject({
   tokens: z.array(z.int().min(0)).optional(),
   source: z.string().max(300).optional(),
 });
+/** An answer and what is known of how it was made; people see its content alone. */
 export type FeedbackAnswer = z.infer<typeof answer>;
 
+/** Schema of ItemInput. */
 export const itemInput = z.strictObject({
   externalId: z
     .string()
@@ -119,5 +130,6 @@ export const itemInput = z.strictObject({
   split: z.enum(["train", "valid", "test"]).optional().describe("default: from the prompt's hash"),
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
+/** An item to be judged: a prompt, its answers, and what is asked of them. */
 export type ItemInput = z.input<typeof itemInput>;
 export type Item = z.infer<typeof itemInput>;

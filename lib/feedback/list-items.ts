@@ -6,8 +6,10 @@ import { type ReadItem, readItems, readJudgements } from "./read-judgements.js";
 import type { ItemState } from "./states.js";
 import type { Database } from "./store/tables.js";
 
+/** All states of items. */
 export const itemStates = ["open", "enough", "disputed", "closed"] as const satisfies readonly ItemState[];
 
+/** An item as its owner sees it. */
 export interface ListedItem extends Omit<ReadItem, "promptHash" | "metadata"> {
   readonly state: ItemState;
   /** Judgements that are wanted, and that there are. */
@@ -28,6 +30,7 @@ export interface ListItems {
   readonly most: number;
 }
 
+/** Some items, and where the next page begins. */
 export interface ItemPage {
   readonly items: readonly ListedItem[];
   /** What `after` is for the next page; absent: this one is the last. */
@@ -78,6 +81,7 @@ export async function listItems({
   return { items, ...(rows.length > most && last !== undefined ? { next: Number(last.number) } : {}) };
 }
 
+/** One judgement of an item, hidden checks too. */
 export interface SaidOfItem {
   readonly judgement: string;
   readonly annotator: string;

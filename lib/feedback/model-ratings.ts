@@ -25,7 +25,9 @@ import {
 } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
+/** All terms of style. */
 export const styleTerms = ["length", "lists", "headings", "bold"] as const;
+/** What of an answer's form may please by itself. */
 export type StyleTerm = (typeof styleTerms)[number];
 
 export interface RateModels {
@@ -42,6 +44,7 @@ export interface RateModels {
   readonly annotators?: ReadonlySet<string>;
 }
 
+/** A model's rating, and how sure it is. */
 export interface RatedModel {
   readonly model: string;
   /** 1000 and 400 points for odds of ten to one. */
@@ -56,6 +59,7 @@ export interface RatedModel {
   readonly fragileAnnotators?: number;
 }
 
+/** Models by what people preferred. */
 export interface ModelRatings {
   /** The best first. */
   readonly models: readonly RatedModel[];
@@ -81,6 +85,7 @@ export interface ModelRatings {
 /** Weights above this would let one lucky vote decide. */
 const MOST_WEIGHT = 5;
 
+/** Of models whose answers were compared; empty without a vote between two of them. */
 export async function rateModels(options: RateModels): Promise<ModelRatings> {
   const { seed, draws = 1000, ties = "half", styles = [] } = options;
   const gathered = await gatherVotes(options);

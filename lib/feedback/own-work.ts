@@ -7,6 +7,7 @@ import { askedItem } from "./operations/asked-item.js";
 import { projectSettings } from "./project-settings.js";
 import type { Database } from "./store/tables.js";
 
+/** How much one has judged, and what may be taken back. */
 export interface OwnWork {
   /** Of all time, and of the last 24 hours. */
   readonly judgements: number;
@@ -15,6 +16,7 @@ export interface OwnWork {
   readonly last: readonly { readonly judgement: string; readonly created: number }[];
 }
 
+/** One's own judgement, with the item as it was shown. */
 export interface OwnJudgement {
   readonly judgement: string;
   readonly prompt: FeedbackContent;
@@ -34,6 +36,7 @@ interface Own {
 
 const DAY = 86_400_000;
 
+/** Of one annotator; `now` is milliseconds since 1970. */
 export async function ownWork({ reading, project, annotator }: Own, now: number): Promise<OwnWork> {
   const own = reading
     .selectFrom("judgements")

@@ -29,6 +29,7 @@ export interface ShareOf {
   readonly interval: Interval;
 }
 
+/** What is known of one annotator. */
 export interface PersonFacts {
   readonly annotator: string;
   readonly name: string;
@@ -59,6 +60,7 @@ export interface GroupFacts {
   readonly withAll: ShareOf | undefined;
 }
 
+/** What is known of the annotators of a project, and what they say together. */
 export interface PeopleFacts {
   readonly people: readonly PersonFacts[];
   readonly groups: readonly GroupFacts[];

@@ -3,6 +3,7 @@
 import type { ItemState } from "./states.js";
 import type { Database } from "./store/tables.js";
 
+/** How far a project is. */
 export interface Progress {
   readonly items: Readonly<Record<ItemState, number>>;
   readonly judgements: number;
@@ -20,6 +21,7 @@ export interface Progress {
 
 const HOUR = 3_600_000;
 
+/** `now`: milliseconds since 1970. */
 export async function progressOf(reading: Database, project: string, now: number): Promise<Progress> {
   const states = await reading
     .selectFrom("items")

@@ -5,10 +5,12 @@ import { z } from "zod";
 import { ask } from "./judgement.js";
 
 export const selectors = ["random", "disagreement", "optimistic", "gap"] as const;
+/** Ways to choose what is asked next. */
 export type SelectorName = (typeof selectors)[number];
 
 const share = z.number().min(0).max(1);
 
+/** Schema of ProjectSettings, with what each is for. */
 export const projectSettings = z.strictObject({
   asks: z
     .array(ask)
@@ -57,5 +59,7 @@ export const projectSettings = z.strictObject({
     .describe("judgements on policies further behind are marked stale"),
   seed: z.int().min(0).default(0).describe("of all that is drawn"),
 });
+/** What an owner decides of a project, defaults filled in. */
 export type ProjectSettings = z.infer<typeof projectSettings>;
+/** What an owner decides of a project; what is absent has its default. */
 export type ProjectSettingsInput = z.input<typeof projectSettings>;

@@ -12,6 +12,7 @@ export function isImported({ purpose }: Pick<ReadJudgement, "purpose">): boolean
   return purpose === "import" || purpose === "ai";
 }
 
+/** A judgement, and how it was shown and drawn. */
 export interface ReadJudgement {
   readonly judgement: string;
   readonly seq: number;
@@ -31,6 +32,7 @@ export interface ReadJudgement {
   readonly activeMs: number;
 }
 
+/** An item as it is kept. */
 export interface ReadItem {
   readonly item: string;
   readonly number: number;
@@ -76,6 +78,7 @@ export async function declaredGroups(
 /** Judgements read together. */
 const CHUNK = 5_000;
 
+/** In the order in which they came, some thousands at a time. */
 export async function* readJudgements(
   reading: Database,
   { project, purposes = ["work", "import"], since = 0, late = false, simulated = true, item }: ReadJudgements,
@@ -135,6 +138,7 @@ export async function* readJudgements(
 /** By id; the database takes so many names at once. */
 const ITEMS_AT_ONCE = 500;
 
+/** Items of these ids, by id; those that are not there are left out. */
 export async function readItems(
   reading: Database,
   project: string,

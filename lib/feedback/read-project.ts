@@ -6,6 +6,7 @@ import { unknownProject } from "./store/event-log.js";
 import type { Database } from "./store/tables.js";
 import type { Role } from "./tokens.js";
 
+/** A project as its owner has set it up. */
 export interface ReadProject {
   readonly project: string;
   readonly name: string;
@@ -32,6 +33,7 @@ export async function readProject(reading: Database, project: string): Promise<R
   };
 }
 
+/** A token without what opens it. */
 export interface ListedToken {
   readonly token: string;
   readonly role: Role;

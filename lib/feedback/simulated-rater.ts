@@ -8,6 +8,7 @@ import { numbersAt } from "./random-numbers.js";
 /** The declared group of annotators who are simulated: what they say counts, but exports leave it out. */
 export const SIMULATED = "simulated";
 
+/** How a simulated person judges: what they like, how careful they are, which side they favour. */
 export interface RaterOptions {
   readonly seed: number;
   /** Names the rater's own stream of numbers. */
@@ -36,11 +37,13 @@ export interface Rated {
   readonly activeMs: number;
 }
 
+/** A person who is simulated; the same for the same seed and number. */
 export interface SimulatedRater {
   /** Null: skips it. */
   judge(shown: Shown): Rated | null;
 }
 
+/** For demos and tests: their votes never become rows for training unless asked for. */
 export function simulatedRater(options: RaterOptions): SimulatedRater {
   const { seed, number, skips = 0 } = options;
   let judged = 0;

@@ -7,7 +7,9 @@ import { ScryptTurns, scryptHash } from "./scrypt-turns.js";
 import type { FeedbackStore } from "./store/store.js";
 import type { TokensTable } from "./store/tables.js";
 
+/** All roles. */
 export const roles = ["owner", "annotator", "trainer", "reader"] as const;
+/** What a token may do. */
 export type Role = (typeof roles)[number];
 
 /** Whom a token stands for. */
@@ -19,6 +21,7 @@ export interface Caller {
   readonly annotator: string | undefined;
 }
 
+/** A token to be made. */
 export interface NewToken {
   readonly role: Role;
   readonly project?: string;

@@ -2,6 +2,12 @@
 
 import { z } from "zod";
 import { guidelinesOf, judgementValue, ownJudgement, ownWork, skipReasons } from "../feedback/index.js";
+import {
+  guidelines,
+  lease,
+  ownJudgement as ownJudgementAnswer,
+  ownWork as ownWorkAnswer,
+} from "./answers/items.js";
 import { type Route, type RouteCall, route } from "./route.js";
 import { keyOf, shortName as name, person } from "./route-call.js";
 
@@ -19,12 +25,19 @@ const submitted = z.object({
   counts: z.boolean().describe("false: it came when the slot was gone, and counts for agreement alone"),
 });
 
+/** Who asks again with the same key and body gets the same answer. */
+const keyed = {
+  needsHeaders: true,
+  headers: { "idempotency-key": "of this judgement: sent again with it, it is kept once" },
+} as const;
+
 export const annotatorRoutes: readonly Route[] = [
   route({
     method: "get",
     path: "/v1/next",
     roles: judges,
     summary: "The next item, for a while; 204 where nothing is open to this person",
+    answers: lease,
     orNothing: true,
     handle: (call) => call.store.write(call.project, "next", { annotator: person(call) }),
   }),
@@ -56,6 +69,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/judgements",
     roles: judges,
     summary: "Judge a leased item; needs an Idempotency-Key",
+    ...keyed,
     answers: submitted,
     body: judged.extend({ lease: name }),
     handle: (call) =>
@@ -71,6 +85,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/judgements/:id/revise",
     roles: judges,
     summary: "Say something else instead; needs an Idempotency-Key",
+    ...keyed,
     answers: submitted,
     body: judged,
     handle: (call) =>
@@ -109,6 +124,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/mine",
     roles: judges,
     summary: "How much one has judged, and the judgements that may be taken back",
+    answers: ownWorkAnswer,
     handle: (call) => ownWork({ ...readingOf(call), annotator: person(call) }, call.now),
   }),
   route({
@@ -116,6 +132,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/judgements/:id",
     roles: judges,
     summary: "One of one's own judgements, with the item as it was shown",
+    answers: ownJudgementAnswer,
     handle: (call) => ownJudgement({ ...readingOf(call), annotator: person(call) }, call.params.id ?? ""),
   }),
   route({
@@ -123,6 +140,7 @@ export const annotatorRoutes: readonly Route[] = [
     path: "/v1/guidelines",
     roles: ["annotator", "owner", "trainer", "reader"],
     summary: "The guidelines, the newest or a version's",
+    answers: guidelines,
     query: z.object({ version: z.coerce.number().int().min(0).optional() }),
     handle: ({ store, project, query }) => guidelinesOf(store.reading, project, query.version),
   }),

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { answer, content, judgementValue } from "../feedback/index.js";
+import { captured } from "./answers/items.js";
 import { type Route, route } from "./route.js";
 import { MEBIBYTE, shortName as name } from "./route-call.js";
 
@@ -11,6 +12,7 @@ export const captureRoutes: readonly Route[] = [
     path: "/v1/captures",
     roles: ["trainer", "owner"],
     summary: "Keep what a user of a product said of its answers; the same again changes nothing",
+    answers: captured,
     mostBytes: 4 * MEBIBYTE,
     body: z.strictObject({
       user: name.describe("an id of the product; a hash of it is kept"),

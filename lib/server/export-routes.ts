@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { exportOptions, exportRows, lastSeq, recordedRows, withdrawnJudgements } from "../feedback/index.js";
+import { exportedRow, withdrawn } from "./answers/rows.js";
 import { jsonLines } from "./json-lines.js";
 import { queryOf } from "./query-options.js";
 import { type Route, route } from "./route.js";
@@ -15,7 +16,7 @@ export const exportRoutes: readonly Route[] = [
     path: "/v1/export",
     roles: ["trainer", "owner"],
     summary: "Rows for training, one JSON object on each line; header attune-seq is the next call's since",
-    answers: "lines",
+    answers: { lines: exportedRow },
     query: queryOf({
       ...exportOptions.shape,
       record: z
@@ -37,7 +38,7 @@ export const exportRoutes: readonly Route[] = [
     roles: ["trainer", "owner"],
     summary:
       "Judgements that were taken back, one JSON object on each line: rows whose source names one are void",
-    answers: "lines",
+    answers: { lines: withdrawn },
     query: z.object({ since: z.coerce.number().int().min(0).default(0) }),
     async handle({ store, project, query: { since } }) {
       const seq = await lastSeq(store.reading, project);

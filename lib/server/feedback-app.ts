@@ -8,7 +8,7 @@ import { getCookie } from "hono/cookie";
 import type { z } from "zod";
 import { fail } from "../errors/index.js";
 import { type Caller, type FeedbackStore, type LoopStatus, TokenCheck } from "../feedback/index.js";
-import { feedbackRoutes } from "./feedback-routes.js";
+import { describedCalls, feedbackRoutes } from "./feedback-routes.js";
 import { errorResponse, type LoggedError, loggedError } from "./http-error.js";
 import { refuseBrokenNames } from "./names.js";
 import { openApiDocument } from "./open-api.js";
@@ -21,6 +21,7 @@ import { beginSession, endSession, meOf, SESSION_COOKIE } from "./session.js";
 import { type Site, type SiteOptions, siteOf } from "./site.js";
 import { addPages } from "./web-pages.js";
 
+/** What the app serves, and to whom. */
 export interface FeedbackAppOptions extends SiteOptions {
   readonly store: FeedbackStore;
   /** Milliseconds since 1970. Default Date.now. */
@@ -43,6 +44,7 @@ const MEBIBYTE = 2 ** 20;
 /** Of one token, from one address. */
 const WRONG_SECRETS_PER_MINUTE = 10;
 
+/** A Hono app with all calls and pages of the service. @throws ATTUNE_OPTION for an address that is none */
 export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   const { store, clock = Date.now, hosts = [], callsPerMinute = 1200 } = options;
   const app = new Hono();
@@ -69,7 +71,7 @@ export function createFeedbackApp(options: FeedbackAppOptions): Hono {
   });
   for (const route of feedbackRoutes)
     app.on(route.method.toUpperCase(), route.path, (context) => answer(serving, route, context));
-  app.get("/v1/openapi.json", (context) => context.json(openApiDocument(feedbackRoutes)));
+  app.get("/v1/openapi.json", (context) => context.json(openApiDocument(describedCalls)));
   addSession(app, serving);
   if (options.pages !== false) addPages(app, serving.site.basePath);
   app.notFound(({ req }) => {

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type ImportSource, importOptions, importRows } from "../feedback/index.js";
+import { importReport } from "./answers/rows.js";
 import { queryOf } from "./query-options.js";
 import { type Route, type RouteCall, route } from "./route.js";
 
@@ -22,6 +23,9 @@ const mappingText = z
   })
   .pipe(mapping);
 
+/** As the format has them; what is wrong with one is said with its number. */
+const rows = z.array(z.unknown()).describe("rows of the format that ?format= names, or one row");
+
 /** Lines as they are, a list, or one row. */
 function sourceOf({ body, text }: RouteCall<unknown, unknown>): ImportSource {
   if (body === undefined) return { text };
@@ -35,9 +39,10 @@ export const importRoutes: readonly Route[] = [
     roles: ["trainer", "owner"],
     summary:
       "Take in judged rows of other programs, as JSON or lines of JSON; what is there is not added again",
+    answers: importReport,
     mostBytes: 16 * MEBIBYTE,
     lines: true,
-    body: z.unknown(),
+    body: z.union([rows, z.record(z.string(), z.unknown())]).optional(),
     query: queryOf({ format, by, ratingScale, skipBadRows }).extend({ mapping: mappingText }),
     handle: (call) =>
       importRows({ store: call.store, project: call.project, source: sourceOf(call), ...call.query }),

@@ -10,6 +10,7 @@ import { createFeedbackApp, type FeedbackAppOptions } from "./feedback-app.js";
 import { belowBase } from "./node-handler.js";
 import { siteOf } from "./site.js";
 
+/** What is served, and where. */
 export interface ServeFeedbackOptions extends Omit<FeedbackAppOptions, "hosts"> {
   /** 0 takes a free one. Default 4173. */
   readonly port?: number;
@@ -21,6 +22,7 @@ export interface ServeFeedbackOptions extends Omit<FeedbackAppOptions, "hosts"> 
   readonly onWarning?: (text: string) => void;
 }
 
+/** A service that listens until it is closed. */
 export interface ServedFeedback {
   /** What browsers open. */
   readonly url: string;

@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { createFeedbackApp, type FeedbackAppOptions } from "./feedback-app.js";
 import { siteOf } from "./site.js";
 
+/** For node:http's createServer, Express and the like. */
 export type NodeHandler = (
   request: IncomingMessage & { readonly originalUrl?: string; readonly baseUrl?: string },
   response: ServerResponse,

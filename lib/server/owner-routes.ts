@@ -3,18 +3,26 @@
 import { z } from "zod";
 import { judgementValue, makeToken, roles } from "../feedback/index.js";
 import { type Route, route } from "./route.js";
-import { shortName as name } from "./route-call.js";
+import { shortName as name, ownProject } from "./route-call.js";
+
+/** What they may be is said where they are read: of one that is wrong it is said which. */
+const someSettings = z
+  .record(z.string(), z.unknown())
+  .describe("as the schema that GET /v1/settings answers has them");
 
 export const ownerRoutes: readonly Route[] = [
   route({
     method: "post",
     path: "/v1/projects",
     roles: ["owner"],
-    summary: "Make a project",
+    summary: "Make a project; a token of another one may not",
     answers: z.object({ project: z.string() }),
     ofProject: false,
-    body: z.strictObject({ project: name, name, settings: z.record(z.string(), z.unknown()).default({}) }),
-    handle: ({ store, body }) => store.write(body.project, "createProject", body),
+    body: z.strictObject({ project: name, name, settings: someSettings.default({}) }),
+    handle: ({ store, caller, body }) => {
+      ownProject(caller, body.project);
+      return store.write(body.project, "createProject", body);
+    },
   }),
   route({
     method: "put",
@@ -22,7 +30,7 @@ export const ownerRoutes: readonly Route[] = [
     roles: ["owner"],
     summary: "Change a project's settings; those that are not named stay",
     answers: "nothing",
-    body: z.record(z.string(), z.unknown()),
+    body: someSettings,
     handle: ({ store, project, body }) => store.write(project, "changeProject", { settings: body }),
   }),
   route({

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { fail } from "../errors/index.js";
-import { isPlainText } from "../feedback/index.js";
+import { type Caller, isPlainText } from "../feedback/index.js";
 import type { RouteCall } from "./route.js";
 
 /** Of ids and names that people write. */
@@ -17,6 +17,13 @@ export const MEBIBYTE = 2 ** 20;
 export function person({ caller }: RouteCall<unknown, unknown>): string {
   if (caller.annotator !== undefined) return caller.annotator;
   throw fail("ATTUNE_AUTH", "Expected a token that belongs to an annotator.", { details: { status: 403 } });
+}
+
+/** Whoever owns one project reaches no other. @throws ATTUNE_AUTH */
+export function ownProject({ project: own }: Caller, project: string): void {
+  if (own === undefined || own === project) return;
+  const text = `Expected a token of every project but this one is of project ${JSON.stringify(own)} alone.`;
+  throw fail("ATTUNE_AUTH", text, { details: { status: 403 } });
 }
 
 /** @throws ATTUNE_REQUEST without the header Idempotency-Key */

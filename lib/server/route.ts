@@ -25,27 +25,37 @@ export interface RouteCall<Body, Query> {
   readonly loopStatus: ((project: string) => LoopStatus | undefined) | undefined;
 }
 
-/** What is answered: JSON, 204 without a body, rows line by line, or a stream of events. */
-export type Answers = z.ZodType | "nothing" | "lines" | "events";
+/** What is answered: JSON, 204 without a body, rows line by line, or a stream of events; of these what each one is. */
+export type Answers = z.ZodType | "nothing" | { readonly lines: z.ZodType } | { readonly events: z.ZodType };
 
-export interface Route<Body = unknown, Query = unknown> {
-  readonly method: "get" | "post" | "put";
+/** A call as the OpenAPI document has it. */
+export interface DescribedCall<Body = unknown, Query = unknown> {
+  readonly method: "get" | "post" | "put" | "delete";
   /** `/v1/leases/:id/renew` */
   readonly path: string;
+  /** Empty: it needs no token. */
   readonly roles: readonly Role[];
   readonly summary: string;
   readonly body?: z.ZodType<Body>;
   readonly query?: z.ZodType<Query>;
   /** Lines of JSON are taken too, and looked at by the route itself; then `body` must allow for none. */
   readonly lines?: boolean;
-  /** Default 1 MiB. */
-  readonly mostBytes?: number;
+  /** What they are for, by name. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The call needs all of its headers. */
+  readonly needsHeaders?: boolean;
   /** False: it needs no project. */
   readonly ofProject?: boolean;
-  /** For the OpenAPI document, and for tests, which hold it against what is answered; absent: JSON of some form. */
-  readonly answers?: Answers;
+  /** Tests hold it against what is answered. */
+  readonly answers: Answers;
   /** 204 may be answered too. */
   readonly orNothing?: boolean;
+}
+
+export interface Route<Body = unknown, Query = unknown> extends DescribedCall<Body, Query> {
+  readonly method: "get" | "post" | "put";
+  /** Default 1 MiB. */
+  readonly mostBytes?: number;
   /** What is answered: JSON, 204 for undefined and null, or an answer of its own. */
   handle(call: RouteCall<Body, Query>): Promise<unknown>;
 }

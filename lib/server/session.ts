@@ -11,9 +11,12 @@ import {
   type FeedbackStore,
   projectNames,
   type Role,
+  roles,
 } from "../feedback/index.js";
+import { me } from "./answers/items.js";
 import { readJson } from "./request-body.js";
-import { guardCookie } from "./security.js";
+import type { DescribedCall } from "./route.js";
+import { CSRF_HEADER, guardCookie } from "./security.js";
 import type { Site } from "./site.js";
 
 /** Of a page's own session. */
@@ -32,6 +35,40 @@ export interface Me {
 }
 
 const tokenBody = z.strictObject({ token: z.string().min(1).max(200) });
+
+const csrf = {
+  needsHeaders: true,
+  headers: { [CSRF_HEADER]: "any text: a page of another service cannot send it" },
+  ofProject: false,
+} as const;
+
+export const sessionCalls: readonly DescribedCall[] = [
+  {
+    method: "post",
+    path: "/v1/session",
+    roles: [],
+    summary: "A page's token becomes a cookie that its scripts cannot read",
+    body: tokenBody,
+    answers: me,
+    ...csrf,
+  },
+  {
+    method: "delete",
+    path: "/v1/session",
+    roles: [],
+    summary: "The cookie goes",
+    answers: "nothing",
+    ...csrf,
+  },
+  {
+    method: "get",
+    path: "/v1/me",
+    roles,
+    summary: "Whom a token stands for, and the projects that it opens",
+    answers: me,
+    ofProject: false,
+  },
+];
 
 /** @throws ATTUNE_AUTH for what is no token that is in use */
 export async function beginSession(

@@ -3,6 +3,7 @@
 
 import { fail } from "../errors/index.js";
 
+/** Where browsers find the service. */
 export interface SiteOptions {
   /** What browsers open, where a server with TLS stands in front: `https://feedback.example.com/judge`. */
   readonly publicUrl?: string;

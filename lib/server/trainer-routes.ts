@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { itemInput } from "../feedback/index.js";
+import { event } from "./answers/rows.js";
 import { eventStream } from "./event-stream.js";
 import { type Route, route } from "./route.js";
 import { MEBIBYTE, shortName as name } from "./route-call.js";
@@ -49,7 +50,8 @@ export const trainerRoutes: readonly Route[] = [
     path: "/v1/events",
     roles: ["trainer", "owner"],
     summary: "What happens, as server-sent events; resumes behind Last-Event-ID",
-    answers: "events",
+    answers: { events: event },
+    headers: { "last-event-id": "what happened behind this event; stronger than ?after=" },
     query: z.object({ after: z.coerce.number().int().min(0).default(0) }),
     async handle({ store, project, query, headers, signal }) {
       const last = headers.get("last-event-id") ?? "";

@@ -107,7 +107,7 @@ describe("the owner's dashboard in a browser", function () {
       expect(await cell(shown, "Votes").textContent()).to.equal(String(votes));
     }
     const [pair] = agreement;
-    const shown = row(page.locator("#agreement"), "pair");
+    const shown = row(page.locator("#agreement"), "pair").first();
     expect(await cell(shown, "Alpha").textContent()).to.equal(pair.alpha.toFixed(2));
     expect(await cell(shown, "95% interval").textContent()).to.include(pair.interval.high.toFixed(2));
     expect(await cell(shown, "From").textContent()).to.include(`${pair.units} units`);
@@ -387,6 +387,7 @@ describe("the owner's dashboard in a browser", function () {
         all: version("all", 0.71),
         newest: null,
         versions: [version("r-1", 0.62), version("r-2", 0.76)],
+        groups: [{ ...version("", 0.31), group: "night shift", annotators: 2 }],
       },
       history: [],
       stopped: null,
@@ -396,7 +397,9 @@ describe("the owner's dashboard in a browser", function () {
     await page.reload();
     await waitFor(page.locator("#loop"), "71% of 120 votes");
     await shown.unroute("**/v1/loop*");
-    expect(await page.locator("#loop tbody th").allTextContents()).to.deep.equal(["r-2", "r-1"]);
+    const names = await page.locator("#loop tbody th").allTextContents();
+    expect(names).to.deep.equal(["r-2", "r-1", "night shift"]);
+    await waitFor(page.locator("#loop tbody tr").last(), /31% of 120/);
     const words = await page.locator("#loop").textContent();
     expect(words).to.include("12 of 64 judgements").and.to.include("number 3, policy-3");
     await waitFor(page.locator("#attention li.bad"), "No answer.");

@@ -8,7 +8,7 @@ import { peopleFacts } from "../../lib/feedback/people.js";
 import type { ProjectSettingsInput } from "../../lib/feedback/project-settings.js";
 import { type RaterOptions, simulatedRater } from "../../lib/feedback/simulated-rater.js";
 import type { FeedbackStore } from "../../lib/feedback/store/store.js";
-import { addPerson, PROJECT, personName, say } from "./sample-project.js";
+import { addPerson, lease, PROJECT, personName, sampleProject, say } from "./sample-project.js";
 import { describeStores } from "./stores.js";
 
 /** An answer's text says what it is worth. */
@@ -116,6 +116,28 @@ describeStores("trust", (withStore) => {
       expect(pairs).to.include({ of: "pair", level: "nominal", degenerate: false });
       expect(pairs?.alpha).to.be.greaterThan(0.9);
       expect(pairs?.interval.low).to.be.at.most(pairs?.alpha ?? 0);
+    }),
+  );
+
+  it(
+    "sees that people agree where the better answer stands first in every item",
+    withStore(async ({ store }) => {
+      await sampleProject(store, { items: 6, settings: { overlap: { least: 2, share: 0 } } });
+      for (const annotator of [personName(0), personName(1)])
+        for (let i = 0; i < 6; i++) {
+          const { lease: leased, prompt, answers } = await lease(store, annotator);
+          const [number = 0] = /\d+/.exec(String(prompt)) ?? [];
+          const choice = answers[0] === `${Number(number) + 1}` ? "left" : "right";
+          await say(store, annotator, leased, [{ kind: "pair", choice }]);
+        }
+      const [pairs] = await measureAgreement({
+        reading: store.reading,
+        project: PROJECT,
+        seed: 1,
+        draws: 100,
+      });
+      expect(pairs).to.deep.include({ of: "pair", alpha: 1, degenerate: false, values: 12, units: 6 });
+      expect(pairs?.interval).to.deep.equal({ low: 1, high: 1 });
     }),
   );
 

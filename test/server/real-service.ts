@@ -3,7 +3,12 @@
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { type FeedbackStore, makeToken, type NewToken } from "../../lib/feedback/index.js";
+import {
+  type FeedbackStore,
+  makeToken,
+  type NewToken,
+  type ProjectSettingsInput,
+} from "../../lib/feedback/index.js";
 import { createFeedbackApp, type FeedbackAppOptions } from "../../lib/server/feedback-app.js";
 import { PROJECT, personName, sampleProject } from "../feedback/sample-project.js";
 import { START, type StoreUnderTest } from "../feedback/stores.js";
@@ -56,11 +61,15 @@ async function keptToken(store: FeedbackStore, role: NewToken["role"], annotator
 
 export interface OpenService extends Partial<FeedbackAppOptions> {
   readonly items?: number;
+  readonly settings?: ProjectSettingsInput;
 }
 
-export async function openService(test: StoreUnderTest, { items = 3, ...options }: OpenService = {}) {
+export async function openService(
+  test: StoreUnderTest,
+  { items = 3, settings = {}, ...options }: OpenService = {},
+) {
   const { store } = test;
-  await sampleProject(store, { items });
+  await sampleProject(store, { items, settings });
   const owner = await keptToken(store, "owner");
   const trainer = await keptToken(store, "trainer");
   const reader = await keptToken(store, "reader");

@@ -65,6 +65,35 @@ describe("the dashboard's own reckoning", () => {
     expect(batchesOf([])).to.deep.equal([]);
   });
 
+  it("reads rows from lines, a list or one object, in pieces that one call takes", async () => {
+    const { rowBatches } = await load("read-rows");
+    const read = (text: string) => [...rowBatches(text)];
+    expect(read('{"a": 1}\n\n{"a": 2}')).to.deep.equal([[{ a: 1 }, { a: 2 }]]);
+    expect(read('[{"a": 1}, {"a": 2}]')).to.deep.equal([[{ a: 1 }, { a: 2 }]]);
+    expect(read('{\n "a": 1\n}')).to.deep.equal([[{ a: 1 }]]);
+    expect(read("")).to.deep.equal([]);
+    expect(() => read('{"a": 1}\n{')).to.throw("Line 2 is no JSON.");
+    const many = read(Array.from({ length: 2500 }, (_, i) => `{"i": ${i}}`).join("\n"));
+    expect(many.map(({ length }) => length)).to.deep.equal([1000, 1000, 500]);
+    const large = read(JSON.stringify([{ text: "x".repeat(3_000_000) }, { text: "y".repeat(3_000_000) }]));
+    expect(large.map(({ length }) => length)).to.deep.equal([1, 1]);
+  });
+
+  it("adds up what several calls of one import say, and reads what questions mean", async () => {
+    const { summed, usesOf } = await load("read-rows");
+    const report = { format: "hh", rows: 2, badMessages: ["a"], passed: { tie: 1 } };
+    const next = { format: "hh", rows: 3, badMessages: ["b"], passed: { tie: 2, empty: 1 } };
+    expect(summed(undefined, report)).to.deep.equal(report);
+    expect(summed(report, next)).to.deep.equal({
+      ...{ format: "hh", rows: 5, badMessages: ["a", "b"] },
+      passed: { tie: 3, empty: 1 },
+    });
+    expect(usesOf("quality = rating:0\n\nwhy=comment").uses).to.deep.equal({
+      ...{ quality: "rating:0", why: "comment" },
+    });
+    expect(usesOf("quality").problem).to.include("Expected NAME=USE");
+  });
+
   it("says judgements by answer, whatever the side on which it was shown", async () => {
     const { sayValues } = await load("sayings");
     expect(sayValues([{ kind: "pair", choice: "left", strength: 2 }], [1, 0])).to.equal("B clearly better");

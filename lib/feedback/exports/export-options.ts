@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 
+/** All kinds of rows. */
 export const exportKinds = [
   "preference",
   "reward",
@@ -11,13 +12,17 @@ export const exportKinds = [
   "prompt-completion",
   "critique",
 ] as const;
+/** Kinds of rows that judgements become; columns as docs/data.md has them. */
 export type ExportKind = (typeof exportKinds)[number];
 
+/** All modes of consensus. */
 export const consensusModes = ["soft", "majority", "each"] as const;
+/** What becomes of several judgements of one pair. */
 export type ConsensusMode = (typeof consensusModes)[number];
 
 const margin = z.number().min(0);
 
+/** Schema of ExportOptions, with what each is for. */
 export const exportOptions = z
   .strictObject({
     kind: z.enum(exportKinds),
@@ -62,5 +67,6 @@ export const exportOptions = z
     ({ ratingHigh = 1, ratingLow = 0 }) => ratingLow < ratingHigh,
     "expected ratingLow to be below ratingHigh",
   );
+/** What of a project is exported, and as which rows. */
 export type ExportOptions = z.input<typeof exportOptions>;
 export type ReadExportOptions = z.output<typeof exportOptions>;

@@ -4,6 +4,7 @@
 import type { FeedbackStore } from "../store/store.js";
 import type { ExportedRow } from "./row-parts.js";
 
+/** Rows that are given out, and the store that remembers it. */
 export interface RecordedRows {
   readonly store: FeedbackStore;
   readonly project: string;
@@ -13,6 +14,7 @@ export interface RecordedRows {
 /** Rows marked together: one write for so many. */
 const ROWS_TOGETHER = 1_000;
 
+/** The same rows; their judgements are marked as given out, so that they are named when they are taken back. */
 export async function* recordedRows({ store, project, rows }: RecordedRows): AsyncGenerator<ExportedRow> {
   let part: ExportedRow[] = [];
   async function* flush() {

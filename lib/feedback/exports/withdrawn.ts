@@ -4,6 +4,7 @@
 import type { FeedbackEvent } from "../event.js";
 import type { Database } from "../store/tables.js";
 
+/** A judgement that was taken back: rows whose `source` names it are void. */
 export interface WithdrawnJudgement {
   readonly seq: number;
   readonly judgement: string;
@@ -21,6 +22,7 @@ export interface WithdrawnSince {
 
 const CHUNK = 1_000;
 
+/** In the order in which they were taken back. */
 export async function* withdrawnJudgements(
   reading: Database,
   { project, since = 0 }: WithdrawnSince,

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 
+/** All formats. */
 export const importFormats = [
   "hh",
   "summarize",
@@ -11,6 +12,7 @@ export const importFormats = [
   "rows",
   "items",
 ] as const;
+/** Formats of files of judgements. */
 export type ImportFormat = (typeof importFormats)[number];
 
 /** As messages and annotators' names put them. */
@@ -40,8 +42,10 @@ export const importMapping = z.strictObject({
     .default({})
     .describe("what the values of a question are: pair, ranking, rating:0, thumb:0, edit:0, comment, span:0"),
 });
+/** What fields and questions of a file mean, where the file does not tell. */
 export type ImportMapping = z.infer<typeof importMapping>;
 
+/** Schema of ImportOptions, with what each is for. */
 export const importOptions = z.strictObject({
   format: z
     .enum(["auto", ...importFormats])
@@ -56,4 +60,5 @@ export const importOptions = z.strictObject({
     .describe("least and most of ratings"),
   skipBadRows: z.int().min(0).default(0).describe("bad rows that are counted and passed over"),
 });
+/** How a file of judgements is read. */
 export type ImportOptions = z.input<typeof importOptions>;

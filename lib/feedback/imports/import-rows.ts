@@ -20,6 +20,7 @@ import { readLabelStudio } from "./read-label-studio.js";
 import { readRowsForTraining } from "./read-rows.js";
 import { readSummarize } from "./read-summarize.js";
 
+/** What is imported, and into which project. */
 export interface ImportRows extends ImportOptions {
   readonly store: FeedbackStore;
   readonly project: string;
@@ -29,6 +30,7 @@ export interface ImportRows extends ImportOptions {
   readonly progress?: (report: ImportReport) => void;
 }
 
+/** What came of an import: counts, and what was passed over and why. */
 export interface ImportReport extends ImportCounts {
   readonly format: ImportFormat | undefined;
   /** Rows read, those included of which nothing was taken. */

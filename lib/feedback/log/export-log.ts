@@ -5,6 +5,7 @@ import { lastSeq, readEvents } from "../store/event-log.js";
 import type { Database } from "../store/tables.js";
 import { LOG, LOG_VERSION, type LogHead, ownTables } from "./log-line.js";
 
+/** Whose log is written out. */
 export interface ExportLog {
   readonly reading: Database;
   readonly project: string;

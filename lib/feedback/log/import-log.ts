@@ -8,6 +8,7 @@ import type { OwnRows } from "../operations/restore.js";
 import type { FeedbackStore } from "../store/store.js";
 import { type LogHead, type LogLine, readLogLine } from "./log-line.js";
 
+/** A log, and the store that takes it in. */
 export interface ImportLog {
   readonly store: FeedbackStore;
   /** A file of the lines (also in gzip or zstd), or the lines. */
@@ -16,6 +17,7 @@ export interface ImportLog {
   readonly progress?: (events: number) => void;
 }
 
+/** What was taken in. */
 export interface ImportedLog {
   readonly project: string;
   /** Of the log. */

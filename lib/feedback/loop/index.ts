@@ -26,4 +26,5 @@ export type {
   TrainedRound,
   TrainRound,
 } from "./loop-work.js";
+export { type PredictedGroup, predictedByGroup } from "./prequential.js";
 export { startLoop } from "./training-loop.js";

@@ -8,6 +8,7 @@ import type { FeedbackStore } from "../store/store.js";
 import type { LoopEvent, LoopStatus } from "./loop-status.js";
 import type { LoopPolicy, LoopWork } from "./loop-work.js";
 
+/** What a loop is started with: a store, a project, its work. */
 export interface StartLoop extends LoopWork {
   readonly store: FeedbackStore;
   readonly project: string;
@@ -29,6 +30,7 @@ export interface StartLoop extends LoopWork {
   readonly onEvent?: (event: LoopEvent) => void;
 }
 
+/** A loop that runs until it is stopped. */
 export interface RunningLoop {
   status(): LoopStatus;
   /** Looks at once, also where an error made it wait, and resolves when there is nothing left to do. */

@@ -3,6 +3,7 @@
 import type { Interval } from "../../preference/index.js";
 import type { LoopPolicy } from "./loop-work.js";
 
+/** What a loop may be at. */
 export type LoopStage = "opening" | "predicting" | "training" | "scoring" | "generating";
 
 /** How votes on the random share were predicted before anything was trained on them. */
@@ -21,6 +22,7 @@ export interface PredictedVotes {
   readonly until: number;
 }
 
+/** How well votes were predicted before anything was trained on them: the headline figure of a loop. */
 export interface Prequential {
   readonly all: PredictedVotes | null;
   /** By the one that predicts now. */
@@ -29,6 +31,7 @@ export interface Prequential {
   readonly versions: readonly PredictedVotes[];
 }
 
+/** A round that was trained. */
 export interface LoopRound {
   readonly round: number;
   readonly policy: string;
@@ -56,6 +59,7 @@ export interface GoldContest {
   readonly upperBound: number | null;
 }
 
+/** How old the answers are that people judge. */
 export interface LoopLag {
   /** Of the answers that were judged since the last round: policies that are newer. */
   readonly mean: number | null;
@@ -64,6 +68,7 @@ export interface LoopLag {
   readonly stale: number;
 }
 
+/** What failed last in a loop; it tries again. */
 export interface LoopError {
   readonly stage: LoopStage;
   readonly code: string;
@@ -71,12 +76,14 @@ export interface LoopError {
   readonly time: number;
 }
 
+/** Why a loop trains no more. */
 export interface LoopStopped {
   readonly reason: "gold" | "kl";
   readonly round: number;
   readonly time: number;
 }
 
+/** How a loop is now. */
 export interface LoopStatus {
   readonly doing: LoopStage | "waiting" | "ended";
   /** The one whose answers are queued; null before the store was read. */
@@ -98,6 +105,7 @@ export interface LoopStatus {
   readonly lastError: LoopError | null;
 }
 
+/** What a loop tells while it works. */
 export type LoopEvent =
   | { readonly type: "doing"; readonly doing: LoopStatus["doing"] }
   | { readonly type: "predicted"; readonly votes: number; readonly prequential: Prequential }

@@ -25,6 +25,7 @@ export interface LoopScorer {
   readonly place: string;
 }
 
+/** Prompts that the newest policy is to answer. */
 export interface GenerateAnswers {
   readonly prompts: readonly FeedbackContent[];
   readonly policy: LoopPolicy;
@@ -43,6 +44,7 @@ export interface AskedPair {
   readonly answers: readonly FeedbackAnswer[];
 }
 
+/** Items that are to be scored, and by which scorer. */
 export interface ScoreItems {
   readonly items: readonly AskedPair[];
   readonly policy: LoopPolicy;
@@ -50,6 +52,7 @@ export interface ScoreItems {
   readonly signal: AbortSignal;
 }
 
+/** Scores of items, in their order. */
 export interface ScoredItems {
   /** In the order of the items. */
   readonly items: readonly ItemScores[];
@@ -65,6 +68,7 @@ export interface LoopRow extends ExportedRow {
   readonly stale?: boolean;
 }
 
+/** Rows that a round is trained on. */
 export interface LoopRows {
   /** New ones and replayed ones, mixed. */
   readonly rows: readonly LoopRow[];
@@ -73,6 +77,7 @@ export interface LoopRows {
   readonly stale: number;
 }
 
+/** A round of training: from where, on what. */
 export interface TrainRound {
   /** From 1. */
   readonly round: number;
@@ -93,6 +98,7 @@ export interface TrainRound {
   readonly signal: AbortSignal;
 }
 
+/** What a round has made. */
 export interface TrainedRound {
   readonly model: string;
   readonly place: string;
@@ -105,10 +111,12 @@ export interface TrainedRound {
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
+/** The work that a loop asks of its program: it trains and generates nothing itself. */
 export interface LoopWork {
   /** [prompts][answers]; a prompt may have fewer, and is then left out. */
   generate(request: GenerateAnswers): Promise<readonly (readonly FeedbackAnswer[])[]>;
   /** Undefined: nothing can score yet. */
   score(request: ScoreItems): Promise<ScoredItems | undefined>;
+  /** A round of training; what it makes generates and scores from then on. */
   train(request: TrainRound): Promise<TrainedRound>;
 }

@@ -11,6 +11,7 @@ import type { OperationContext } from "./context.js";
 import { itemBody } from "./items.js";
 import { wasExported } from "./record-export.js";
 
+/** What a user of a product said of its answers. */
 export interface Capture {
   /** Of the product: who said it. The store keeps a hash, so that it holds no names. */
   readonly user: string;
@@ -22,6 +23,7 @@ export interface Capture {
   readonly value: JudgementValue;
 }
 
+/** What a captured reaction became. */
 export interface Captured {
   readonly item: string;
   readonly judgement: string;

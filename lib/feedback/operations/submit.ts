@@ -23,6 +23,7 @@ export interface Submission {
   readonly bodyHash: string;
 }
 
+/** A judgement that was taken. */
 export interface Submitted {
   readonly judgement: string;
   /** False: it came when the slot was gone; it counts for agreement alone. */

@@ -16,6 +16,7 @@ export interface ScoredItem extends ItemScores {
   readonly promptHash: string;
 }
 
+/** What a selector may look at besides the items. */
 export interface SelectionContext {
   /** How sure a linear reward is of features. */
   readonly bound?: LinearBound | undefined;

@@ -48,6 +48,7 @@ const optimistic: Selector = (items, { bound }: SelectionContext) => {
   );
 };
 
+/** The selectors that a project may name. */
 export const selectorsByName: Readonly<Record<SelectorName, Selector>> = {
   random,
   disagreement,

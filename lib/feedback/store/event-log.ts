@@ -163,6 +163,7 @@ export interface ReadEvents {
   readonly most: number;
 }
 
+/** A project's events behind a number, in order. */
 export async function readEvents(
   database: Database,
   { project, after, most }: ReadEvents,

@@ -6,6 +6,7 @@ import type { FeedbackEvent } from "../event.js";
 import { readEvents } from "./event-log.js";
 import type { Database } from "./tables.js";
 
+/** Which piece of a log is read, and how large it may be. */
 export interface ReadChunk {
   readonly project: string;
   /** Events behind this `seq`. */
@@ -17,6 +18,7 @@ export interface ReadChunk {
 /** Events of small bodies. */
 const MOST_EVENTS = 500;
 
+/** The next events behind a number, up to a size; at least one where there is one. */
 export async function readChunk(
   database: Database,
   { project, after, mostBytes }: ReadChunk,

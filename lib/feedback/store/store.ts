@@ -4,6 +4,7 @@ import type { MeasureInput, MeasureName, MeasureOutput } from "../measures.js";
 import type { OperationInput, OperationName, OperationOutput } from "../operations/index.js";
 import type { Database } from "./tables.js";
 
+/** A store of projects: one file of this process, or a PostgreSQL database. */
 export interface FeedbackStore {
   readonly kind: "embedded" | "postgres";
   /**

@@ -3,6 +3,7 @@
 
 import type { EventBodies, EventType, FeedbackEvent } from "../event.js";
 
+/** What a webhook is sent: an event, whole or without its texts. */
 export interface DeliveryBody {
   readonly project: string;
   readonly seq: number;

@@ -51,6 +51,7 @@ export type ShownWebhook = Omit<KeptWebhook, "secret" | "failingSince" | "due"> 
   readonly due?: number;
 };
 
+/** A webhook without its secret. */
 export function shownWebhook({ secret: _, failingSince, due, ...rest }: KeptWebhook): ShownWebhook {
   return { ...rest, ...(failingSince === undefined ? {} : { failingSince, due }) };
 }
@@ -90,6 +91,7 @@ export async function lastSeq(reading: Database, project: string): Promise<numbe
   return Number(place?.seq ?? 0);
 }
 
+/** An event that an address could not be told of. */
 export interface DeadDelivery {
   readonly seq: number;
   readonly id: string;
@@ -108,6 +110,7 @@ export interface ReadDead {
   readonly most: number;
 }
 
+/** Of one webhook, in the order of events. */
 export async function deadDeliveries(
   reading: Database,
   { webhook, after, most }: ReadDead,

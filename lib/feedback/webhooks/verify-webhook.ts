@@ -5,6 +5,7 @@ import { fail } from "../../errors/index.js";
 import type { DeliveryBody } from "./delivery-body.js";
 import { isSignedBy, webhookHeaders } from "./signature.js";
 
+/** A delivery as it came, and the secret that must have signed it. */
 export interface VerifyWebhook {
   /** As they came: a Headers object, or those of a node:http request. */
   readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -20,6 +21,7 @@ export interface VerifyWebhook {
   readonly seen?: { has(id: string): boolean };
 }
 
+/** A delivery that is genuine. */
 export interface VerifiedWebhook {
   readonly id: string;
   readonly event: DeliveryBody;

@@ -11,6 +11,7 @@ import { giveUpUntil, isDue, retryDelay } from "./retry.js";
 import { SenderTurn } from "./sender-turn.js";
 import { signatureOf, webhookHeaders } from "./signature.js";
 
+/** Whose webhooks are sent, and how. */
 export interface WebhookSenderOptions extends PostOptions {
   readonly store: FeedbackStore;
   /** Milliseconds since 1970. Default Date.now. */
@@ -31,6 +32,7 @@ const LOOK_MS = 5_000;
 /** Between two looks: a busy project does not keep the process looking. */
 const REST_MS = 20;
 
+/** Sends a store's events to the addresses of its webhooks until it is closed. */
 export class WebhookSender {
   private readonly clock: () => number;
   private readonly random: () => number;

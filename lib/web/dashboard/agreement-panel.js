@@ -33,10 +33,10 @@ export function agreementPanel({ agreement }) {
     ),
     table({
       caption: "Agreement by kind of judgement",
-      rows: agreement,
+      rows: agreement.flatMap(withGroups),
       none: "No two people have judged the same item yet. A random share of items is asked of several people (setting overlap), so this fills by itself.",
       columns: [
-        { name: "Kind", cell: ({ of }) => of },
+        { name: "Kind", cell: ({ of, group }) => (group === undefined ? of : inGroup(group, of)) },
         { name: "Alpha", number: true, cell: ({ alpha }) => element("b", { class: "big" }, fixed(alpha)) },
         { name: "95% interval", number: true, cell: ({ interval }) => range(interval) },
         {
@@ -58,6 +58,17 @@ export function agreementPanel({ agreement }) {
       ],
     }),
   ];
+}
+
+/** All together may agree where a few do not, or the other way round: each group stands below. */
+function withGroups(one) {
+  const groups = Object.entries(one.byGroup ?? {});
+  return [one, ...groups.map(([group, measured]) => ({ ...measured, of: one.of, level: one.level, group }))];
+}
+
+/** Cards of narrow screens stand alone: each says its kind. */
+function inGroup(group, of) {
+  return [element("span", { class: "name" }, group), element("small", {}, `${of}, this group alone`)];
 }
 
 function readingOf({ alpha, interval, degenerate, units }) {

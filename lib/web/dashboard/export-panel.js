@@ -93,7 +93,13 @@ export function backupPanel({ store }) {
     element(
       "p",
       {},
-      "This store is one file, feedback.db, in the folder that the service was started with. Do not copy it while the service runs: what was just judged may be missing. Stop the service first, or let it make the copy with ",
+      "This store is one file, feedback.db, in the folder that the service was started with. Do not copy it while the service runs: what was just judged may be missing. Stop it, and this copies all into one new file:",
+    ),
+    element("pre", { tabindex: 0 }, "attune feedback backup --store FOLDER --output backup.db"),
+    element(
+      "p",
+      {},
+      "A program that runs the service by itself copies while it runs, with ",
       element("code", {}, "store.backup(file)"),
       ".",
     ),

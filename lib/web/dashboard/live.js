@@ -7,7 +7,7 @@ import { call } from "../api.js";
 const MOST_SHARE = 1 / 20;
 
 /**
- * `sources`: `{ name, path, query?, read?(answer), everyMs, afterEvents?, optional? }`. With `afterEvents` it is asked for again
+ * `sources`: `{ name, path, query?, read?(answer), everyMs, afterEvents?, optional? }`; a query may be a function. With `afterEvents` it is asked for again
  * only when something has happened since. An optional one that the service does not have, or not for this token, is not
  * asked for again. `facts` is filled with what is answered, by name; `took()` is told after each answer, `failed(error)`
  * after each failure that matters.
@@ -44,7 +44,8 @@ export function keepAsking({ facts, sources, took, failed }) {
       if (state.again) askAgain(state);
     }
   }
-  const get = ({ path, query }) => call("GET", path, { query });
+  const get = ({ path, query }) =>
+    call("GET", path, { query: typeof query === "function" ? query() : query });
   const isDue = ({ source, due, asking, over, mark }) =>
     !over &&
     !asking &&

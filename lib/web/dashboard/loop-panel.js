@@ -55,6 +55,7 @@ export function loopPanel({ loop }) {
       ),
     ),
     prequential.versions.length > 0 && versionTable(prequential.versions),
+    prequential.groups?.length > 0 && groupTable(prequential.groups),
   ];
 }
 
@@ -67,8 +68,23 @@ function fact(name, words) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, words));
 }
 
-function versionTable(versions) {
-  const axis = axisOf({
+/** What is right for all together may be wrong for a few. */
+function groupTable(groups) {
+  const axis = shareAxis();
+  return table({
+    caption: "Votes foretold, by group of annotators",
+    captioned: true,
+    rows: groups,
+    columns: [
+      { name: "Group", cell: ({ group }) => element("span", { class: "name" }, group) },
+      { name: "Annotators", number: true, cell: ({ annotators }) => count(annotators) },
+      ...foretold(axis),
+    ],
+  });
+}
+
+function shareAxis() {
+  return axisOf({
     low: 0,
     high: 1,
     ticks: [
@@ -78,23 +94,33 @@ function versionTable(versions) {
     ],
     lines: [0.5],
   });
+}
+
+function foretold(axis) {
+  return [
+    {
+      name: "Foretold",
+      number: true,
+      cell: ({ accuracy, votes }) => `${percent(accuracy)} of ${count(votes)}`,
+    },
+    { name: "95% interval", number: true, cell: ({ interval }) => range(interval, percent) },
+    {
+      name: "On the axis",
+      head: axisHead(axis),
+      cell: ({ accuracy, interval }) => intervalMark({ value: accuracy, interval, axis }),
+    },
+  ];
+}
+
+function versionTable(versions) {
+  const axis = shareAxis();
   return table({
     caption: "Votes foretold, by reward model, the newest first",
     captioned: true,
     rows: versions.slice(-MOST_VERSIONS).toReversed(),
     columns: [
       { name: "Reward model", cell: ({ version }) => element("span", { class: "name" }, version) },
-      {
-        name: "Foretold",
-        number: true,
-        cell: ({ accuracy, votes }) => `${percent(accuracy)} of ${count(votes)}`,
-      },
-      { name: "95% interval", number: true, cell: ({ interval }) => range(interval, percent) },
-      {
-        name: "On the axis",
-        head: axisHead(axis),
-        cell: ({ accuracy, interval }) => intervalMark({ value: accuracy, interval, axis }),
-      },
+      ...foretold(axis),
       { name: "Until", cell: ({ until }) => moment(until) },
     ],
   });

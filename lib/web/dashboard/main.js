@@ -10,12 +10,14 @@ import { backupPanel, exportPanel } from "./export-panel.js";
 import { firstProject } from "./first-project.js";
 import { clockTime } from "./format.js";
 import { guidelinesPanel } from "./guidelines-panel.js";
+import { importPanel } from "./import-panel.js";
 import { invitePanel } from "./invite-panel.js";
 import { itemsPanel } from "./items-panel.js";
 import { keepAsking } from "./live.js";
 import { loopPanel } from "./loop-panel.js";
 import { peoplePanel } from "./people-panel.js";
 import { progressPanel, ratePanel } from "./progress-panel.js";
+import { ratingsChoice } from "./ratings-choice.js";
 import { ratingsPanel } from "./ratings-panel.js";
 import { settingsPanel } from "./settings-panel.js";
 import { sidePanel } from "./side-panel.js";
@@ -46,7 +48,7 @@ async function projectOf({ role, projects }) {
   return projects.find(({ project }) => project === asked) ?? projects[0];
 }
 
-function sourcesFor(mayChange) {
+function sourcesFor(mayChange, choice) {
   const owners = mayChange
     ? [
         {
@@ -67,6 +69,8 @@ function sourcesFor(mayChange) {
     { name: "people", path: "/v1/annotators", everyMs: 15 * SECOND, afterEvents: true },
     { name: "agreement", path: "/v1/agreement", everyMs: 15 * SECOND, afterEvents: true },
     { name: "ratings", path: "/v1/ratings", everyMs: 15 * SECOND, afterEvents: true },
+    // What somebody looks at; alarms and the side's figures go on with those of everybody.
+    { name: "chosen", path: "/v1/ratings", query: choice.query, everyMs: 15 * SECOND, afterEvents: true },
     {
       name: "guidelines",
       path: "/v1/guidelines",
@@ -86,6 +90,7 @@ function board({ me, chosen }) {
   // Views open before the first call is made.
   let asking;
   const refresh = (...names) => asking?.refresh(...names);
+  const choice = ratingsChoice({ changed: () => refresh("chosen") });
   const parts = mayChange ? ownParts(chosen, refresh, () => facts) : undefined;
   const places = {
     attention: drawn({
@@ -98,20 +103,21 @@ function board({ me, chosen }) {
     loop: drawn({ needs: ["loop"], draw: loopPanel }),
     agreement: drawn({ needs: ["agreement"], draw: agreementPanel }),
     side: drawn({ needs: ["ratings", "people"], draw: sidePanel }),
-    ratings: drawn({ needs: ["ratings"], draw: ratingsPanel }),
+    ratings: drawn({ needs: ["chosen"], draw: ratingsPanel }),
     people: drawn({ needs: ["people"], draw: (facts) => peoplePanel(facts, parts?.invite.again) }),
     backup: drawn({ needs: ["store"], draw: backupPanel }),
   };
-  const views = viewsOf(places, parts);
+  const views = viewsOf(places, parts, choice);
   frame({ title: chosen.name, views, tools: toolsFor({ me, chosen, state }) });
   const loopPlace = document.querySelector("#loop");
   loopPlace.hidden = true;
   let before;
   asking = keepAsking({
     facts,
-    sources: sourcesFor(mayChange),
+    sources: sourcesFor(mayChange, choice),
     took() {
       for (const place of Object.values(places)) place.update(facts);
+      choice.offer(facts.people?.groups ?? []);
       loopPlace.hidden = facts.loop === undefined;
       if (before !== facts.people) parts?.tokens.show();
       before = facts.people;
@@ -148,6 +154,12 @@ function ownParts(chosen, refresh, facts) {
         refresh("progress", "hours", "gold");
       },
     }),
+    imports: importPanel({
+      added() {
+        items.load();
+        refresh("progress", "hours", "gold", "people", "agreement", "ratings", "chosen");
+      },
+    }),
     guidelines: guidelinesPanel({ changed: () => refresh("guidelines") }),
     settings: settingsPanel({ changed: () => refresh("progress", "agreement") }),
     exports: exportPanel({ project: chosen.project }),
@@ -155,7 +167,7 @@ function ownParts(chosen, refresh, facts) {
   };
 }
 
-function viewsOf(places, parts) {
+function viewsOf(places, parts, choice) {
   const panel = (title, { place }, id) => ({ title, place, id });
   const overview = [
     panel("What needs you", places.attention, "attention"),
@@ -166,7 +178,11 @@ function viewsOf(places, parts) {
   const quality = [
     panel("Agreement", places.agreement, "agreement"),
     panel("Side bias", places.side, "side"),
-    panel("Ratings of models", places.ratings, "ratings"),
+    {
+      title: "Ratings of models",
+      place: element("div", {}, choice.place, places.ratings.place),
+      id: "ratings",
+    },
   ];
   const people = [panel("Annotators", places.people, "annotators")];
   const views = [
@@ -191,7 +207,11 @@ function viewsOf(places, parts) {
     {
       id: "items",
       name: "Items",
-      panels: [panel("Add items", parts.addItems, "add-items"), panel("Items", parts.items, "items")],
+      panels: [
+        panel("Add items", parts.addItems, "add-items"),
+        panel("Import judgements", parts.imports, "imports"),
+        panel("Items", parts.items, "items"),
+      ],
       opened() {
         openItems();
         parts.items.load();

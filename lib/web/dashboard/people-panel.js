@@ -86,12 +86,37 @@ export function peoplePanel({ people }, invite) {
             ]),
       ],
     }),
+    people.groups.length > 0 && groupTable(people.groups),
     element(
       "p",
       { class: "hint" },
       "Flagged: surely right on fewer than eight in ten gold items (the upper end of the interval is below 80%). Same again: own items shown a second time, sides swapped. Reliability: the probability of a right vote, from gold and the others; 50% is a coin and weighs nothing in labels. Own side bias: log-odds for the left beyond everybody's.",
     ),
   ];
+}
+
+function groupTable(groups) {
+  return table({
+    caption: "Groups of annotators",
+    captioned: true,
+    rows: groups,
+    columns: [
+      { name: "Group", cell: ({ group }) => element("span", { class: "name" }, group) },
+      { name: "Annotators", number: true, cell: ({ annotators }) => count(annotators) },
+      { name: "Judgements", number: true, cell: ({ judgements }) => count(judgements) },
+      {
+        name: "Prefers what all prefer",
+        number: true,
+        cell: ({ withAll }) =>
+          withAll === undefined
+            ? "–"
+            : [
+                `${percent(withAll.right / withAll.count)} of ${counted(withAll.count, "pair")}`,
+                element("small", {}, range(withAll.interval, percent)),
+              ],
+      },
+    ],
+  });
 }
 
 function nameCell({ annotator, name, group, flagged, gold }) {

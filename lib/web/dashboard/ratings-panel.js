@@ -1,12 +1,12 @@
 // Models by what people preferred: ratings with intervals, ranks, and how little would change them. Must not fetch.
 
 import { element } from "./dom.js";
-import { count, counted, isKnown, percent } from "./format.js";
+import { count, counted, fixed, isKnown, percent, range, signed } from "./format.js";
 import { axisHead, axisOf, intervalMark } from "./interval-mark.js";
 import { badge, table } from "./table.js";
 
-export function ratingsPanel({ ratings }) {
-  const { models, votes, bothBad, annotators, fewAnnotators } = ratings;
+export function ratingsPanel({ chosen: ratings }) {
+  const { models, votes, bothBad, annotators, fewAnnotators, styles, tieStrength } = ratings;
   if (models.length === 0)
     return element(
       "p",
@@ -41,12 +41,40 @@ export function ratingsPanel({ ratings }) {
         groups.length > 1 ? i + 1 : undefined,
       ),
     ),
+    styles.length > 0 && styleTable(styles),
+    isKnown(tieStrength) &&
+      element(
+        "p",
+        {},
+        `Between equals ${percent(tieStrength / (2 + tieStrength))} of the votes are ties (Davidson's ν = ${fixed(tieStrength)}).`,
+      ),
     element(
       "p",
       { class: "hint" },
       "1000 points are the middle; 400 points are odds of ten to one. Intervals are over annotators and their prompts. Rank: one more than the models that are surely better.",
     ),
   ];
+}
+
+/** What answers gain by their form, which the ratings above are without. */
+function styleTable(styles) {
+  const units = {
+    length: "twice as long",
+    lists: "√ of list items",
+    headings: "√ of headings",
+    bold: "√ of bold parts",
+  };
+  return table({
+    caption: "What style is worth, in log-odds",
+    captioned: true,
+    rows: styles,
+    columns: [
+      { name: "Style", cell: ({ style }) => style },
+      { name: "One unit", cell: ({ style }) => units[style] ?? style },
+      { name: "Worth", number: true, cell: ({ coefficient }) => element("b", {}, signed(coefficient)) },
+      { name: "95% interval", number: true, cell: ({ interval }) => range(interval, signed) },
+    ],
+  });
 }
 
 function ratingTable(models, group) {
