@@ -1,71 +1,89 @@
-// The interval of Krippendorff's alpha by resampling units. Units that got the same values are one, drawn by its number: there
-// are few of them among a million units. Pure.
+// The interval of Krippendorff's alpha by resampling what was judged, with all its units. Units that got the same values are
+// of one kind: there are few kinds among a million units. Pure.
 
+import { groupedBy } from "./grouped.js";
 import { type Interval, middle95 } from "./intervals.js";
-import { type Alpha, alphaOf, coincidencesOf, type KrippendorffOptions, type Level } from "./krippendorff.js";
-import type { RandomWords } from "./random-draws.js";
+import {
+  alphaOf,
+  coincidencesOf,
+  type KrippendorffOptions,
+  type Level,
+  scaledWeights,
+} from "./krippendorff.js";
+import { drawsOf, type RandomWords } from "./random-draws.js";
 
 export interface AlphaInterval extends KrippendorffOptions {
+  /**
+   * [units] numbers of what they belong to: units of one number are drawn together, as the pairs that one ranking implies
+   * are not independent. Default: each by itself.
+   */
+  readonly clusters?: readonly number[];
   /** Bootstrap samples; default 1000. */
   readonly draws?: number;
   readonly words: RandomWords;
 }
 
 /** 95%. @throws ATTUNE_DATA for values that are not finite */
-export function alphaInterval({
-  units,
-  level,
-  mirrored = false,
-  draws = 1000,
-  words,
-}: AlphaInterval): Interval {
-  const paired = units.filter(({ length }) => length > 1);
-  const alike = alikeOf(paired, mirrored);
+export function alphaInterval({ draws = 1000, words, ...options }: AlphaInterval): Interval {
+  const kinds = kindsOf(options);
+  const { starts } = kinds;
   const alphas = new Float64Array(draws);
-  for (let draw = 0; draw < draws; draw++) {
-    const counts = new Float64Array(alike.tables.length);
-    for (let position = 0; 4 * position < paired.length; position++) {
-      const drawn = words({ step: 1, row: draw, position });
-      for (let i = 0; i < Math.min(4, paired.length - 4 * position); i++) {
-        const kind = alike.kindOf[Math.floor(((drawn[i] ?? 0) / 2 ** 32) * paired.length)] ?? 0;
-        counts[kind] = (counts[kind] ?? 0) + 1;
+  for (let number = 0; number < draws; number++) {
+    const draw = drawsOf(words, number);
+    const sums = new Float64Array(kinds.tables.length);
+    for (let cluster = 1; cluster < starts.length; cluster++) {
+      const drawn = draw(starts.length - 1);
+      for (let i = starts[drawn] ?? 0; i < (starts[drawn + 1] ?? 0); i++) {
+        const kind = kinds.kindOf[i] ?? 0;
+        sums[kind] = (sums[kind] ?? 0) + (kinds.weights[i] ?? 0);
       }
     }
-    alphas[draw] = alphaUnder(alike, counts, level).alpha;
+    alphas[number] = alphaUnder(kinds, sums, options.level);
   }
   return middle95(alphas);
 }
 
-interface AlikeUnits {
+interface Kinds {
   readonly values: readonly number[];
-  /** [units] */
+  /** [clusters + 1] where the units of each begin. */
+  readonly starts: Int32Array;
+  /** [units] by cluster. */
   readonly kindOf: Int32Array;
+  readonly weights: Float64Array;
   /** [kinds] what one unit of a kind adds to the table of coincidences: places in it, and amounts. */
   readonly tables: readonly { readonly at: readonly number[]; readonly amount: readonly number[] }[];
 }
 
-function alikeOf(units: readonly (readonly number[])[], mirrored: boolean): AlikeUnits {
-  const ordersOf = (unit: readonly number[]) => (mirrored ? [unit, unit.map((value) => -value)] : [unit]);
-  const { values } = coincidencesOf(units.flatMap(ordersOf));
+function kindsOf(options: Omit<AlphaInterval, "draws" | "words">): Kinds {
+  const { units, clusters, mirrored = false } = options;
+  const both = (unit: readonly number[]) => (mirrored ? [unit, unit.map((value) => -value)] : [unit]);
+  const { values } = coincidencesOf(units.flatMap(both));
   const place = new Map(values.map((value, i) => [value, i]));
+  const scaled = scaledWeights(options);
+  const paired = [...units.keys()].filter((unit) => (units[unit]?.length ?? 0) > 1);
+  const grouped = [...groupedBy(paired, (unit) => clusters?.[unit] ?? unit).values()];
+  const starts = new Int32Array(grouped.length + 1);
+  for (const [i, { length }] of grouped.entries()) starts[i + 1] = (starts[i] ?? 0) + length;
+  const order = grouped.flat();
   const kinds = new Map<string, number>();
-  const tables: AlikeUnits["tables"][number][] = [];
-  const kindOf = Int32Array.from(units, (unit) => {
+  const tables: Kinds["tables"][number][] = [];
+  const kindOf = Int32Array.from(order, (number) => {
+    const unit = units[number] ?? [];
     const key = unit.toSorted((a, b) => a - b).join(" ");
     const known = kinds.get(key);
     if (known !== undefined) return known;
     kinds.set(key, tables.length);
-    tables.push(tableOf(ordersOf(unit), place));
+    tables.push(tableOf(both(unit), place));
     return tables.length - 1;
   });
-  return { values, kindOf, tables };
+  return { values, starts, kindOf, weights: Float64Array.from(order, (unit) => scaled[unit] ?? 0), tables };
 }
 
 function tableOf(
-  unit: readonly (readonly number[])[],
+  units: readonly (readonly number[])[],
   place: ReadonlyMap<number, number>,
-): AlikeUnits["tables"][number] {
-  const own = coincidencesOf(unit);
+): Kinds["tables"][number] {
+  const own = coincidencesOf(units);
   const [at, amount]: [number[], number[]] = [[], []];
   for (const [a, first] of own.values.entries())
     for (const [b, second] of own.values.entries()) {
@@ -75,14 +93,12 @@ function tableOf(
   return { at, amount };
 }
 
-function alphaUnder({ values, tables }: AlikeUnits, counts: Float64Array, level: Level): Alpha {
+function alphaUnder({ values, tables }: Kinds, sums: Float64Array, level: Level): number {
   const table = new Float64Array(values.length ** 2);
-  let units = 0;
   for (const [kind, { at, amount }] of tables.entries()) {
-    const count = counts[kind] ?? 0;
-    units += count;
-    if (count > 0)
-      for (const [i, cell] of at.entries()) table[cell] = (table[cell] ?? 0) + count * (amount[i] ?? 0);
+    const sum = sums[kind] ?? 0;
+    if (sum > 0)
+      for (const [i, cell] of at.entries()) table[cell] = (table[cell] ?? 0) + sum * (amount[i] ?? 0);
   }
-  return alphaOf({ values, table, units }, level);
+  return alphaOf({ values, table, units: 0 }, level).alpha;
 }

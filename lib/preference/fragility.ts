@@ -22,7 +22,7 @@ const TIED = 1e-9;
 
 export type FragilityOptions = Pick<RateItems, "items" | "votes" | "priorSd" | "ties">;
 
-/** Of every two neighbours that play in one group; votes are dropped in order of their influence. */
+/** Of every two that are neighbours within their group; votes are dropped in order of their influence. */
 export function fragilityOf(options: FragilityOptions, group: ArrayLike<number>): Fragility[] {
   const cells = cellsOf(options.votes);
   const fit = fitCells(options, cells, weightsOf(cells, options.votes));
@@ -32,9 +32,11 @@ export function fragilityOf(options: FragilityOptions, group: ArrayLike<number>)
   const people = [...groupedBy(options.votes.keys(), (vote) => options.votes[vote]?.annotator).values()];
   const votes = options.votes.map((_, number) => [number]);
   const found: Fragility[] = [];
-  for (const [place, below] of order.entries()) {
-    const above = order[place - 1];
-    if (above === undefined || group[above] !== group[below]) continue;
+  const lowest = new Map<number | undefined, number>();
+  for (const below of order) {
+    const above = lowest.get(group[below]);
+    lowest.set(group[below], below);
+    if (above === undefined) continue;
     const influence = influencesOf(options.votes, cells, fit, { above, below });
     const fewestVotes = fewest({ options, cells, fit, above, below, influence, units: votes });
     const fewestPeople = fewest({ options, cells, fit, above, below, influence, units: people });

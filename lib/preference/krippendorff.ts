@@ -18,6 +18,11 @@ export interface KrippendorffOptions {
    * cannot tell the two apart, whatever the order: true where sides are drawn. Default false.
    */
   readonly mirrored?: boolean;
+  /**
+   * [units] how much each counts, where some were more likely to be judged than others. Their scale means nothing: together
+   * they count as many values as there are. Default: all the same.
+   */
+  readonly weights?: readonly number[];
 }
 
 export interface Alpha {
@@ -32,11 +37,30 @@ export interface Alpha {
 }
 
 /** alpha = 1 - (N - 1) sum o_ck d_ck^2 / sum n_c n_k d_ck^2, from the coincidences o of values inside units. */
-export function krippendorffAlpha({ units, level, mirrored = false }: KrippendorffOptions): Alpha {
-  if (!mirrored) return alphaOf(coincidencesOf(units), level);
+export function krippendorffAlpha(options: KrippendorffOptions): Alpha {
+  const { units, level, mirrored = false } = options;
+  const weights = scaledWeights(options);
+  if (!mirrored) return alphaOf(coincidencesOf(units, weights), level);
   const both = [...units, ...units.map((unit) => unit.map((value) => -value))];
-  const { values, units: count, ...rest } = alphaOf(coincidencesOf(both), level);
+  const { values, units: count, ...rest } = alphaOf(coincidencesOf(both, [...weights, ...weights]), level);
   return { ...rest, values: values / 2, units: count / 2 };
+}
+
+/** [units] of weights that count as many values as units of two and more hold. @throws ATTUNE_DATA for what is no weight */
+export function scaledWeights({
+  units,
+  weights,
+}: Pick<KrippendorffOptions, "units" | "weights">): readonly number[] {
+  if (weights === undefined) return units.map(() => 1);
+  if (weights.length !== units.length || !weights.every((weight) => weight > 0 && Number.isFinite(weight)))
+    throw fail("ATTUNE_DATA", `Expected a weight above 0 for each of ${units.length} units.`);
+  let [values, sum] = [0, 0];
+  for (const [i, { length }] of units.entries()) {
+    if (length < 2) continue;
+    values += length;
+    sum += length * (weights[i] ?? 0);
+  }
+  return weights.map((weight) => (weight * values) / sum);
 }
 
 /** Of the values that units of two and more hold: which met which inside one. */
@@ -48,15 +72,22 @@ export interface Coincidences {
   readonly units: number;
 }
 
-export function coincidencesOf(units: readonly (readonly number[])[]): Coincidences {
-  const paired = units.filter(({ length }) => length > 1);
-  const values = [...new Set(paired.flat())].sort((a, b) => a - b);
+/** `weights` default to 1. */
+export function coincidencesOf(
+  units: readonly (readonly number[])[],
+  weights?: readonly number[],
+): Coincidences {
+  const values = [...new Set(units.filter(({ length }) => length > 1).flat())].sort((a, b) => a - b);
   if (values.some((value) => !Number.isFinite(value)))
     throw fail("ATTUNE_DATA", "Expected finite values to compare.");
   const place = new Map(values.map((value, i) => [value, i]));
   const size = values.length;
   const table = new Float64Array(size * size);
-  for (const unit of paired) {
+  let paired = 0;
+  for (const [number, unit] of units.entries()) {
+    if (unit.length < 2) continue;
+    paired += 1;
+    const each = (weights?.[number] ?? 1) / (unit.length - 1);
     const counts = new Map<number, number>();
     for (const value of unit) {
       const at = place.get(value) ?? 0;
@@ -65,10 +96,10 @@ export function coincidencesOf(units: readonly (readonly number[])[]): Coinciden
     for (const [a, countA] of counts)
       for (const [b, countB] of counts) {
         const pairs = a === b ? countA * (countA - 1) : countA * countB;
-        table[a * size + b] = (table[a * size + b] ?? 0) + pairs / (unit.length - 1);
+        table[a * size + b] = (table[a * size + b] ?? 0) + pairs * each;
       }
   }
-  return { values, table, units: paired.length };
+  return { values, table, units: paired };
 }
 
 export function alphaOf({ values, table, units }: Coincidences, level: Level): Alpha {
