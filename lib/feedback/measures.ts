@@ -2,6 +2,7 @@
 // is much, so that it runs on a thread of its own (store/measuring.ts). Must not write.
 
 import { fail } from "../errors/index.js";
+import type { SideBias } from "../preference/index.js";
 import { type Agreement, measureAgreement } from "./agreement.js";
 import { type ModelRatings, type RateModels, rateModels } from "./model-ratings.js";
 import { type GroupFacts, type PersonFacts, peopleFacts } from "./people.js";
@@ -26,7 +27,8 @@ export const measures = {
     progressOf(reading, project, now),
   people: async ({ reading, project }: Measuring, _: Record<string, never>): Promise<PeopleMeasure> => {
     const { people, groups, sides } = await peopleFacts(reading, project);
-    return { people, gamma: sides.gamma, groups: groups.map(({ consensus: _all, ...facts }) => facts) };
+    const { own: _own, ...side } = sides;
+    return { people, side, groups: groups.map(({ consensus: _all, ...facts }) => facts) };
   },
   ratings: async (measuring: Measuring, { group, ...input }: Rating): Promise<ModelRatings> =>
     rateModels({ ...measuring, ...input, ...(await membersOf(measuring, group)) }),
@@ -49,8 +51,7 @@ async function membersOf({ reading, project }: Measuring, group: string | undefi
 
 export interface PeopleMeasure {
   readonly people: readonly PersonFacts[];
-  /** Log-odds by which everyone favours the left side. */
-  readonly gamma: number;
+  readonly side: SideBias;
   /** Of declared groups of annotators. */
   readonly groups: readonly Omit<GroupFacts, "consensus">[];
 }

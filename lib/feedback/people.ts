@@ -19,6 +19,7 @@ import {
   type ReadJudgement,
   readGoldItems,
   readJudgements,
+  readModels,
 } from "./read-judgements.js";
 import type { Database } from "./store/tables.js";
 
@@ -84,7 +85,7 @@ export async function peopleFacts(
   );
   const purposes = ["work", "import", "gold", "repeat"] as const;
   for await (const chunk of readJudgements(reading, { project, purposes, late: true, simulated }))
-    for (const judgement of chunk) gathered.take(judgement);
+    gathered.takeAll(chunk, await readModels(reading, project, chunk));
   const { sides, consensus } = gathered.fit();
   const skips = await skipsOf(reading, project);
   const rows = await reading
@@ -152,7 +153,11 @@ class GatheredPeople {
   private readonly pairs: PairVote[] = [];
   private readonly goldUnits = new Map<number, "first" | "second">();
   /** Of shown pairs, how often each annotator said the same: all that a bias towards a side is seen from. */
-  private readonly sided = new Map<string, { annotator: number; score: number; weight: number }>();
+  private readonly sided = new Map<string, Vote & { weight: number }>();
+  /** Models as items that are rated, behind the first and the second of answers without. */
+  private readonly rated = new Map<string, number>();
+  /** Of items that are being read. */
+  private modelsOf: ReadonlyMap<string, readonly (string | undefined)[]> = new Map();
   private bias: (annotator: number) => number = () => 0;
 
   constructor(
@@ -172,7 +177,16 @@ class GatheredPeople {
     return known;
   }
 
-  take(judgement: ReadJudgement): void {
+  /** `models`: of the items of these judgements, by answer. */
+  takeAll(
+    judgements: readonly ReadJudgement[],
+    models: ReadonlyMap<string, readonly (string | undefined)[]>,
+  ): void {
+    this.modelsOf = models;
+    for (const judgement of judgements) this.take(judgement);
+  }
+
+  private take(judgement: ReadJudgement): void {
     const { annotator, purpose, activeMs, values, shown } = judgement;
     const facts = this.of(annotator);
     facts.times.push(activeMs);
@@ -216,14 +230,39 @@ class GatheredPeople {
     if (known?.kind === "pair" && known.choice === "left") this.goldUnits.set(unit, "first");
     if (known?.kind === "pair" && known.choice === "right") this.goldUnits.set(unit, "second");
     if (!sided) return;
-    const score = pair.choice === "left" ? 1 : pair.choice === "right" ? 0 : 0.5;
-    const alike = this.sided.get(`${annotator} ${score}`) ?? { annotator, score, weight: 0 };
-    this.sided.set(`${annotator} ${score}`, alike);
+    this.takeSide(judgement, { annotator, score: left === choice ? 1 : right === choice ? 0 : 0.5 });
+  }
+
+  /** Answers are rated by their models; where those are not known, or the same, as first and second answers. */
+  private takeSide(
+    { item, shown }: ReadJudgement,
+    { annotator, score }: { annotator: number; score: number },
+  ) {
+    const models = this.modelsOf.get(item) ?? [];
+    const [left, right] = [models[shown[0] ?? 0], models[shown[1] ?? 1]];
+    const named = left !== undefined && right !== undefined && left !== right;
+    // By answer: sides are drawn, so that what the first answers are worth is not taken for a side.
+    const turned = !named && shown[0] !== 0;
+    const [first, second] = named ? [this.ratedNumber(left), this.ratedNumber(right)] : [0, 1];
+    const vote: Vote = {
+      ...{ first, second, annotator, prompt: 0 },
+      score: turned ? 1 - score : score,
+      side: turned ? -1 : 1,
+    };
+    const key = JSON.stringify(vote);
+    const alike = this.sided.get(key) ?? { ...vote, weight: 0 };
+    this.sided.set(key, alike);
     alike.weight += 1;
   }
 
+  private ratedNumber(model: string): number {
+    const number = this.rated.get(model) ?? this.rated.size + 2;
+    this.rated.set(model, number);
+    return number;
+  }
+
   fit() {
-    const sides = sideBiasesOf([...this.sided.values()]);
+    const sides = fitSideBiases({ items: this.rated.size + 2, votes: [...this.sided.values()] });
     this.bias = (annotator) => sides.gamma + (sides.own.get(annotator) ?? 0);
     return { sides, consensus: this.consensusAmong(this.pairs) };
   }
@@ -246,18 +285,6 @@ class GatheredPeople {
   private consensusAmong(votes: readonly PairVote[]): Consensus {
     return consensusOf({ votes, gold: this.goldUnits, bias: this.bias });
   }
-}
-
-/**
- * Of answers without models a fit of one rating each would be too large: the share of left votes says it, as both answers
- * stand left as often. All pairs count as one between equals.
- */
-function sideBiasesOf(votes: readonly Pick<Vote, "annotator" | "score" | "weight">[]): SideBiases {
-  return fitSideBiases({
-    items: 2,
-    votes: votes.map((vote) => ({ ...vote, first: 0, second: 1, prompt: 0, side: 1 as const })),
-    priorSd: 1e-3,
-  });
 }
 
 function sameSides(own: Consensus, all: Consensus) {

@@ -172,6 +172,30 @@ export async function readGoldItems(
   return new Map(rows.map((row) => [row.item, readItem(row)]));
 }
 
+/** Of the items of judgements, by id: the model of each answer. */
+export async function readModels(
+  reading: Database,
+  project: string,
+  judgements: readonly Pick<ReadJudgement, "item">[],
+): Promise<ReadonlyMap<string, readonly (string | undefined)[]>> {
+  const names = [...new Set(judgements.map(({ item }) => item))];
+  const found = new Map<string, readonly (string | undefined)[]>();
+  for (let from = 0; from < names.length; from += ITEMS_AT_ONCE) {
+    const rows = await reading
+      .selectFrom("items")
+      .select(["item", "answers"])
+      .where("project", "=", project)
+      .where("item", "in", names.slice(from, from + ITEMS_AT_ONCE))
+      .execute();
+    for (const { item, answers } of rows)
+      found.set(
+        item,
+        (JSON.parse(answers) as FeedbackAnswer[]).map(({ model }) => model),
+      );
+  }
+  return found;
+}
+
 function readItem(row: Selectable<ItemsTable>): ReadItem {
   return {
     item: row.item,

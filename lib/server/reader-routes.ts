@@ -61,10 +61,10 @@ export const readerRoutes: readonly Route[] = [
     summary: "What is known of each annotator; names are for owners",
     answers: peopleAnswer,
     async handle({ store, project, caller }) {
-      const { people, gamma, groups } = await store.measure(project, "people", {});
+      const { people, side, groups } = await store.measure(project, "people", {});
       const named = caller.role === "owner";
       return {
-        gamma,
+        side,
         groups,
         annotators: people.map(({ annotator, name: called, ...facts }, i) =>
           named ? { annotator, name: called, ...facts } : { annotator: `annotator ${i + 1}`, ...facts },

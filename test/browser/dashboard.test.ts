@@ -128,7 +128,7 @@ describe("the owner's dashboard in a browser", function () {
   });
 
   it("raises the alarm where a side is favoured, with gamma and its interval", async () => {
-    const { side } = await ask("/v1/ratings");
+    const { side } = await ask("/v1/annotators");
     expect(side.alarm).to.equal(true);
     await open("quality");
     const words = await page.locator("#side").textContent();

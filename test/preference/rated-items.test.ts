@@ -118,6 +118,35 @@ describe("ratings of votes", () => {
   });
 });
 
+describe("the bias towards a side", () => {
+  it("is found between models that are far apart, within its interval, where nobody leans none", () => {
+    const apart = [1.5, -1.5];
+    const lean = simulatedVotes({ seed: 21, ratings: apart, annotators: 12, each: 125, gamma: 1 });
+    const found = fitSideBiases({ items: 2, votes: lean });
+    expect(found.gamma).to.be.within(0.7, 1.3);
+    expect(found.interval.low).to.be.below(1).and.above(0.3);
+    expect(found.interval.high).to.be.above(1).and.below(1.8);
+    expect(found.alarm).to.equal(true);
+    const upright = simulatedVotes({ seed: 22, ratings: apart, annotators: 12, each: 125 });
+    const none = fitSideBiases({ items: 2, votes: upright });
+    expect([none.interval.low < 0, none.interval.high > 0, none.alarm]).to.deep.equal([true, true, false]);
+  });
+
+  it("is not read from few votes, and each annotator's own is held back", () => {
+    const left = (count: number): Vote[] =>
+      Array.from({ length: count }, (_, prompt) => ({
+        ...{ first: 0, second: 1, score: 1, annotator: 0, prompt, side: prompt % 2 === 0 ? 1 : -1 },
+        ...(prompt % 2 === 0 ? {} : { score: 0 }),
+      }));
+    const [one, many] = [1, 100].map((count) => fitSideBiases({ items: 2, votes: left(count) }));
+    expect(one?.gamma).to.be.within(0.01, 0.15);
+    expect(one?.alarm).to.equal(false);
+    expect((many?.gamma ?? 0) + (many?.own.get(0) ?? 0)).to.be.above(2);
+    // Half of what one person does is theirs: both have the same prior.
+    expect(many?.own.get(0)).to.be.closeTo(many?.gamma ?? 0, 1e-6);
+  });
+});
+
 describe("fragility", () => {
   const duel = (wins: number, losses: number): Vote[] =>
     Array.from({ length: wins + losses }, (_, i) => ({
@@ -138,6 +167,20 @@ describe("fragility", () => {
   it("is absent where no removal swaps them", () => {
     const [found] = fragilityOf({ items: 2, votes: duel(10, 0) }, [0, 0]);
     expect(found).to.deep.equal({ above: 0, below: 1 });
+  });
+
+  it("compares neighbours of a group although another group lies between them", () => {
+    const alone = fragilityOf({ items: 2, votes: duel(12, 9) }, [0, 0]);
+    // Two of which one always wins: above and below both others.
+    const apart = duel(12, 0).map((vote) => ({ ...vote, first: 2, second: 3 }));
+    const found = fragilityOf({ items: 4, votes: [...duel(12, 9), ...apart] }, [0, 0, 1, 1]);
+    const four = duel(12, 9).map((vote) => ({ ...vote, first: 2, second: 3 }));
+    const between = fragilityOf({ items: 4, votes: [...duel(20, 1), ...four] }, [0, 0, 1, 1]);
+    expect(found.filter(({ above }) => above === 0)).to.deep.equal(alone);
+    expect(between.map(({ above, below }) => [above, below])).to.deep.equal([
+      [2, 3],
+      [0, 1],
+    ]);
   });
 
   it("compares no neighbours of different groups", () => {

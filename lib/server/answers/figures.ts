@@ -9,6 +9,12 @@ export const count = z.int().min(0);
 
 export const interval = z.object({ low: z.number(), high: z.number() }).describe("95%");
 
+const side = z.object({
+  gamma: z.number().describe("log-odds by which the left side wins between equals"),
+  interval,
+  alarm: z.boolean().describe("the interval leaves out 0 and gamma is beyond 0.2"),
+});
+
 type Counts = Readonly<Record<(typeof itemStates)[number], z.ZodType>>;
 
 export const progress = z.object({
@@ -81,13 +87,7 @@ export const ratings = z.object({
   votes: count,
   imported: count.describe("of these, judged elsewhere"),
   bothBad: count,
-  side: z
-    .object({
-      gamma: z.number().describe("log-odds by which the left side wins between equals"),
-      interval,
-      alarm: z.boolean(),
-    })
-    .optional(),
+  side: side.optional(),
   styles: z.array(
     z.object({
       style: z.enum(styleTerms),
@@ -103,7 +103,7 @@ export const ratings = z.object({
 const share = z.object({ right: z.number().min(0), count, interval });
 
 export const people = z.object({
-  gamma: z.number().describe("log-odds by which everyone favours the left side"),
+  side: side.describe("of all pairs, also of answers without models"),
   groups: z.array(
     z.object({
       group: z.string(),

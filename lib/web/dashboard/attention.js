@@ -17,8 +17,8 @@ export function findings({ progress, people, ratings, loop, gold }) {
         `${name ?? annotator} was right on ${count(share.right)} of ${count(share.count)} gold items: in truth at most ${percent(share.interval.high)}, and 80% is expected. Nothing was left out by itself.`,
         "people",
       );
-  if (ratings?.side?.alarm) {
-    const { gamma, interval } = ratings.side;
+  if (people?.side?.alarm) {
+    const { gamma, interval } = people.side;
     say(
       "bad",
       "Side bias",

@@ -102,7 +102,7 @@ function board({ me, chosen }) {
     rate: drawn({ needs: ["hours", "days"], draw: ratePanel }),
     loop: drawn({ needs: ["loop"], draw: loopPanel }),
     agreement: drawn({ needs: ["agreement"], draw: agreementPanel }),
-    side: drawn({ needs: ["ratings", "people"], draw: sidePanel }),
+    side: drawn({ needs: ["people"], draw: sidePanel }),
     ratings: drawn({ needs: ["chosen"], draw: ratingsPanel }),
     people: drawn({ needs: ["people"], draw: (facts) => peoplePanel(facts, parts?.invite.again) }),
     backup: drawn({ needs: ["store"], draw: backupPanel }),

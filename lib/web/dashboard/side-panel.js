@@ -6,26 +6,23 @@ import { axisOf, intervalMark } from "./interval-mark.js";
 
 const LARGE = 0.2;
 
-export function sidePanel({ ratings, people }) {
-  const side = ratings?.side;
-  const gamma = side?.gamma ?? people?.gamma;
-  if (
-    !isKnown(gamma) ||
-    (side === undefined && people?.annotators.every(({ judgements }) => judgements === 0))
-  )
+export function sidePanel({ people }) {
+  const side = people?.side;
+  if (!isKnown(side?.gamma) || people.annotators.every(({ judgements }) => judgements === 0))
     return element("p", { class: "none" }, "No pair has been judged yet.");
+  const { gamma, interval, alarm } = side;
   return [
     element(
       "div",
-      { class: side?.alarm ? "notice bad" : "plain" },
-      element("p", { class: "lead" }, verdictOf(gamma, side)),
+      { class: alarm ? "notice bad" : "plain" },
+      element("p", { class: "lead" }, verdictOf(side)),
       element(
         "p",
         {},
-        `γ = ${signed(gamma)} log-odds for the left side, 95% interval ${side === undefined ? "not known: no two models were compared" : range(side.interval, signed)}. `,
+        `γ = ${signed(gamma)} log-odds for the left side, 95% interval ${range(interval, signed)}. `,
         `Between equal answers the left one is chosen ${percent(1 / (1 + Math.exp(-gamma)))} of the time.`,
       ),
-      side && markOf(side),
+      markOf(side),
     ),
     element(
       "p",
@@ -50,11 +47,9 @@ function markOf({ gamma, interval, alarm }) {
   );
 }
 
-function verdictOf(gamma, side) {
+function verdictOf({ gamma, interval, alarm }) {
   const favoured = gamma > 0 ? "left" : "right";
-  if (side === undefined) return "Not yet certain.";
-  if (side.alarm) return `Alarm: people favour the ${favoured} side.`;
-  if (side.interval.low > 0 || side.interval.high < 0)
-    return `A slight leaning to the ${favoured}: no alarm.`;
+  if (alarm) return `Alarm: people favour the ${favoured} side.`;
+  if (interval.low > 0 || interval.high < 0) return `A slight leaning to the ${favoured}: no alarm.`;
   return "No side is surely favoured.";
 }
