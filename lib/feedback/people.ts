@@ -12,12 +12,14 @@ import {
   type Vote,
   wilsonInterval,
 } from "../preference/index.js";
-import { meaningOf } from "./meaning.js";
+import type { Ask } from "./judgement.js";
+import { type Meaning, meaningOf, NEAR, saySame } from "./meaning.js";
 import {
   isImported,
   type ReadItem,
   type ReadJudgement,
   readGoldItems,
+  readItems,
   readJudgements,
   readModels,
 } from "./read-judgements.js";
@@ -114,15 +116,29 @@ export async function peopleFacts(
   return { people, groups: gathered.groups(people, consensus), consensus, units: gathered.units, sides };
 }
 
-/** Whoever judged an item twice, and which: all others' first judgements need not be remembered. */
-async function repeatedOf(reading: Database, project: string): Promise<ReadonlySet<string>> {
+interface Repeated {
+  /** Whoever judged an item twice, and which: all others' first judgements need not be remembered. */
+  readonly keys: ReadonlySet<string>;
+  /** By item. */
+  readonly asks: ReadonlyMap<string, readonly Ask[]>;
+}
+
+async function repeatedOf(reading: Database, project: string): Promise<Repeated> {
   const rows = await reading
     .selectFrom("judgements")
     .select(["annotator", "item"])
     .where("project", "=", project)
     .where("purpose", "=", "repeat")
     .execute();
-  return new Set(rows.map(keyOf));
+  const items = await readItems(
+    reading,
+    project,
+    rows.map(({ item }) => item),
+  );
+  return {
+    keys: new Set(rows.map(keyOf)),
+    asks: new Map([...items].map(([item, { asks }]) => [item, asks])),
+  };
 }
 
 function keyOf({ annotator, item }: { readonly annotator: string; readonly item: string }): string {
@@ -149,7 +165,7 @@ interface Facts {
 class GatheredPeople {
   readonly units = new Map<string, number>();
   private readonly people = new Map<string, Facts>();
-  private readonly said = new Map<string, string>();
+  private readonly said = new Map<string, Meaning>();
   private readonly pairs: PairVote[] = [];
   private readonly goldUnits = new Map<number, "first" | "second">();
   /** Of shown pairs, how often each annotator said the same: all that a bias towards a side is seen from. */
@@ -162,8 +178,7 @@ class GatheredPeople {
 
   constructor(
     private readonly goldItems: ReadonlyMap<string, ReadItem>,
-    /** Of annotators and the items that they judged twice. */
-    private readonly repeated: ReadonlySet<string>,
+    private readonly repeated: Repeated,
   ) {}
 
   of(annotator: string): Facts {
@@ -192,27 +207,37 @@ class GatheredPeople {
     facts.times.push(activeMs);
     const meaning = meaningOf(values, shown);
     if (purpose === "gold") this.takeGold(judgement, facts, meaning);
-    if (this.repeated.has(keyOf(judgement))) this.takeRepeated(judgement, facts, meaning);
+    if (this.repeated.keys.has(keyOf(judgement))) this.takeRepeated(judgement, facts, meaning);
     if (purpose !== "repeat") this.takePair(judgement, facts.number);
   }
 
-  private takeGold({ item }: ReadJudgement, { gold }: Facts, meaning: string): void {
+  private takeGold({ item }: ReadJudgement, { gold }: Facts, meaning: Meaning): void {
     const known = this.goldItems.get(item);
-    if (known?.gold === undefined || meaning === "") return;
-    const asGiven = known.answers.map((_, i) => i);
+    if (known?.gold === undefined) return;
+    const right = meaningOf(
+      known.gold,
+      known.answers.map((_, i) => i),
+    );
+    const same = saySame([meaning, right], { asks: known.asks, share: NEAR });
+    if (same === undefined) return;
     gold.count += 1;
-    if (meaning === meaningOf(known.gold, asGiven)) gold.right += 1;
+    if (same) gold.right += 1;
   }
 
-  private takeRepeated(judgement: ReadJudgement, { repeats }: Facts, meaning: string): void {
+  private takeRepeated(judgement: ReadJudgement, { repeats }: Facts, meaning: Meaning): void {
     const key = keyOf(judgement);
     const before = this.said.get(key);
-    if (judgement.purpose !== "repeat" || (before ?? "") === "" || meaning === "") {
+    const asks = this.repeated.asks.get(judgement.item) ?? [];
+    const same =
+      judgement.purpose !== "repeat" || before === undefined
+        ? undefined
+        : saySame([before, meaning], { asks, share: NEAR });
+    if (same === undefined) {
       this.said.set(key, meaning);
       return;
     }
     repeats.count += 1;
-    if (before === meaning) repeats.right += 1;
+    if (same) repeats.right += 1;
   }
 
   private takePair(judgement: ReadJudgement, annotator: number): void {

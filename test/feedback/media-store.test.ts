@@ -204,7 +204,7 @@ describeStores("images and clips in a store", (withStore) => {
         const contents = clipItem().answers.map(({ content }) => (content as { segment?: unknown }).segment);
         expect(row).to.deep.include({ segments: contents, label, source: judgements });
         expect(Object.keys(row).sort()).to.deep.equal(
-          ["annotators", "label", "policy", "segments", "source", "split"].sort(),
+          ["annotators", "item", "label", "policy", "segments", "source", "split"].sort(),
         );
       }),
     );

@@ -3,8 +3,8 @@
 
 import { fail } from "../../errors/index.js";
 import { checkJudgement } from "../check-judgement.js";
-import type { JudgementValue } from "../judgement.js";
-import { meaningOf } from "../meaning.js";
+import type { Ask, JudgementValue } from "../judgement.js";
+import { APART, meaningOf, saySame } from "../meaning.js";
 import type { AssignmentsTable, ItemsTable, JudgementsTable } from "../store/tables.js";
 import { askedItem, refuseRedacted } from "./asked-item.js";
 import type { OperationContext } from "./context.js";
@@ -191,7 +191,7 @@ export async function settle(context: OperationContext, name: string): Promise<v
 }
 
 /** All who counted say the same of the answers, whatever the sides; one alone agrees, and so does who cannot compare them. */
-async function peopleAgree(context: OperationContext, { item }: ItemsTable): Promise<boolean> {
+async function peopleAgree(context: OperationContext, { item, asks }: ItemsTable): Promise<boolean> {
   const rows = await context.writing
     .selectFrom("judgements as j")
     .innerJoin("assignments as a", (join) =>
@@ -208,8 +208,8 @@ async function peopleAgree(context: OperationContext, { item }: ItemsTable): Pro
     .map(({ given, shown }) =>
       meaningOf(JSON.parse(given) as JudgementValue[], JSON.parse(shown) as number[]),
     )
-    .filter((meaning) => meaning !== "");
-  return new Set(said).size <= 1;
+    .filter(({ size }) => size > 0);
+  return said.length < 2 || saySame(said, { asks: JSON.parse(asks) as Ask[], share: APART }) !== false;
 }
 
 // ---- calls that come again
