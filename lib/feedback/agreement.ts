@@ -13,8 +13,6 @@ import {
 } from "../preference/index.js";
 import type { JudgementValue } from "./judgement.js";
 import { weightOf } from "./model-ratings.js";
-import { slotsOf } from "./operations/items.js";
-import { type ProjectSettings, projectSettings } from "./project-settings.js";
 import { bootstrapWords } from "./random-numbers.js";
 import {
   declaredGroups,
@@ -140,17 +138,7 @@ interface Units {
 }
 
 async function unitsOf({ reading, project, annotators }: MeasureAgreement): Promise<Map<string, Units>> {
-  const row = await reading
-    .selectFrom("projects")
-    .select("settings")
-    .where("project", "=", project)
-    .executeTakeFirst();
-  const settings = projectSettings.parse(JSON.parse(row?.settings ?? "{}"));
-  const gathered = new Gathered(
-    settings,
-    await declaredGroups(reading, project),
-    await openItems(reading, project),
-  );
+  const gathered = new Gathered(await declaredGroups(reading, project), await openItems(reading, project));
   for await (const chunk of readJudgements(reading, { project, late: true })) {
     const items = await readItems(
       reading,
@@ -195,7 +183,6 @@ class Gathered {
   private readonly orders = new Map<string, number[][]>();
 
   constructor(
-    private readonly settings: ProjectSettings,
     private readonly groupOf: ReadonlyMap<string, string>,
     /** Items that are open now. */
     private readonly open: number,
@@ -205,8 +192,7 @@ class Gathered {
     const before = this.counts.get(item.item) ?? 0;
     this.counts.set(item.item, before + 1);
     const imported = isImported(judgement);
-    const wanted = slotsOf(item.number, this.settings);
-    if (!imported && (wanted < 2 || before >= wanted)) return;
+    if (!imported && (item.planned < 2 || before >= item.planned)) return;
     const group = this.groupOf.get(judgement.annotator);
     const by = { item, group, imported, weight: drawnWeight(judgement, this.open) };
     for (const value of judgement.values) this.takeValue(value, judgement.shown, by);

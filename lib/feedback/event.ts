@@ -26,7 +26,13 @@ export interface EventBodies {
     readonly state?: ItemState;
   };
   /** More judgements are wanted, or it has enough, or people cannot agree. */
-  "item.changed": { readonly item: string; readonly state: ItemState; readonly slots: number };
+  "item.changed": {
+    readonly item: string;
+    readonly state: ItemState;
+    readonly slots: number;
+    /** Where settings want more of it than when it was added. */
+    readonly planned?: number;
+  };
   "item.closed": { readonly item: string };
   /** What a model, or whoever selects, thinks is worth asking. */
   "items.prioritised": { readonly priorities: readonly (readonly [item: string, priority: number])[] };

@@ -11,6 +11,7 @@ export {
   type CaptureThumbsOptions,
   captureThumbs,
 } from "./capture.js";
+export { type ChangeSettings, changeSettings } from "./change-settings.js";
 export type { EventType, FeedbackEvent } from "./event.js";
 export { eventTypes } from "./event-types.js";
 export {

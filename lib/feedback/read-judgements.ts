@@ -43,6 +43,8 @@ export interface ReadItem {
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   readonly promptHash: string;
   readonly split: "train" | "valid" | "test";
+  /** Judgements that it was to have before anybody disagreed; 0: it was judged elsewhere. */
+  readonly planned: number;
   /** What is right, where it is known. */
   readonly gold: readonly JudgementValue[] | undefined;
 }
@@ -207,6 +209,7 @@ function readItem(row: Selectable<ItemsTable>): ReadItem {
     metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
     promptHash: row.prompt_hash,
     split: row.split,
+    planned: row.planned ?? 0,
     gold: row.gold === null ? undefined : (JSON.parse(row.gold) as JudgementValue[]),
   };
 }

@@ -1,7 +1,7 @@
 // Calls of a project's owner: projects, settings, guidelines, people, tokens, gold. Must not know HTTP's details.
 
 import { z } from "zod";
-import { judgementValue, makeToken, roles } from "../feedback/index.js";
+import { changeSettings, judgementValue, makeToken, roles } from "../feedback/index.js";
 import { type Route, route } from "./route.js";
 import { shortName as name, ownProject } from "./route-call.js";
 
@@ -31,7 +31,7 @@ export const ownerRoutes: readonly Route[] = [
     summary: "Change a project's settings; those that are not named stay",
     answers: "nothing",
     body: someSettings,
-    handle: ({ store, project, body }) => store.write(project, "changeProject", { settings: body }),
+    handle: ({ store, project, body }) => changeSettings({ store, project, settings: body }),
   }),
   route({
     method: "put",

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { fail, reasonOf } from "../../errors/index.js";
 import {
+  changeSettings,
   type FeedbackStore,
   guidelinesOf,
   makeToken,
@@ -39,7 +40,7 @@ export async function prepareProject(options: PrepareProject): Promise<PreparedP
   const project = options.project ?? known[0] ?? FIRST_PROJECT;
   const chosen = selector === undefined ? {} : { selector };
   if (known.includes(project)) {
-    if (selector !== undefined) await store.write(project, "changeProject", { settings: chosen });
+    if (selector !== undefined) await changeSettings({ store, project, settings: chosen });
     return { project, isNew: false };
   }
   await store.write(project, "createProject", {

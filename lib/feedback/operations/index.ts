@@ -21,6 +21,7 @@ import { revise, submit, undo } from "./submit.js";
 import { keepToken, revokeToken } from "./tokens.js";
 import { holdTurn, releaseTurn } from "./turns.js";
 import { addWebhook, removeWebhook, replayWebhook } from "./webhooks.js";
+import { widenItems } from "./widen.js";
 
 const operations = {
   createProject,
@@ -56,6 +57,7 @@ const operations = {
   holdTurn,
   releaseTurn,
   saveLoop,
+  widenItems,
 };
 
 type Operations = typeof operations;

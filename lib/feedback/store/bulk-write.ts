@@ -100,6 +100,7 @@ function changeStatement(table: Table, { key, set, add }: RowChange, rows: numbe
 const numbers: Readonly<Record<string, RawBuilder<unknown>>> = {
   priority: sql`double precision`,
   slots: sql`integer`,
+  planned: sql`integer`,
   until: sql`bigint`,
   withdrawn: sql`integer`,
   incomparable: sql`integer`,

@@ -93,8 +93,9 @@ function effectsOfWork(event: WorkEvent): readonly Effect[] {
     case "item.added":
       return [addedItem(event), project({ add: { item_count: 1 } })];
     case "item.changed": {
-      const { state, slots } = event.body;
-      return [item(event.body.item, { set: { state, slots } })];
+      const { state, slots, planned } = event.body;
+      const set = { state, slots, ...(planned === undefined ? {} : { planned }) };
+      return [item(event.body.item, { set })];
     }
     case "item.closed":
       return [item(event.body.item, { set: { state: "closed" } })];
@@ -171,6 +172,8 @@ function addedItem({ body, time }: FeedbackEvent<"item.added">): Effect {
       priority: body.priority,
       unsafe: body.unsafe ? 1 : 0,
       slots: body.slots,
+      // What comes with judgements from elsewhere is not waited for.
+      planned: body.state === undefined ? body.slots : null,
       taken: 0,
       judged: 0,
       gold: null,

@@ -143,6 +143,7 @@ async function createWorkTables({ schema }: Kysely<never>): Promise<void> {
     .addColumn("priority", "double precision", (c) => c.notNull())
     .addColumn("unsafe", "integer", (c) => c.notNull())
     .addColumn("slots", "integer", (c) => c.notNull())
+    .addColumn("planned", "integer")
     .addColumn("taken", "integer", (c) => c.notNull())
     .addColumn("judged", "integer", (c) => c.notNull())
     .addColumn("gold", "text")

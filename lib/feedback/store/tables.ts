@@ -66,6 +66,8 @@ export interface ItemsTable {
   unsafe: number;
   /** Judgements that are wanted, and open leases and judgements that count. */
   slots: number;
+  /** Of these, those before anybody disagreed; null: it was judged elsewhere. */
+  planned: number | null;
   taken: number;
   judged: number;
   /** JSON of the values that are right; null: no gold. */
