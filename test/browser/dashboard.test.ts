@@ -418,7 +418,7 @@ describe("the owner's dashboard in a browser", function () {
     expect(order.join(" | ")).to.include("Skip to the figures").and.to.include("Overview | Quality | People");
     await page.getByRole("link", { name: "Quality", exact: true }).focus();
     await page.keyboard.press("Enter");
-    expect(await page.locator("#view-quality").isVisible()).to.equal(true);
+    await page.locator("#view-quality").waitFor();
     expect(
       await page.getByRole("link", { name: "Quality", exact: true }).getAttribute("aria-current"),
     ).to.equal("page");

@@ -17,9 +17,9 @@ const shared = { batchSize: 8, learningRate: 1e-2, schedule: "constant", logEver
 /** A few steps, each of which is felt. */
 export const trainers = {
   dpo: { ...shared, epochs: 2 },
-  kto: { ...shared, epochs: 3, learningRate: 5e-3 },
-  reward: { ...shared, batchSize: 4, epochs: 4, learningRate: 3e-3 },
-  ppo: { ...shared, epochs: 2, learningRate: 2e-3, missingEos: "none" },
+  kto: { ...shared, epochs: 3, learningRate: 2e-3 },
+  reward: { ...shared, batchSize: 4, epochs: 4, learningRate: 1e-3 },
+  ppo: { ...shared, epochs: 2, learningRate: 1e-3, missingEos: "none" },
 } as const;
 
 /** Log-odds: words of the first half of the alphabet are liked. */
