@@ -59,6 +59,7 @@ export const listedItems = z.object({
       gold: z.array(judgementValue).optional().describe("what is right, where it is known"),
       state: z.enum(itemStates),
       slots: count.describe("judgements that are wanted"),
+      planned: count.describe("of the slots, those before anybody disagreed; 0: judged elsewhere"),
       judged: count,
       unsafe: z.boolean(),
       created: milliseconds,
