@@ -86,8 +86,10 @@ export async function peopleFacts(
     await repeatedOf(reading, project),
   );
   const purposes = ["work", "import", "gold", "repeat"] as const;
-  for await (const chunk of readJudgements(reading, { project, purposes, late: true, simulated }))
-    gathered.takeAll(chunk, await readModels(reading, project, chunk));
+  for await (const chunk of readJudgements(reading, { project, purposes, late: true, simulated })) {
+    const models = await readModels(reading, project, chunk);
+    for (const judgement of chunk) gathered.take(judgement, models.get(judgement.item) ?? []);
+  }
   const { sides, consensus } = gathered.fit();
   const skips = await skipsOf(reading, project);
   const rows = await reading
@@ -162,6 +164,12 @@ interface Facts {
   readonly repeats: { right: number; count: number };
 }
 
+interface OfVote {
+  readonly annotator: number;
+  /** Of the item's answers. */
+  readonly models: readonly (string | undefined)[];
+}
+
 class GatheredPeople {
   readonly units = new Map<string, number>();
   private readonly people = new Map<string, Facts>();
@@ -172,8 +180,6 @@ class GatheredPeople {
   private readonly sided = new Map<string, Vote & { weight: number }>();
   /** Models as items that are rated, behind the first and the second of answers without. */
   private readonly rated = new Map<string, number>();
-  /** Of items that are being read. */
-  private modelsOf: ReadonlyMap<string, readonly (string | undefined)[]> = new Map();
   private bias: (annotator: number) => number = () => 0;
 
   constructor(
@@ -192,23 +198,15 @@ class GatheredPeople {
     return known;
   }
 
-  /** `models`: of the items of these judgements, by answer. */
-  takeAll(
-    judgements: readonly ReadJudgement[],
-    models: ReadonlyMap<string, readonly (string | undefined)[]>,
-  ): void {
-    this.modelsOf = models;
-    for (const judgement of judgements) this.take(judgement);
-  }
-
-  private take(judgement: ReadJudgement): void {
+  /** `models`: of the item's answers. */
+  take(judgement: ReadJudgement, models: readonly (string | undefined)[]): void {
     const { annotator, purpose, activeMs, values, shown } = judgement;
     const facts = this.of(annotator);
     facts.times.push(activeMs);
     const meaning = meaningOf(values, shown);
     if (purpose === "gold") this.takeGold(judgement, facts, meaning);
     if (this.repeated.keys.has(keyOf(judgement))) this.takeRepeated(judgement, facts, meaning);
-    if (purpose !== "repeat") this.takePair(judgement, facts.number);
+    if (purpose !== "repeat") this.takePair(judgement, { annotator: facts.number, models });
   }
 
   private takeGold({ item }: ReadJudgement, { gold }: Facts, meaning: Meaning): void {
@@ -240,7 +238,7 @@ class GatheredPeople {
     if (same) repeats.right += 1;
   }
 
-  private takePair(judgement: ReadJudgement, annotator: number): void {
+  private takePair(judgement: ReadJudgement, { annotator, models }: OfVote): void {
     const { values, shown, item } = judgement;
     const pair = values.find((value) => value.kind === "pair");
     if (pair?.kind !== "pair" || pair.choice === "cannot_compare") return;
@@ -255,15 +253,15 @@ class GatheredPeople {
     if (known?.kind === "pair" && known.choice === "left") this.goldUnits.set(unit, "first");
     if (known?.kind === "pair" && known.choice === "right") this.goldUnits.set(unit, "second");
     if (!sided) return;
-    this.takeSide(judgement, { annotator, score: left === choice ? 1 : right === choice ? 0 : 0.5 });
+    const score = left === choice ? 1 : right === choice ? 0 : 0.5;
+    this.takeSide(judgement.shown, { annotator, models, score });
   }
 
   /** Answers are rated by their models; where those are not known, or the same, as first and second answers. */
   private takeSide(
-    { item, shown }: ReadJudgement,
-    { annotator, score }: { annotator: number; score: number },
-  ) {
-    const models = this.modelsOf.get(item) ?? [];
+    shown: readonly number[],
+    { annotator, models, score }: OfVote & { readonly score: number },
+  ): void {
     const [left, right] = [models[shown[0] ?? 0], models[shown[1] ?? 1]];
     const named = left !== undefined && right !== undefined && left !== right;
     // By answer: sides are drawn, so that what the first answers are worth is not taken for a side.

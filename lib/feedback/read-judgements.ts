@@ -146,18 +146,23 @@ export async function readItems(
   project: string,
   items: Iterable<string>,
 ): Promise<Map<string, ReadItem>> {
-  const names = [...new Set(items)];
   const found = new Map<string, ReadItem>();
-  for (let from = 0; from < names.length; from += ITEMS_AT_ONCE) {
+  for (const names of inParts(items)) {
     const rows = await reading
       .selectFrom("items")
       .selectAll()
       .where("project", "=", project)
-      .where("item", "in", names.slice(from, from + ITEMS_AT_ONCE))
+      .where("item", "in", names)
       .execute();
     for (const row of rows) found.set(row.item, readItem(row));
   }
   return found;
+}
+
+function* inParts(items: Iterable<string>): Generator<readonly string[]> {
+  const names = [...new Set(items)];
+  for (let from = 0; from < names.length; from += ITEMS_AT_ONCE)
+    yield names.slice(from, from + ITEMS_AT_ONCE);
 }
 
 /** By id, those of which is known what is right. */
@@ -180,14 +185,13 @@ export async function readModels(
   project: string,
   judgements: readonly Pick<ReadJudgement, "item">[],
 ): Promise<ReadonlyMap<string, readonly (string | undefined)[]>> {
-  const names = [...new Set(judgements.map(({ item }) => item))];
   const found = new Map<string, readonly (string | undefined)[]>();
-  for (let from = 0; from < names.length; from += ITEMS_AT_ONCE) {
+  for (const names of inParts(judgements.map(({ item }) => item))) {
     const rows = await reading
       .selectFrom("items")
       .select(["item", "answers"])
       .where("project", "=", project)
-      .where("item", "in", names.slice(from, from + ITEMS_AT_ONCE))
+      .where("item", "in", names)
       .execute();
     for (const { item, answers } of rows)
       found.set(

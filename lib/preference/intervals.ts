@@ -9,7 +9,7 @@ export interface Interval {
 }
 
 /** 97.5% quantile of the standard normal distribution. */
-const Z = 1.959963984540054;
+export const Z95 = 1.959963984540054;
 
 export interface WilsonInput {
   /** Ties count half, so it need not be whole. */
@@ -24,9 +24,9 @@ export function wilsonInterval({ successes, count }: WilsonInput): Interval {
     throw fail("ATTUNE_DATA", text);
   }
   const share = successes / count;
-  const centre = share + (Z * Z) / (2 * count);
-  const half = Z * Math.sqrt((share * (1 - share)) / count + (Z * Z) / (4 * count * count));
-  const scale = 1 + (Z * Z) / count;
+  const centre = share + (Z95 * Z95) / (2 * count);
+  const half = Z95 * Math.sqrt((share * (1 - share)) / count + (Z95 * Z95) / (4 * count * count));
+  const scale = 1 + (Z95 * Z95) / count;
   return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) };
 }
 

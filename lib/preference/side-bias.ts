@@ -3,7 +3,7 @@
 
 import { type BradleyTerry, fitBradleyTerry, type Game, slopesOf } from "./bradley-terry.js";
 import { solve } from "./cholesky.js";
-import type { Interval } from "./intervals.js";
+import { type Interval, Z95 } from "./intervals.js";
 import { isAlarming, type SideBias } from "./rated-items.js";
 import { SIDE_TERM, type Vote } from "./votes.js";
 
@@ -14,8 +14,6 @@ import { SIDE_TERM, type Vote } from "./votes.js";
 const COMMON_BIAS_SD = 0.5;
 /** Of what each annotator adds. */
 const OWN_BIAS_SD = 0.5;
-/** 97.5% quantile of the standard normal distribution. */
-const Z = 1.959963984540054;
 
 export interface SideBiases extends SideBias {
   /** What each annotator adds to gamma, by number. */
@@ -85,7 +83,7 @@ function intervalOfGamma(fit: BradleyTerry, { games, items, people }: Fitted): I
   }
   const clustered = pulls.reduce((sum, pull) => sum + pull * pull, 0) * (people / Math.max(1, people - 1));
   const own = (fit.coefficientErrors[SIDE_TERM] ?? 0) ** 2;
-  const reach = Z * Math.sqrt(Math.max(own, clustered));
+  const reach = Z95 * Math.sqrt(Math.max(own, clustered));
   const gamma = fit.coefficients[SIDE_TERM] ?? 0;
   return { low: gamma - reach, high: gamma + reach };
 }

@@ -127,6 +127,19 @@ export function digitLoop(store: FeedbackStore, options: Partial<StartLoop> = {}
   });
 }
 
+/** And keeps what each round was given to train on. */
+export function recordedLoop(store: FeedbackStore, options: Omit<Partial<StartLoop>, "train"> = {}) {
+  const rounds: TrainRound[] = [];
+  const loop = digitLoop(store, {
+    ...options,
+    train: async (request) => {
+      rounds.push(request);
+      return digitWork.train(request);
+    },
+  });
+  return { loop, rounds };
+}
+
 /** They judge in turn until so many judgements are in, or nothing is open to them. */
 export async function judgeSome(
   store: FeedbackStore,

@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import { type TrainRound, withdrawnJudgements } from "../../lib/feedback/index.js";
 import type { FeedbackStore } from "../../lib/feedback/store/store.js";
-import { digitLoop, digitWork, judgeSome, raters } from "./digits.js";
+import { judgeSome, raters, recordedLoop } from "./digits.js";
 import { PROJECT, sampleProject } from "./sample-project.js";
 import { describeStores } from "./stores.js";
 
@@ -45,13 +45,7 @@ describeStores("a judgement that is taken back", (withStore) => {
     "is named for trainers where a round was given it, and only there",
     withStore(async ({ store }) => {
       await sampleProject(store, empty);
-      const rounds: TrainRound[] = [];
-      const loop = digitLoop(store, {
-        train: async (request) => {
-          rounds.push(request);
-          return digitWork.train(request);
-        },
-      });
+      const { loop, rounds } = recordedLoop(store);
       await loop.check();
       await judgeSome(store, raters(people), 40);
       await loop.check();
@@ -71,7 +65,6 @@ describeStores("a judgement that is taken back", (withStore) => {
     "while the rows of a round are gathered does not reach the trainer",
     withStore(async ({ store }) => {
       await sampleProject(store, empty);
-      const rounds: TrainRound[] = [];
       let undone: string | undefined;
       const meanwhile: FeedbackStore = Object.assign(Object.create(store), {
         write: async (...call: Parameters<FeedbackStore["write"]>) => {
@@ -80,12 +73,7 @@ describeStores("a judgement that is taken back", (withStore) => {
           return store.write(...call);
         },
       });
-      const loop = digitLoop(meanwhile, {
-        train: async (request) => {
-          rounds.push(request);
-          return digitWork.train(request);
-        },
-      });
+      const { loop, rounds } = recordedLoop(meanwhile);
       await loop.check();
       await judgeSome(store, raters(people), 40);
       await loop.check();

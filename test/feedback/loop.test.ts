@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { AttuneError } from "../../lib/errors/index.js";
 import type { LoopEvent, TrainRound } from "../../lib/feedback/index.js";
 import { expectFailure } from "../errors/expect-failure.js";
-import { digitLoop, digitWork, judgeSome, meanDigit, raters, uniform } from "./digits.js";
+import { digitLoop, digitWork, judgeSome, meanDigit, raters, recordedLoop, uniform } from "./digits.js";
 import { lease, PROJECT, personName, sampleProject, say } from "./sample-project.js";
 import { describeStores } from "./stores.js";
 
@@ -152,13 +152,7 @@ describeStores("the loop", (withStore) => {
     "mixes new rows with as many older ones, and drops what was withdrawn from the replay",
     withStore(async ({ store }) => {
       await sampleProject(store, empty);
-      const rounds: TrainRound[] = [];
-      const loop = digitLoop(store, {
-        train: async (request) => {
-          rounds.push(request);
-          return digitWork.train(request);
-        },
-      });
+      const { loop, rounds } = recordedLoop(store);
       const panel = raters(people);
       await loop.check();
       await judgeSome(store, panel, 45);
@@ -218,13 +212,7 @@ describeStores("the loop", (withStore) => {
     "keeps validation and test prompts out of training",
     withStore(async ({ store }) => {
       await sampleProject(store, empty);
-      const rounds: TrainRound[] = [];
-      const loop = digitLoop(store, {
-        train: async (request) => {
-          rounds.push(request);
-          return digitWork.train(request);
-        },
-      });
+      const { loop, rounds } = recordedLoop(store);
       await loop.check();
       await judgeSome(store, raters(people), 45);
       await loop.check();
